@@ -18,9 +18,18 @@ export function canonicalJsonBytes(value: unknown): Uint8Array {
   return utf8(canonicalJson(value));
 }
 
+/** Objects and lists within each other in JSON from outside. */
+export const json_depth_max = 64;
+
+function isNestedWithin(value: Json, depth_left: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return depth_left > 0 && Object.values(value).every((inner: Json) => isNestedWithin(inner, depth_left - 1));
+}
+
 /**
  * Parses JSON that must already be in its RFC 8785 form, which rules out
- * duplicate keys, number tricks and every other second spelling.
+ * duplicate keys, number tricks and every other second spelling. At most
+ * {@link json_depth_max} levels deep.
  *
  * Fails with `JSON_INVALID` or `JSON_NOT_CANONICAL`.
  */
@@ -33,6 +42,7 @@ export function parseCanonicalJson(bytes: Uint8Array): Result<Json> {
   } catch (error) {
     return fail('JSON_INVALID', `not JSON: ${messageOf(error)}`);
   }
+  if (!isNestedWithin(value, json_depth_max)) return fail('JSON_INVALID', `nested deeper than ${json_depth_max} levels`);
   try {
     if (canonicalJson(value) !== text) {
       return fail('JSON_NOT_CANONICAL', 'the JSON is not in its RFC 8785 form', {

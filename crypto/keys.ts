@@ -84,10 +84,13 @@ function imported(public_key: Uint8Array): KeyObject {
 
 /**
  * Whether the signature is this key's over this message. One rule set
- * everywhere, that of node:crypto, so that peers never disagree on a proof;
- * weak and malformed keys verify nothing.
+ * everywhere, so that peers never disagree on a proof: node:crypto decides, and
+ * what its versions decide differently is refused before. OpenSSL from 3.5 on
+ * refuses a small-order R (the first half of the signature), earlier ones do
+ * not; no honest signer makes one, so the rule for keys holds for R as well.
  */
 export function verifySignature(public_key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (signature.length !== signature_bytes || !checkPublicKey(public_key).ok) return false;
+  if (!checkPublicKey(signature.subarray(0, key_bytes)).ok) return false;
   return verifyWith(null, message, imported(public_key), signature);
 }

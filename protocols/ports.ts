@@ -99,15 +99,15 @@ export interface Network {
   }): Promise<Result<Uint8Array>>;
   /** Remembers where a peer can be dialled. */
   learn(peer: PeerId, addresses: readonly string[]): Promise<void>;
-  /** Gives a message to every peer that subscribes to the topic. */
+  /** Gives a message to every peer that subscribes to a topic of ours; our own `deliver` does not see it. Fails with `REQUEST_TOO_LARGE`. */
   publish(topic: string, message: Uint8Array): Promise<Result<void>>;
   /** Receives a topic: `verify` runs before the message is passed on to others, `deliver` once a message. */
   subscribe(topic: string, verify: (message: Uint8Array, from: PeerId) => Promise<Verdict>, deliver: (message: Uint8Array) => void): void;
   /** Sets the rules of a DHT namespace. Before `start`. */
   records(namespace: string, rules: RecordRules): void;
-  /** Stores a record at the peers nearest to the key and says how many took it, ourselves aside. */
+  /** Stores a record at ourselves and the peers nearest to the key, and says how many took it, ourselves aside. Fails with `RECORD_REFUSED`. */
   put(namespace: string, key: Uint8Array, value: Uint8Array, options: { readonly signal: AbortSignal }): Promise<Result<number>>;
-  /** The records that peers hold under the key, each answer separately, unverified, until `answers` came or nobody is left to ask. */
+  /** The records that peers hold under the key, each answer separately, ours with them, until `answers` values came or nobody is left to ask. To be verified by the caller. Fails with `RECORD_NOT_FOUND` when none holds a value. */
   get(namespace: string, key: Uint8Array, options: { readonly answers: number; readonly signal: AbortSignal }): Promise<Result<readonly RecordAnswer[]>>;
   /** The peers that we are connected to. */
   peers(): readonly Peer[];

@@ -15,34 +15,45 @@ export interface Files {
   remove(name: string): Promise<void>;
 }
 
-/** Files in a folder of this host, readable by its owner alone. */
+/** Replaces one file: draft, sync, rename, sync of the folder. */
+async function replace(path: string, bytes: Uint8Array): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const draft = `${path}.tmp`;
+  // A draft that a crash left behind would keep its own mode.
+  await rm(draft, { force: true });
+  const file = await open(draft, 'wx', 0o600);
+  try {
+    await file.writeFile(bytes);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await rename(draft, path);
+  // The new name is durable only once its folder is.
+  const parent = await open(dirname(path), 'r');
+  try {
+    await parent.sync();
+  } finally {
+    await parent.close();
+  }
+}
+
+/** Files in a folder of this host, readable by its owner alone. Writes take effect in the order of their calls. */
 export function diskFiles(folder: string): Files {
+  let last: Promise<void> = Promise.resolve();
   return {
     async read(name) {
       const path = join(folder, name);
       return existsSync(path) ? new Uint8Array(await readFile(path)) : undefined;
     },
-    async write(name, bytes) {
-      const path = join(folder, name);
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      const draft = `${path}.tmp`;
-      const file = await open(draft, 'w', 0o600);
-      try {
-        await file.writeFile(bytes);
-        await file.datasync();
-      } finally {
-        await file.close();
-      }
-      await rename(draft, path);
-      // The new name is durable only once its folder is.
-      const parent = await open(dirname(path), 'r');
-      try {
-        await parent.sync();
-      } finally {
-        await parent.close();
-      }
+    write(name, bytes) {
+      const copy = Uint8Array.from(bytes);
+      const written = last.then(() => replace(join(folder, name), copy));
+      last = written.catch(() => undefined);
+      return written;
     },
     async remove(name) {
+      await last;
       await rm(join(folder, name), { force: true });
     },
   };
@@ -52,7 +63,10 @@ export function diskFiles(folder: string): Files {
 export function memoryFiles(): Files {
   const contents = new Map<string, Uint8Array>();
   return {
-    read: (name) => Promise.resolve(contents.get(name)),
+    read: (name) => {
+      const bytes = contents.get(name);
+      return Promise.resolve(bytes === undefined ? undefined : Uint8Array.from(bytes));
+    },
     write: (name, bytes) => {
       contents.set(name, Uint8Array.from(bytes));
       return Promise.resolve();

@@ -34,6 +34,7 @@ export const spaces = {
   statement: 's',
   interaction: 'i',
   receipt: 'n',
+  delegation: 'd',
   agent: 'a',
   contact: 'c',
   peer: 'p',
@@ -64,6 +65,11 @@ const view = 'view';
 
 function prefixed(space: Space, key: Uint8Array): Uint8Array {
   return concat(utf8(spaces[space]), key);
+}
+
+/** Plain bytes that nobody else holds: the memory back end would share its own, the disk one gives Buffers. */
+function copied(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.from(bytes);
 }
 
 function after(prefix: string): Uint8Array {
@@ -101,13 +107,14 @@ class LevelStore implements Store {
   }
 
   async get(space: Space, key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#level.get(prefixed(space, key));
+    const value = await this.#level.get(prefixed(space, key));
+    return value === undefined ? undefined : copied(value);
   }
 
   async batch(changes: readonly Change[], options: { readonly sync: boolean }): Promise<void> {
     const operations = changes.map((change): Operation => change.value === undefined
       ? { type: 'del', key: prefixed(change.space, change.key) }
-      : { type: 'put', key: prefixed(change.space, change.key), value: change.value });
+      : { type: 'put', key: prefixed(change.space, change.key), value: copied(change.value) });
     await this.#write(operations, options.sync);
   }
 
@@ -125,7 +132,7 @@ class LevelStore implements Store {
       reverse: range.reverse ?? false,
       limit: range.limit ?? -1,
     });
-    for await (const [key, value] of iterator) yield [key.subarray(1), value];
+    for await (const [key, value] of iterator) yield [copied(key.subarray(1)), copied(value)];
   }
 
   async close(): Promise<void> {
@@ -152,6 +159,17 @@ function openFailure(error: unknown, place: StorePlace): Result<never> {
 
 const version_key = utf8('schema-version');
 
+async function isEmpty(level: BackEnd['level']): Promise<boolean> {
+  return (await level.keys({ limit: 1 }).all()).length === 0;
+}
+
+function versionFailure(stored: Uint8Array | undefined): Result<never> {
+  const version = stored === undefined ? 'no layout version' : `layout version ${JSON.stringify(fromUtf8(stored) ?? 'unreadable')}`;
+  return fail('STORE_VERSION', `the store has ${version}, this program knows ${store_schema_version}`, {
+    fix: 'start the folder with the program version that wrote it',
+  });
+}
+
 /**
  * Opens the store. `create: false` insists that there is one already: LevelDB
  * would otherwise open a deleted store as an empty one without a word.
@@ -165,14 +183,11 @@ export async function openStore(place: StorePlace): Promise<Result<Store>> {
     await level.open();
     const store = new LevelStore(back_end);
     const stored = await store.get('meta', version_key);
-    const version = stored === undefined ? undefined : fromUtf8(stored);
-    if (version === undefined) {
+    if (stored === undefined && await isEmpty(level)) {
       await store.batch([{ space: 'meta', key: version_key, value: utf8(String(store_schema_version)) }], { sync: true });
-    } else if (version !== String(store_schema_version)) {
+    } else if (stored === undefined || fromUtf8(stored) !== String(store_schema_version)) {
       await level.close();
-      return fail('STORE_VERSION', `the store has layout version ${version}, this program knows ${store_schema_version}`, {
-        fix: 'start the folder with the program version that wrote it',
-      });
+      return versionFailure(stored);
     }
     return ok(store);
   } catch (error) {

@@ -1,0 +1,138 @@
+/**
+ * Signed tokens: JSON Web Tokens (RFC 7519) in JWS compact form (RFC 7515),
+ * narrowed until one signed statement has exactly one accepted spelling.
+ *
+ * did-jwt creates them; it never decides on one. Its verifier accepts nested
+ * and mismatched tokens, so {@link decodeToken} and {@link verifyToken} are the gate.
+ */
+import { createJWS } from 'did-jwt';
+import { fromBase64url, toBase64url, utf8 } from './bytes.ts';
+import { parseCanonicalJson, isFields, type Fields } from './canonical.ts';
+import { sha256 } from './hash.ts';
+import { verifySignature, type SigningKey } from './keys.ts';
+import { fail, ok, type Result } from './result.ts';
+
+/** The longest token that is ever looked at. */
+export const token_bytes_max = 4096;
+const header_bytes_max = 512;
+const clock_skew_s = 30;
+
+/** The token types of this project, as they stand in the header's `typ`. */
+export type TokenType =
+  | 'mesh-dlg+jwt'
+  | 'mesh-inv+jwt'
+  | 'mesh-rcpt+jwt'
+  | 'mesh-done+jwt'
+  | 'mesh-sponsor+jwt'
+  | 'mesh-endorse+jwt'
+  | 'mesh-revoke+jwt';
+
+/** A token that is well-formed but whose signature nobody has checked yet. */
+export interface Token {
+  readonly text: string;
+  readonly type: string;
+  /** The DID URL of the verification method that is said to have signed. */
+  readonly key_id: string;
+  /** The claims, not yet checked against the schema of their type. */
+  readonly claims: Fields;
+  /** SHA-256 of the token's text: its name everywhere. */
+  readonly hash: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** Signs with a key that we hold, in the name of one verification method. */
+export interface TokenSigner {
+  /** `did:…#fragment` of the verification method. */
+  readonly key_id: string;
+  readonly key: SigningKey;
+}
+
+/** The DID that a DID URL belongs to. */
+export function controllerOf(key_id: string): string {
+  const hash_mark = key_id.indexOf('#');
+  return hash_mark < 0 ? key_id : key_id.slice(0, hash_mark);
+}
+
+/** Creates a token over claims that are JSON values. `iss` is set to the signer's DID. */
+export async function createToken(type: TokenType, signer: TokenSigner, claims: Fields): Promise<string> {
+  // did-jwt types `typ` as the literal 'JWT', although it passes any header on.
+  const header: { [member: string]: string } = { alg: 'EdDSA', typ: type, kid: signer.key_id };
+  return createJWS(
+    { ...claims, iss: controllerOf(signer.key_id) },
+    (data) => Promise.resolve(toBase64url(signer.key.sign(typeof data === 'string' ? utf8(data) : data))),
+    header,
+    { canonicalize: true },
+  );
+}
+
+function decodePart(text: string, name: string): Result<Fields> {
+  const bytes = fromBase64url(text);
+  if (bytes === undefined) return fail('TOKEN_MALFORMED', `the ${name} is not canonical base64url`);
+  const parsed = parseCanonicalJson(bytes);
+  if (!parsed.ok) return fail('TOKEN_MALFORMED', `the ${name}: ${parsed.failure.reason}`, { cause: parsed.failure });
+  if (!isFields(parsed.value)) return fail('TOKEN_MALFORMED', `the ${name} is not a JSON object`);
+  return ok(parsed.value);
+}
+
+/**
+ * Takes a token apart without checking its signature: size, base64url, header
+ * of exactly `alg` EdDSA, `typ` and `kid`, canonical claims, and an issuer who
+ * is the controller of the key.
+ *
+ * Fails with `TOKEN_TOO_LARGE`, `TOKEN_MALFORMED`, `TOKEN_HEADER` or `TOKEN_TYPE`.
+ */
+export function decodeToken(text: string, type?: TokenType): Result<Token> {
+  if (text.length > token_bytes_max) {
+    return fail('TOKEN_TOO_LARGE', `a token has at most ${token_bytes_max} bytes, this one ${text.length}`);
+  }
+  const parts = text.split('.');
+  const [header_text, claims_text, signature_text] = parts;
+  if (parts.length !== 3 || header_text === undefined || claims_text === undefined || signature_text === undefined) {
+    return fail('TOKEN_MALFORMED', 'a token has three parts');
+  }
+  if (header_text.length > header_bytes_max) return fail('TOKEN_TOO_LARGE', `a header has at most ${header_bytes_max} bytes`);
+  const header = decodePart(header_text, 'header');
+  if (!header.ok) return header;
+  const { alg, typ, kid } = header.value;
+  if (Object.keys(header.value).length !== 3 || alg !== 'EdDSA' || typeof typ !== 'string' || typeof kid !== 'string') {
+    return fail('TOKEN_HEADER', 'the header must be exactly alg EdDSA, typ and kid', {
+      fix: 'sign with EdDSA and no further header members',
+    });
+  }
+  if (type !== undefined && typ !== type) return fail('TOKEN_TYPE', `this is a ${typ} where a ${type} is needed`);
+  const claims = decodePart(claims_text, 'payload');
+  if (!claims.ok) return claims;
+  if (claims.value['iss'] !== controllerOf(kid)) {
+    return fail('TOKEN_HEADER', 'the issuer is not the controller of the key that signed');
+  }
+  const signature = fromBase64url(signature_text);
+  if (signature === undefined) return fail('TOKEN_MALFORMED', 'the signature is not canonical base64url');
+  return ok({ text, type: typ, key_id: kid, claims: claims.value, hash: sha256(utf8(text)), signature });
+}
+
+/** Whether the token's signature is that of the given public key. */
+export function verifyToken(token: Token, public_key: Uint8Array): boolean {
+  return verifySignature(public_key, utf8(token.text.slice(0, token.text.lastIndexOf('.'))), token.signature);
+}
+
+/**
+ * Whether a token's time window holds at `now_s` (Unix seconds), with 30 s of
+ * skew. Fails with `TOKEN_NOT_YET_VALID` or `TOKEN_EXPIRED`.
+ */
+export function checkWindow(window: { readonly nbf: number; readonly exp: number }, now_s: number): Result<void> {
+  if (window.nbf > now_s + clock_skew_s) {
+    return fail('TOKEN_NOT_YET_VALID', `valid from ${isoTime(window.nbf)}, it is ${isoTime(now_s)}`);
+  }
+  if (window.exp <= now_s - clock_skew_s) {
+    return fail('TOKEN_EXPIRED', `expired at ${isoTime(window.exp)}, it is ${isoTime(now_s)}`, {
+      fix: 'ask the issuer for a new one',
+    });
+  }
+  return ok(undefined);
+}
+
+/** ISO 8601 text of Unix seconds. */
+export function isoTime(unix_s: number): string {
+  const time = new Date(unix_s * 1000);
+  return Number.isNaN(time.getTime()) ? `${unix_s} s` : time.toISOString();
+}

@@ -1,0 +1,289 @@
+/**
+ * The agents of this host at work: each with its kernel, its policies and its
+ * handler. Commands of other agents come in here, commands to others go out
+ * from here; either way through the kernel.
+ */
+import { fromHex, utf8 } from '../crypto/bytes.ts';
+import type { Json } from '../crypto/canonical.ts';
+import { firstWidened, parseCapabilities, type Capability } from '../crypto/capability.ts';
+import type { Chain, Delegation, Invocation } from '../crypto/chain.ts';
+import { canonicalJsonBytes } from '../crypto/canonical.ts';
+import { sha256 } from '../crypto/hash.ts';
+import { fail, ok, type Failure, type Result } from '../crypto/result.ts';
+import { toBase64url } from '../crypto/bytes.ts';
+import type { HeldDelegation } from '../protocols/delegation/index.ts';
+import { jsonResult, type Execution, type Receipt, type RemoteCall } from '../protocols/message/index.ts';
+import type { Clock, Random, Recorder, Store } from '../protocols/ports.ts';
+import type { Interaction, Trust } from '../protocols/trust/index.ts';
+import type { AuditLog } from '../storage/audit-log.ts';
+import type { AgentSettings } from '../storage/identities.ts';
+import { loadHandler, type AgentDelegation, type AgentHandler } from './agents.ts';
+import { Attachment, auditRecorder } from './flight-recorder.ts';
+import type { Identities, LocalIdentity } from './identities.ts';
+import { KernelSpace, Policy, type CallContext } from './kernel/index.ts';
+
+/** What the agents' house uses. */
+export interface AgentHouseParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: AuditLog;
+  readonly identities: Identities;
+  readonly trust: Trust;
+  readonly store: Store;
+  readonly recorder: Recorder;
+  /** Remembers under which delegation an agent was given a command. */
+  served(chain: Chain, invocation: Invocation): void;
+}
+
+/** An agent of this host, ready to work. */
+export interface HousedAgent {
+  readonly identity: LocalIdentity;
+  readonly kernel: KernelSpace;
+  /** SHA-256 of each policy of its own. */
+  readonly policies: readonly Uint8Array[];
+  /** What serves its commands; absent as long as no program has given one. */
+  handler: AgentHandler | undefined;
+}
+
+/** A command of a local agent to another. */
+export interface OutgoingCall {
+  readonly from: LocalIdentity;
+  readonly to: string;
+  readonly command: Capability;
+  readonly arguments: Json;
+  readonly delegation?: HeldDelegation;
+  readonly signal?: AbortSignal;
+}
+
+const refusal_codes = new Set(['KERNEL_DENIED', 'APPROVAL_REQUIRED', 'SCOPE_EXCEEDED', 'AGENT_STOPPED', 'AGENT_KILLED', 'KERNEL_STOPPED', 'KERNEL_OVERLOADED', 'CALL_INVALID', 'HANDLER_MISSING']);
+
+function digestOf(policy: Policy): Uint8Array {
+  return fromHex(policy.digest) ?? utf8(policy.digest);
+}
+
+function depthOf(chain: Chain | HeldDelegation): number {
+  return chain.links.length;
+}
+
+/** The agents of this host. */
+export class AgentHouse {
+  readonly #parts: AgentHouseParts;
+  readonly #agents = new Map<string, HousedAgent>();
+  #host_policies: readonly Policy[] = [];
+
+  constructor(parts: AgentHouseParts) {
+    this.#parts = parts;
+  }
+
+  /** Loads the host's policy and readies every agent. Fails with a `POLICY_…` or `HANDLER_UNUSABLE` code. */
+  async start(host_policy: string | undefined): Promise<Result<void>> {
+    if (host_policy !== undefined) {
+      const policy = await Policy.load(host_policy);
+      if (!policy.ok) return policy;
+      this.#host_policies = [policy.value];
+    }
+    for (const identity of this.#parts.identities.list('agent')) {
+      const admitted = await this.admit(identity);
+      // An agent that cannot work refuses its commands and says why; the others go on.
+      if (!admitted.ok) this.#parts.recorder.record({ kind: 'agent.unusable', did: identity.did, name: identity.name, code: admitted.failure.code, reason: admitted.failure.reason });
+    }
+    return ok(undefined);
+  }
+
+  /** Ends every running call. */
+  stop(): Promise<void> {
+    for (const agent of this.#agents.values()) agent.kernel.stop('the node is stopping');
+    return Promise.resolve();
+  }
+
+  /** Whether an agent with these settings could work. Fails with a `POLICY_…` or `HANDLER_UNUSABLE` code. */
+  async check(settings: AgentSettings): Promise<Result<void>> {
+    const policy = settings.policy === null ? undefined : await Policy.load(settings.policy);
+    if (policy?.ok === false) return policy;
+    const handler = settings.handler === null ? undefined : await loadHandler(settings.handler);
+    return handler?.ok === false ? handler : ok(undefined);
+  }
+
+  /** Readies an agent: loads its policy and handler, and gives it a kernel of its own. */
+  async admit(identity: LocalIdentity): Promise<Result<HousedAgent>> {
+    const settings = identity.agent;
+    const policy = settings === null || settings.policy === null ? undefined : await Policy.load(settings.policy);
+    if (policy?.ok === false) return policy;
+    const handler = settings === null || settings.handler === null ? undefined : await loadHandler(settings.handler);
+    if (handler?.ok === false) return handler;
+    const kernel = new KernelSpace({
+      policies: this.#host_policies,
+      agents: policy === undefined ? {} : { [identity.did]: [policy.value] },
+      clock: this.#parts.clock,
+      random: this.#parts.random,
+      flight_recorder: auditRecorder(this.#parts.log),
+    });
+    return ok(this.#house({ identity, kernel, policies: policy === undefined ? [] : [digestOf(policy.value)], handler: handler?.value }));
+  }
+
+  #house(agent: HousedAgent): HousedAgent {
+    this.#agents.set(agent.identity.did, agent);
+    return agent;
+  }
+
+  /** Gives an agent a kernel that a program has built. Its records go to this host's log from then on. */
+  adopt(identity: LocalIdentity, kernel: KernelSpace): Result<HousedAgent> {
+    const attached = kernel.attach(identity.did, this.#ownContext(identity), {
+      flight_recorder: auditRecorder(this.#parts.log),
+      policies: this.#host_policies,
+    });
+    if (!attached.ok) return attached;
+    return ok(this.#house({ identity, kernel, policies: [], handler: this.#agents.get(identity.did)?.handler }));
+  }
+
+  /** The agent with this DID. */
+  get(did: string): HousedAgent | undefined {
+    return this.#agents.get(did);
+  }
+
+  /** SHA-256 over what decides for an identity: told to peers, so that both sign what was in force. */
+  policyDigest(did: string): Uint8Array {
+    return sha256(...this.#host_policies.map(digestOf), ...(this.#agents.get(did)?.policies ?? []));
+  }
+
+  /** Whether capabilities stay within those of a parent. Fails with `CAPABILITY_MALFORMED` or `PARENT_EXCEEDED`. */
+  withinScope(parent: readonly string[], child: readonly string[], parent_name: string): Result<void> {
+    const [above, below] = [parseCapabilities(parent), parseCapabilities(child)];
+    if (!above.ok) return above;
+    if (!below.ok) return below;
+    const widened = firstWidened(above.value, below.value);
+    return widened === undefined ? ok(undefined) : fail('PARENT_EXCEEDED', `${widened.text} is more than ${parent_name} may do`, { fix: `any of ${parent.join(', ')} or less` });
+  }
+
+  #ownContext(identity: LocalIdentity): CallContext {
+    const { score } = this.#parts.trust.score(this.#parts.identities.node.did, identity.did);
+    return { agent_name: identity.name, trust_score: score, ...(identity.sponsor === null ? {} : { sponsor: identity.sponsor }) };
+  }
+
+  /** Walk 2 from the kernel on: a verified command of another agent. `agent.trust_score` in policies is our score of who asks. */
+  async execute(call: RemoteCall, signal: AbortSignal): Promise<Execution> {
+    const agent = this.#agents.get(call.executor);
+    if (agent === undefined) return refused({ code: 'AGENT_UNUSABLE', reason: 'this agent cannot work at present', fix: 'its host\'s log says why' }, null);
+    const { identity, kernel } = agent;
+    const { chain, command } = call;
+    if (chain !== undefined) this.#parts.served(chain, call.invocation);
+    const context: CallContext = {
+      agent_name: identity.name,
+      trust_score: this.#parts.trust.score(call.executor, call.caller).score,
+      peer: call.caller,
+      ...(identity.sponsor === null ? {} : { sponsor: identity.sponsor }),
+      ...(chain === undefined ? {} : { delegation: { root: chain.root, depth: depthOf(chain), capabilities: chain.capabilities.map(({ text }) => text) } }),
+    };
+    const outcome = await kernel.scoped(identity.capabilities, () => kernel.run({
+      agent: call.executor,
+      action: { type: command.verb, resource: command.path.join('/'), direction: 'in', caller: call.caller },
+      data: call.arguments,
+      context,
+      attach: new Attachment([call.begun]),
+      signal,
+      effect: (effect_signal) => this.#serve(agent, call, effect_signal),
+    }));
+    if (!outcome.ok) return refused(outcome.failure, indexIn(outcome.failure));
+    const { decision, index, value } = outcome.value;
+    return { verdict: 'allow', code: null, rule: decision.verdict.rule, reason: decision.verdict.reason, result: value, index };
+  }
+
+  async #serve(agent: HousedAgent, call: RemoteCall, signal: AbortSignal): Promise<Json> {
+    if (agent.handler === undefined) throw new Error('no handler serves this agent');
+    const value: unknown = await agent.handler({
+      command: call.command.text,
+      arguments: call.arguments,
+      caller: call.caller,
+      signal,
+      ...(call.chain === undefined ? {} : { delegation: delegationOf(call.chain) }),
+    });
+    const result = jsonResult(value);
+    if (!result.ok) throw new Error(result.failure.reason);
+    return result.value;
+  }
+
+  /** A command of a local agent: governed here first. The peer's verified answer comes back, or why there is none. */
+  async outgoing<T>(call: OutgoingCall, send: (signal: AbortSignal) => Promise<Result<T>>): Promise<Result<T>> {
+    const { from, command, delegation } = call;
+    const agent = this.#agents.get(from.did);
+    if (agent === undefined) return fail('AGENT_UNUSABLE', `${from.name} cannot work at present`, { fix: 'agentmesh doctor' });
+    const last = delegation?.links.at(-1);
+    const outcome = await agent.kernel.scoped(from.capabilities, () => agent.kernel.run({
+      agent: from.did,
+      action: { type: command.verb, resource: command.path.join('/'), direction: 'out', to: call.to },
+      data: call.arguments,
+      context: {
+        ...this.#ownContext(from),
+        ...(delegation === undefined || last === undefined ? {} : {
+          delegation: { root: last.sub, depth: depthOf(delegation), capabilities: last.capabilities.map(({ text }) => text) },
+        }),
+      },
+      // The executor keeps the decision that counts, durably, and its receipt proves it; ours may wait for the next commit.
+      audit: 'batched',
+      ...(call.signal === undefined ? {} : { signal: call.signal }),
+      effect: send,
+    }));
+    return outcome.ok ? outcome.value.value : outcome;
+  }
+
+  /** Notes what a receipt says about the other side. Only receipts that both sides hold count. */
+  async settled(observer: string, subject: string, receipt: Receipt, receipt_hash: Uint8Array): Promise<void> {
+    const interaction = interactionOf(observer, receipt, receipt_hash, this.#parts.clock.now());
+    if (interaction === undefined) return;
+    const noted = this.#parts.trust.interaction(observer, subject, interaction);
+    await this.#parts.store.batch(noted.changes, { sync: false });
+    noted.applied();
+  }
+
+  /** Work under a delegation of ours is done: recorded, and good for the worker's standing with the issuer. */
+  async completed(link: Delegation, worker: string, result_hash: string): Promise<void> {
+    const { clock, log, trust, store } = this.#parts;
+    const record = { kind: 'completion', delegation: toBase64url(link.token.hash), holder: link.aud, worker, issuer: link.iss, result_hash, time_ms: clock.now() };
+    await log.append({ subject: worker, payload: canonicalJsonBytes(record) });
+    const noted = trust.interaction(link.iss, worker, {
+      outcome: { kind: 'compliant' }, dimension: 'collaboration_health', receipt_hash: link.token.hash, time_ms: clock.now(),
+    });
+    await store.batch(noted.changes, { sync: false });
+    noted.applied();
+  }
+}
+
+function delegationOf(chain: Chain): AgentDelegation {
+  return {
+    id: toBase64url(chain.hash),
+    root: chain.root,
+    scope: chain.capabilities.map(({ text }) => text),
+    chain: chain.links.map((link) => link.token.text),
+  };
+}
+
+function indexIn(failure: Failure): number | null {
+  const index = failure.detail?.['index'];
+  return typeof index === 'number' ? index : null;
+}
+
+/** What a peer is told of a failure: everything about a refusal, nothing about the inside of a handler. */
+function refused(failure: Failure, index: number | null): Execution {
+  const rule = failure.detail?.['rule'];
+  const is_refusal = refusal_codes.has(failure.code) || failure.detail?.['effect_ran'] === false || failure.code.startsWith('AGENT_');
+  const call_id = failure.detail?.['call_id'];
+  return {
+    verdict: is_refusal ? 'deny' : 'error',
+    code: failure.code,
+    rule: typeof rule === 'string' ? rule : null,
+    reason: failure.code === 'EFFECT_FAILED'
+      ? `the agent's handler failed${typeof call_id === 'string' ? `; its host's log has the reason under call ${call_id}` : ''}`
+      : failure.reason + (failure.fix === undefined ? '' : ` (what would pass: ${failure.fix})`),
+    index,
+  };
+}
+
+/** What a receipt says about the other side; nothing where it only tells that a proof was missing. */
+function interactionOf(observer: string, receipt: Receipt, receipt_hash: Uint8Array, time_ms: number): Interaction | undefined {
+  const executor_observes = receipt.iss === observer;
+  const dimension = executor_observes ? 'policy_compliance' : 'collaboration_health';
+  if (receipt.verdict === 'allow') return { outcome: { kind: 'compliant' }, dimension, receipt_hash, time_ms };
+  const is_attempt = executor_observes && (receipt.code === 'KERNEL_DENIED' || receipt.code === 'SCOPE_EXCEEDED');
+  const is_fault = !executor_observes && receipt.verdict === 'error';
+  return is_attempt || is_fault ? { outcome: { kind: 'anomaly', degree: 0.5 }, dimension, receipt_hash, time_ms } : undefined;
+}

@@ -1,0 +1,55 @@
+/** Asking the running node on behalf of a command, and showing its answer. */
+import { resolve } from 'node:path';
+import { FailureError, type Result } from '../../crypto/result.ts';
+import type { ControlApi, ControlMethod } from '../control/api.ts';
+import { controlClient } from '../control/client.ts';
+import { controlSocketPath } from '../control/socket.ts';
+import { defaultDataFolder } from '../data-folder.ts';
+import type { Context, Environment } from './context.ts';
+
+/** The longest that a command waits for its node, which itself may wait for peers. */
+export const answer_ms_max = 60_000;
+
+/** The flags that every command has. */
+export interface CommonFlags {
+  readonly data?: string | undefined;
+  readonly json: boolean;
+}
+
+/** What a command returns: nothing, or the failure to print. */
+export type Outcome = FailureError | void;
+
+/** The data folder as an absolute path: the flag, else what the environment says. */
+export function dataFolder(flag: string | undefined, environment: Environment): string {
+  return resolve(flag ?? defaultDataFolder(environment));
+}
+
+/** Calls a method of the node that runs on the data folder. */
+export function ask<Method extends ControlMethod>(
+  context: Context,
+  flags: CommonFlags,
+  method: Method,
+  params: ControlApi[Method]['params'],
+): Promise<Result<ControlApi[Method]['value']>> {
+  const client = controlClient(controlSocketPath(dataFolder(flags.data, context.process.env)));
+  return client.call(method, params, { signal: AbortSignal.timeout(answer_ms_max) });
+}
+
+/** Calls a method and prints its answer: as JSON when asked for, else through the view. */
+export async function show<Method extends ControlMethod>(
+  context: Context,
+  flags: CommonFlags,
+  method: Method,
+  params: ControlApi[Method]['params'],
+  view: (value: ControlApi[Method]['value']) => void,
+): Promise<Outcome> {
+  const answer = await ask(context, flags, method, params);
+  if (!answer.ok) return new FailureError(answer.failure);
+  if (flags.json) context.printJson(answer.value);
+  else view(answer.value);
+}
+
+/** Prints lines. */
+export function printLines(context: Context, lines: readonly string[]): void {
+  for (const line of lines) context.print(line);
+}

@@ -1,0 +1,155 @@
+/** `agentmesh up`: starts a node, says how to reach it, and stops it cleanly. */
+import { readFileSync, statSync } from 'node:fs';
+import { fail, FailureError, messageOf, ok, type Result } from '../../../crypto/result.ts';
+import type { NodeConfig } from '../../config.ts';
+import type { Node } from '../../node.ts';
+import { dataFolder, printLines, type CommonFlags, type Outcome } from '../ask.ts';
+import type { Context } from '../context.ts';
+import { details } from '../view/table.ts';
+import { shellWord, visible } from '../view/text.ts';
+
+/** Flags of `up`. */
+export interface UpFlags extends CommonFlags {
+  readonly listen?: readonly string[] | undefined;
+  readonly join?: readonly string[] | undefined;
+  readonly mdns: boolean;
+  readonly policy?: string | undefined;
+  readonly passphraseFile?: string | undefined;
+  readonly requiredTrust?: number | undefined;
+  readonly name?: string | undefined;
+}
+
+/** The part of a running node that `up` needs. */
+export type StartedNode = Pick<Node, 'did' | 'peer_id' | 'addresses' | 'data' | 'frozen' | 'keys_protected' | 'stop'>;
+
+/** Starts a node: `createNode`, or its stand-in. */
+export type StartNode = (config: NodeConfig) => Promise<Result<StartedNode>>;
+
+/** Where a node listens when nobody says. */
+export const default_listen = '/ip4/127.0.0.1/tcp/4001';
+const passphrase_bytes_max = 1024;
+// npm, a shell and the terminal may each deliver the same key press.
+const same_press_ms = 500;
+const leftover_ms_max = 2000;
+const loopback_address = /^\/(?:ip4\/127\.|ip6\/::1\/|dns4?\/localhost\/)/;
+
+function readPassphrase(path: string | undefined, environment: Context['process']['env']): Result<string | undefined> {
+  if (path === undefined) return ok(environment['AGENTMESH_PASSPHRASE']);
+  try {
+    const { size, mode } = statSync(path);
+    if (size > passphrase_bytes_max) return fail('PASSPHRASE_INVALID', `a passphrase file has at most ${passphrase_bytes_max} bytes`);
+    if ((mode & 0o077) !== 0) return fail('PASSPHRASE_EXPOSED', `others may read ${path}`, { fix: `chmod 600 ${shellWord(path)}` });
+    const passphrase = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+    return passphrase === '' ? fail('PASSPHRASE_INVALID', `${path} is empty`, { fix: 'write the passphrase into it' }) : ok(passphrase);
+  } catch (error) {
+    return fail('PASSPHRASE_INVALID', `the passphrase file cannot be read: ${messageOf(error)}`, { fix: 'name a file that exists and that only you may read' });
+  }
+}
+
+function configOf(context: Context, flags: UpFlags): Result<NodeConfig> {
+  const passphrase = readPassphrase(flags.passphraseFile, context.process.env);
+  if (!passphrase.ok) return passphrase;
+  const { listen = [], join = [] } = flags;
+  return ok({
+    data: dataFolder(flags.data, context.process.env),
+    listen: listen.length > 0 ? listen : [default_listen],
+    mdns: flags.mdns,
+    ...(join.length === 0 ? {} : { bootstrap: join }),
+    ...(flags.policy === undefined ? {} : { policy: flags.policy }),
+    ...(passphrase.value === undefined ? {} : { passphrase: passphrase.value }),
+    ...(flags.name === undefined ? {} : { name: flags.name }),
+    ...(flags.requiredTrust === undefined ? {} : { required_trust: flags.requiredTrust }),
+    ...(flags.json ? { recorder: { record: (fact) => context.print(JSON.stringify(fact)) } } : {}),
+  });
+}
+
+function printNode(context: Context, node: StartedNode): void {
+  const reachable = node.addresses.filter((address) => !loopback_address.test(address));
+  const [address] = reachable.length > 0 ? reachable : node.addresses;
+  printLines(context, [
+    context.paint('bold', 'this node is up'),
+    '',
+    ...details([
+      ['node', node.did],
+      ['peer id', node.peer_id],
+      ...node.addresses.map((listening, index) => [index === 0 ? 'listening' : '', listening] as const),
+      ['data', node.data],
+    ]),
+  ]);
+  if (address !== undefined) {
+    context.print('');
+    context.print(reachable.length > 0 ? 'to join it from another host:' : 'to join it from another terminal of this host:');
+    const apart = reachable.length > 0 ? '' : ' --data <other folder> --listen /ip4/127.0.0.1/tcp/0';
+    context.print(`  agentmesh up${apart} --join ${visible(address)}`);
+  }
+  if (reachable.length === 0) {
+    context.print('only this host can reach it; to be reachable from other hosts:');
+    context.print('  agentmesh up --listen /ip4/0.0.0.0/tcp/4001');
+  }
+  if (!node.keys_protected) {
+    context.print('');
+    context.print(context.paint('yellow', 'the keys are not protected by a passphrase: who can read the data folder can act as this host'));
+    context.print('fix: start a new node with --passphrase-file <file> or AGENTMESH_PASSPHRASE');
+  }
+  if (node.frozen !== undefined) {
+    context.print('');
+    context.print(context.paint('red', `the audit log is frozen: ${visible(node.frozen.code)}: ${visible(node.frozen.reason)}`));
+    context.print(`fix: ${visible(node.frozen.fix ?? 'agentmesh doctor')}`);
+  }
+  context.print('');
+  context.print('Ctrl-C stops it');
+}
+
+function printNodeJson(context: Context, node: StartedNode): void {
+  const { did, peer_id, addresses, data, keys_protected } = node;
+  const frozen = node.frozen === undefined ? null : { code: node.frozen.code, reason: node.frozen.reason, fix: node.frozen.fix ?? null };
+  context.print(JSON.stringify({ kind: 'up', did, peer_id, addresses, data, keys_protected, frozen }));
+}
+
+/** Resolves at the first signal to stop, or when the node has stopped by itself and nothing is left to do. */
+function untilStopped(): Promise<void> {
+  return new Promise((resolve) => {
+    let first_ms: number | undefined;
+    const onSignal = (): void => {
+      const now_ms = Date.now();
+      if (first_ms === undefined) {
+        first_ms = now_ms;
+        resolve();
+      } else if (now_ms - first_ms > same_press_ms) process.exit(130);
+    };
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+    process.once('beforeExit', resolve);
+  });
+}
+
+/** Starts a node with `start`, prints it, waits for a signal and stops it. */
+export async function runUp(context: Context, flags: UpFlags, start: StartNode): Promise<Outcome> {
+  const config = configOf(context, flags);
+  if (!config.ok) return new FailureError(config.failure);
+  // From here on, no child process and no dump of the environment shows it.
+  delete process.env['AGENTMESH_PASSPHRASE'];
+  const stopped = untilStopped();
+  const node = await start(config.value);
+  if (!node.ok) {
+    const { code, reason, fix } = node.failure;
+    return new FailureError(code === 'ADDRESS_IN_USE' ? { code, reason, fix: fix ?? 'agentmesh up --listen /ip4/127.0.0.1/tcp/0' } : node.failure);
+  }
+  if (flags.json) printNodeJson(context, node.value);
+  else printNode(context, node.value);
+  await stopped;
+  await node.value.stop();
+  if (flags.json) context.print(JSON.stringify({ kind: 'stopped' }));
+  else context.print('stopped');
+  process.exitCode = 0;
+  // Fires only when something was left open, which would keep the process for ever.
+  setTimeout(() => {
+    context.talk('error HANDLE_LEFT: something was still open after the node had stopped');
+    process.exit(1);
+  }, leftover_ms_max).unref();
+}
+
+/** `agentmesh up`. */
+export async function up(context: Context, flags: UpFlags): Promise<Outcome> {
+  const { createNode } = await import('../../node.ts');
+  return runUp(context, flags, createNode);
+}

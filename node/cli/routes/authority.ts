@@ -1,0 +1,104 @@
+/** The commands about calls, delegation, trust and revocation: their flags and help. */
+import { buildCommand, buildRouteMap, type Command, type RouteMap } from '@stricli/core';
+import type { CommonFlags } from '../ask.ts';
+import type { CallFlags, DelegateFlags, EndorseFlags, RevokeFlags, TrustFlags, VerifyFlags } from '../commands/authority.ts';
+import type { Context } from '../context.ts';
+import { argument, common_flags, docs, fraction, jsonValue, lazily, lifetime, neededFlag, neededRepeatedFlag, numberFlag, textFlag } from '../flags.ts';
+
+const who = 'A DID, or the local name of an agent, sponsor or contact';
+
+const call: Command<Context> = buildCommand<CallFlags, [string, string], Context>({
+  loader: lazily(async () => (await import('../commands/authority.ts')).call),
+  parameters: {
+    flags: {
+      ...common_flags,
+      from: neededFlag('who', 'Agent of this host that calls'),
+      arguments: { kind: 'parsed', parse: jsonValue, optional: true, placeholder: 'json', brief: 'Arguments of the call, as JSON' },
+      argumentsFile: textFlag('file', 'File with the arguments as JSON, - for standard input'),
+      delegation: textFlag('id', 'Delegation to call under (see `agentmesh delegation list`)'),
+      invocation: textFlag('token', 'Send this earlier invocation again; it has no second effect'),
+    },
+    positional: { kind: 'tuple', parameters: [argument('to', who), argument('command', 'Verb and resource, e.g. read:reports')] },
+  },
+  docs: docs('Have one agent call another', 'Sends a signed request and prints the verdict of the other host with its signed receipt. Exit code 4 when it was denied.', [
+    'call did:mesh:<id> read:reports --from analyst',
+    'call summarizer write:reports/q3 --from analyst --arguments \'{"title": "Q3"}\' --delegation <id>',
+  ]),
+});
+
+const verifyPeer: Command<Context> = buildCommand<VerifyFlags, [string], Context>({
+  loader: lazily(async () => (await import('../commands/authority.ts')).verifyPeer),
+  parameters: {
+    flags: { ...common_flags, from: neededFlag('who', 'Agent of this host that asks'), requiredTrust: numberFlag('score', 'Trust score from 0 to 1000 that the peer must have') },
+    positional: { kind: 'tuple', parameters: [argument('peer', who)] },
+  },
+  docs: docs('Shake hands with an agent and check its trust', 'Proves both identities to each other and compares the trust score with the one required.', ['verify-peer did:mesh:<id> --from analyst --required-trust 500']),
+});
+
+const delegate: Command<Context> = buildCommand<DelegateFlags, [string], Context>({
+  loader: lazily(async () => (await import('../commands/authority.ts')).delegate),
+  parameters: {
+    flags: {
+      ...common_flags,
+      from: neededFlag('who', 'Sponsor or agent of this host that delegates'),
+      capability: neededRepeatedFlag('verb:resource', 'What is delegated, repeatable; it must be less than the delegator holds'),
+      parent: textFlag('id', 'Delegation that this one is taken from; a sponsor needs none'),
+      lifetime: numberFlag('time', 'How long it holds, e.g. 30m, 12h, 7d', lifetime),
+      maxDepth: numberFlag('count', 'How many times it may be delegated further'),
+      trust: numberFlag('score', 'Trust score from 0 to 1000 that a holder needs'),
+    },
+    positional: { kind: 'tuple', parameters: [argument('to', who)] },
+  },
+  docs: docs('Delegate some of one\'s authority', 'Issues a signed delegation that is narrower than what it comes from, and hands it to the holder\'s host.', [
+    'delegate analyst --from alice@company.com --capability read:* --capability write:reports --lifetime 12h',
+    'delegate did:mesh:<id> --from analyst --parent <id> --capability read:public-data --max-depth 0',
+  ]),
+});
+
+const delegationList: Command<Context> = buildCommand<CommonFlags, [], Context>({
+  loader: lazily(async () => (await import('../commands/authority.ts')).delegationList),
+  parameters: { flags: common_flags },
+  docs: docs('List delegations', 'Lists the delegations that were issued or received here.', ['delegation list', 'delegation list --json']),
+});
+
+const endorse: Command<Context> = buildCommand<EndorseFlags, [string], Context>({
+  loader: lazily(async () => (await import('../commands/authority.ts')).endorse),
+  parameters: {
+    flags: {
+      ...common_flags,
+      from: neededFlag('who', 'Agent or sponsor of this host that vouches'),
+      weight: numberFlag('0..1', 'How strongly, from 0 to 1', fraction),
+      why: textFlag('text', 'The reason, readable by everyone'),
+    },
+    positional: { kind: 'tuple', parameters: [argument('subject', who)] },
+  },
+  docs: docs('Vouch for an agent', 'Signs an endorsement and spreads it over the mesh.', ['endorse did:mesh:<id> --from analyst --weight 0.8 --why "reliable reports"']),
+});
+
+const revoke: Command<Context> = buildCommand<RevokeFlags, [string, string], Context>({
+  loader: lazily(async () => (await import('../commands/authority.ts')).revoke),
+  parameters: {
+    flags: { ...common_flags, from: neededFlag('who', 'Sponsor or agent of this host with authority over the target'), why: neededFlag('text', 'The reason, readable by everyone') },
+    positional: {
+      kind: 'tuple',
+      parameters: [argument('kind', 'delegation, token, key, did, agent or sponsorship'), argument('target', 'Id of the delegation, token or key, or a DID or local name')],
+    },
+  },
+  docs: docs('Take authority back, for good', 'Signs a revocation and spreads it over the mesh. It cannot be undone.', [
+    'revoke delegation <id> --from alice@company.com --why "project ended"',
+    'revoke agent did:mesh:<id> --from alice@company.com --why "compromised"',
+  ]),
+});
+
+const trustShow: Command<Context> = buildCommand<TrustFlags, [string], Context>({
+  loader: lazily(async () => (await import('../commands/authority.ts')).trustShow),
+  parameters: { flags: { ...common_flags, observer: textFlag('who', 'Whose view (default: this node\'s)') }, positional: { kind: 'tuple', parameters: [argument('subject', who)] } },
+  docs: docs('Show a trust score and what it is made of', 'Prints score, tier and confidence, and the exact share of every item.', ['trust show did:mesh:<id>', 'trust show analyst --observer summarizer --json']),
+});
+
+/** The commands of one word. */
+export const authority_routes: Readonly<Record<'call' | 'verify-peer' | 'delegate' | 'endorse' | 'revoke', Command<Context>>> = { call, 'verify-peer': verifyPeer, delegate, endorse, revoke };
+/** `agentmesh delegation`. */
+export const delegation_routes: RouteMap<Context> = buildRouteMap({ routes: { list: delegationList }, docs: { brief: 'Delegations issued or received here' } });
+/** `agentmesh trust`. */
+export const trust_routes: RouteMap<Context> = buildRouteMap({ routes: { show: trustShow }, docs: { brief: 'Trust scores' } });

@@ -1,0 +1,28 @@
+import type { Recorder } from '../protocols/ports.ts';
+import type { WitnessInit } from '../protocols/witness/index.ts';
+
+/** How a node is started; everything has a default. */
+export interface NodeConfig {
+  /** The folder that keeps everything: `$AGENTMESH_DATA` or `agentmesh` under the XDG data folder when absent. */
+  readonly data?: string;
+  /** Multiaddrs to listen on: a free port of the loopback interface when absent. */
+  readonly listen?: readonly string[];
+  /** Multiaddrs of nodes to join, each ending in `/p2p/` and the peer's id. */
+  readonly bootstrap?: readonly string[];
+  /** Whether to look for nodes by multicast, which tells everyone in the local network about this one. */
+  readonly mdns?: boolean;
+  /** Path of the policy that stands over the policies of all agents. */
+  readonly policy?: string;
+  /** Seals the keys on the disk. */
+  readonly passphrase?: string;
+  /** What the node calls itself; the host's name when absent. */
+  readonly name?: string;
+  /** The trust score that callers need at every agent of this host, 0..1000. */
+  readonly required_trust?: number;
+  /** Hears every fact: for logs and metrics. */
+  readonly recorder?: Recorder;
+  /** How the audit log is witnessed. */
+  readonly witness?: WitnessInit;
+  /** Whether the control socket is served, so that the CLI can ask this node; true when absent. */
+  readonly control?: boolean;
+}

@@ -1,0 +1,144 @@
+/** The control methods about audit logs: our own, and those of other hosts as far as they and their witnesses answer. */
+import { utf8, fromUtf8, toBase64, toBase64url } from '../../crypto/bytes.ts';
+import { logOrigin, openCheckpoint, parseCheckpoint, type Checkpoint } from '../../crypto/checkpoint.ts';
+import { leafHash } from '../../crypto/merkle.ts';
+import { parseNote, parseVerifier, signature_type_witness, verifierKey, type NoteSignature } from '../../crypto/note.ts';
+import { fail, ok, type Result } from '../../crypto/result.ts';
+import { parseProof, verifyProof } from '../../crypto/tlog-proof.ts';
+import { parseLogPolicy } from '../../crypto/tlog-policy.ts';
+import { locate } from '../../protocols/place.ts';
+import { proofOf } from '../../protocols/witness/index.ts';
+import { decodeDisclosure } from '../../storage/audit-entry.ts';
+import { exportLog } from '../../storage/audit-export.ts';
+import type { Host } from '../host.ts';
+import type { ControlApi, ControlMethods, HeadView, ProofView } from './api.ts';
+
+type AuditMethods = Pick<ControlMethods, 'audit.head' | 'audit.anchor' | 'audit.prove' | 'audit.verify' | 'audit.export'>;
+
+/** The checkpoint in a note, and the lines below the log's own signature. */
+export function headOf(note: Uint8Array): Result<HeadView> {
+  const parsed = parseNote(note);
+  if (!parsed.ok) return parsed;
+  const checkpoint = parseCheckpoint(parsed.value.text);
+  if (!checkpoint.ok) return checkpoint;
+  const { origin, size, root } = checkpoint.value;
+  return ok({
+    origin, size, root: toBase64(root), note: fromUtf8(note) ?? '',
+    cosignatures: parsed.value.signatures.filter((signature) => signature.name !== origin).map((signature) => signature.name),
+  });
+}
+
+async function ownHead(host: Host): Promise<Result<HeadView>> {
+  const cosigned = await host.log.cosigned();
+  if (cosigned.ok) return headOf(cosigned.value);
+  const latest = host.log.latest();
+  return latest === undefined ? cosigned : headOf(latest.note);
+}
+
+/** The largest head of another host's log that its signature covers, from itself or from any peer that witnessed it. */
+async function remoteHead(host: Host, did: string): Promise<Result<HeadView>> {
+  const record = await host.identity.resolve(did);
+  if (!record.ok) return record;
+  const method = record.value.document.methods.find((candidate) => candidate.uses.includes('log'));
+  if (method === undefined) return fail('AUDIT_LOG_UNKNOWN', `the record of ${did} names no log`);
+  const origin = logOrigin(did, method.key);
+  const key = await host.logKey(origin);
+  const verifier = key.ok ? parseVerifier(key.value) : key;
+  if (!verifier.ok) return verifier;
+  const own = await host.witness.askKnown(host.parts.network.id, origin);
+  const asked = await Promise.all(host.parts.network.peers().map((peer) => host.witness.askKnown(peer.id, origin)));
+  const place = await locate(host.parts.network, record.value);
+  const itself = place.ok ? await host.witness.askHead(place.value) : place;
+  let best: { readonly note: Uint8Array; readonly checkpoint: Checkpoint } | undefined;
+  for (const answer of [own, ...asked, itself]) {
+    const opened = answer.ok ? openCheckpoint(answer.value, verifier.value) : answer;
+    if (!answer.ok || !opened.ok) continue;
+    if (best === undefined || opened.value.checkpoint.size > best.checkpoint.size) best = { note: answer.value, checkpoint: opened.value.checkpoint };
+  }
+  return best === undefined
+    ? fail('AUDIT_NO_CHECKPOINT', `neither ${did} nor a peer of ours has a signed head of its log`, { fix: 'ask again after its next checkpoint' })
+    : headOf(best.note);
+}
+
+/** The vkey of a witness whose line is in a note, from the record of the DID in its name. */
+async function witnessKey(host: Host, signature: NoteSignature): Promise<string | undefined> {
+  const did = signature.name.split('/wit/')[0] ?? '';
+  const record = await host.identity.resolve(did);
+  const method = record.ok ? record.value.document.methods.find((candidate) => candidate.uses.includes('witness')) : undefined;
+  if (method === undefined) return undefined;
+  return verifierKey(signature.name, signature_type_witness, method.key);
+}
+
+/** The policy under which a note verifies: its log, the witnesses that signed it, and all of them as quorum; keys from DID records, never from the note. */
+async function policyFor(host: Host, note: Uint8Array): Promise<Result<string>> {
+  const parsed = parseNote(note);
+  if (!parsed.ok) return parsed;
+  const checkpoint = parseCheckpoint(parsed.value.text);
+  if (!checkpoint.ok) return checkpoint;
+  const { origin } = checkpoint.value;
+  const log = await host.logKey(origin);
+  if (!log.ok) return log;
+  const names: string[] = [];
+  const lines = [`log ${log.value}`];
+  for (const signature of parsed.value.signatures.filter((candidate) => candidate.name !== origin)) {
+    const key = await witnessKey(host, signature);
+    if (key === undefined) continue;
+    names.push(`witness-${names.length + 1}`);
+    lines.push(`witness ${names.at(-1)} ${key}`);
+  }
+  if (names.length > 0) lines.push(`group witnesses all ${names.join(' ')}`);
+  lines.push(`quorum ${names.length > 0 ? 'witnesses' : 'none'}`);
+  return ok(`${lines.join('\n')}\n`);
+}
+
+async function prove(host: Host, params: ControlApi['audit.prove']['params']): Promise<Result<ProofView>> {
+  const did = params.did === undefined ? ok(host.identities.node.did) : host.identities.didOf(params.did);
+  if (!did.ok) return did;
+  const record = did.value === host.identities.node.did ? undefined : await host.identity.resolve(did.value);
+  if (record?.ok === false) return record;
+  const place = record === undefined ? undefined : await locate(host.parts.network, record.value);
+  if (place?.ok === false) return place;
+  const bytes = place === undefined ? await proofOf(host.log, params.index) : await host.witness.askProof(place.value, params.index);
+  if (!bytes.ok) return bytes;
+  const proof = parseProof(bytes.value);
+  if (!proof.ok) return proof;
+  const disclosure = decodeDisclosure(proof.value.extra ?? new Uint8Array());
+  if (!disclosure.ok) return disclosure;
+  const policy = await policyFor(host, proof.value.checkpoint);
+  if (!policy.ok) return policy;
+  return ok({ index: params.index, proof: fromUtf8(bytes.value) ?? '', policy: policy.value, leaf_hash: toBase64url(leafHash(disclosure.value.entry)) });
+}
+
+async function verify(host: Host, params: ControlApi['audit.verify']['params']): Promise<Result<ControlApi['audit.verify']['value']>> {
+  const bytes = utf8(params.proof);
+  const proof = parseProof(bytes);
+  if (!proof.ok) return proof;
+  const disclosure = decodeDisclosure(proof.value.extra ?? new Uint8Array());
+  if (!disclosure.ok) return disclosure;
+  const text = params.policy === undefined ? await policyFor(host, proof.value.checkpoint) : ok(params.policy);
+  const policy = text.ok ? parseLogPolicy(utf8(text.value)) : text;
+  if (!policy.ok) return policy;
+  const leaf_hash = leafHash(disclosure.value.entry);
+  const verified = verifyProof(bytes, leaf_hash, policy.value);
+  if (!verified.ok) return verified;
+  const { checkpoint, cosignatures, index } = verified.value;
+  return ok({ origin: checkpoint.origin, index, size: checkpoint.size, leaf_hash: toBase64url(leaf_hash), cosignatures: cosignatures.length });
+}
+
+/** The methods about audit logs of a host. */
+export function auditMethods(host: Host): AuditMethods {
+  return {
+    'audit.head': async ({ did }) => {
+      if (did === undefined) return ownHead(host);
+      const found = host.identities.didOf(did);
+      return found.ok ? remoteHead(host, found.value) : found;
+    },
+    'audit.anchor': async () => {
+      const anchored = await host.witness.anchor();
+      return anchored.ok ? headOf(anchored.value.note) : anchored;
+    },
+    'audit.prove': (params) => prove(host, params),
+    'audit.verify': (params) => verify(host, params),
+    'audit.export': async ({ folder }) => exportLog(host.log, folder),
+  };
+}

@@ -1,0 +1,235 @@
+/** The control methods over a running node: parameters in, views out; everything else happens in the actions. */
+import { toBase64url } from '../../crypto/bytes.ts';
+import type { Json } from '../../crypto/canonical.ts';
+import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
+import type { HeldDelegation } from '../../protocols/delegation/index.ts';
+import type { Answered } from '../../protocols/message/index.ts';
+import type { Peer } from '../../protocols/ports.ts';
+import type { Score } from '../../protocols/trust/index.ts';
+import { jsonResult } from '../../protocols/message/index.ts';
+import { readPayload } from '../flight-recorder.ts';
+import type { Host } from '../host.ts';
+import type { LocalIdentity } from '../identities.ts';
+import type { Node } from '../node.ts';
+import { packageVersion } from '../version.ts';
+import type { AgentView, CallView, ControlApi, ControlMethods, DelegationView, LogEntryView, NodeStatus, PeerView, ScoreView, SponsorView } from './api.ts';
+import { auditMethods, headOf } from './audit-methods.ts';
+import { diagnose } from './diagnose.ts';
+
+const log_entries_max = 1000;
+
+function optional<T, Name extends string>(name: Name, value: T | undefined): { [key in Name]?: T } {
+  const made: { [key in Name]?: T } = {};
+  if (value !== undefined) made[name] = value;
+  return made;
+}
+
+function frozenView(failure: Failure | undefined): NodeStatus['audit']['frozen'] {
+  return failure === undefined ? null : { code: failure.code, reason: failure.reason, ...optional('fix', failure.fix) };
+}
+
+async function statusOf(node: Node, started_ms: number): Promise<NodeStatus> {
+  const { identities, log, statement_store, parts } = node.host;
+  const head = await log.cosigned();
+  const cosigned = head.ok ? headOf(head.value) : undefined;
+  return {
+    did: node.did,
+    name: identities.node.name,
+    peer_id: node.peer_id,
+    addresses: node.addresses,
+    data: node.data,
+    version: packageVersion(),
+    process_id: process.pid,
+    started_ms,
+    peers: parts.network.peers().length,
+    agents: identities.list('agent').length,
+    statements: statement_store.size,
+    audit: {
+      origin: log.origin,
+      size: log.size(),
+      cosigned_size: cosigned?.ok === true ? cosigned.value.size : 0,
+      cosignatures: cosigned?.ok === true ? cosigned.value.cosignatures.length : 0,
+      frozen: frozenView(log.frozen),
+    },
+    memory_bytes: process.memoryUsage.rss(),
+  };
+}
+
+function sponsorView(identity: LocalIdentity): SponsorView {
+  return { name: identity.name, did: identity.did, kind: identity.kind === 'org' ? 'org' : 'human' };
+}
+
+function agentView(host: Host, identity: LocalIdentity): AgentView {
+  const { agent } = identity;
+  const state = host.agents.get(identity.did)?.kernel.stateOf(identity.did);
+  return {
+    name: identity.name,
+    did: identity.did,
+    sponsor: identity.sponsor ?? '',
+    capabilities: identity.capabilities,
+    required_trust: agent?.required_trust ?? 0,
+    handler: agent?.handler ?? null,
+    policy: agent?.policy ?? null,
+    authority: agent?.authority ?? 'delegated',
+    roots: agent?.roots ?? [],
+    state: state ?? 'stopped',
+  };
+}
+
+function peerView(host: Host, peer: Peer): PeerView {
+  const did = host.neighbours.did(peer.id);
+  const record = did === undefined ? undefined : host.identity.known(did);
+  return {
+    peer_id: peer.id, did: did ?? null, name: record?.document.name ?? null, address: peer.address, direction: peer.direction, since_ms: peer.since,
+  };
+}
+
+function scoreView(score: Score): ScoreView {
+  return score;
+}
+
+function callView(answered: Answered, duration_ms: number): CallView {
+  const { receipt } = answered;
+  return {
+    verdict: receipt.verdict,
+    code: receipt.code,
+    rule: receipt.rule,
+    reason: receipt.reason,
+    result: answered.result ?? null,
+    invocation: answered.invocation,
+    receipt: answered.receipt_token,
+    receipt_hash: toBase64url(answered.receipt_hash),
+    executor: receipt.iss,
+    audit: receipt.log,
+    duration_ms,
+  };
+}
+
+function delegationView(held: HeldDelegation, delivered: boolean): DelegationView {
+  const [first] = held.links;
+  const last = held.links.at(-1);
+  return {
+    id: held.id,
+    root: first?.sub ?? '',
+    issuer: last?.iss ?? '',
+    holder: last?.aud ?? '',
+    capabilities: (last?.capabilities ?? []).map(({ text }) => text),
+    depth: held.links.length,
+    exp: Math.min(...held.links.map((link) => link.exp)),
+    chain: held.chain,
+    delivered,
+  };
+}
+
+function json(value: unknown): Result<Json> {
+  const parsed = jsonResult(value);
+  return parsed.ok ? parsed : fail('PARAMS_INVALID', 'the arguments are not JSON');
+}
+
+async function logEntries(host: Host, from: number, limit: number): Promise<Result<readonly LogEntryView[]>> {
+  const entries: LogEntryView[] = [];
+  const to = Math.min(host.log.size(), from + Math.min(limit, log_entries_max));
+  for await (const entry of host.log.entries({ from, to })) {
+    if (!entry.ok) return entry;
+    const { index, kind, time_ms, payload } = entry.value;
+    entries.push({ index, kind, time_ms, payload: payload === undefined ? null : readPayload(payload) });
+  }
+  return ok(entries);
+}
+
+async function joined(host: Host, address: string, signal: AbortSignal): Promise<Result<PeerView>> {
+  const { network } = host.parts;
+  const dialled = await network.dial(address, { signal });
+  if (!dialled.ok) return dialled;
+  const peer = network.peers().find((candidate) => candidate.id === dialled.value);
+  return peer === undefined ? fail('PEER_UNREACHABLE', 'the peer hung up at once') : ok(peerView(host, peer));
+}
+
+function isSponsorKind(kind: string): kind is 'human' | 'org' {
+  return kind === 'human' || kind === 'org';
+}
+
+function isAuthority(authority: string): authority is 'delegated' | 'open' {
+  return authority === 'delegated' || authority === 'open';
+}
+
+async function createAgent(node: Node, params: ControlApi['agent.create']['params']): Promise<Result<AgentView>> {
+  const { authority = 'delegated' } = params;
+  if (!isAuthority(authority)) return fail('PARAMS_INVALID', 'authority is delegated or open');
+  const created = await node.actions.createAgent({ ...params, authority });
+  return created.ok ? ok(agentView(node.host, created.value)) : created;
+}
+
+async function call(node: Node, params: ControlApi['call']['params'], signal: AbortSignal): Promise<Result<CallView>> {
+  const given = json(params.arguments ?? null);
+  if (!given.ok) return given;
+  const { clock } = node.host.parts;
+  const since_ms = clock.now();
+  const answered = await node.actions.call({ ...params, arguments: given.value, signal });
+  return answered.ok ? ok(callView(answered.value, clock.now() - since_ms)) : answered;
+}
+
+async function delegate(node: Node, params: ControlApi['delegate']['params']): Promise<Result<DelegationView>> {
+  const issued = await node.actions.delegate({
+    from: params.from,
+    to: params.to,
+    capabilities: params.capabilities,
+    ...optional('parent', params.parent),
+    ...optional('lifetime_s', params.lifetime_s),
+    caveats: { ...optional('max_depth', params.max_depth), ...optional('trust', params.trust) },
+  });
+  return issued.ok ? ok(delegationView(issued.value.delegation, issued.value.delivered)) : issued;
+}
+
+async function resolveDid(node: Node, params: ControlApi['did.resolve']['params']): Promise<Result<ControlApi['did.resolve']['value']>> {
+  const did = node.host.identities.didOf(params.did);
+  return did.ok ? ok(await node.host.identity.resolution(did.value, { fresh: params.fresh ?? false })) : did;
+}
+
+/** The control methods of a node. */
+export function controlMethods(node: Node): ControlMethods {
+  const { host, actions } = node;
+  const started_ms = host.parts.clock.now();
+  return {
+    'status': async () => ok(await statusOf(node, started_ms)),
+    'stop': () => {
+      // After the answer is out: the server that carries it is stopped too.
+      host.parts.clock.after(50, () => void node.stop());
+      return Promise.resolve(ok(null));
+    },
+    'sponsor.create': async ({ name, kind = 'human' }) => {
+      if (!isSponsorKind(kind)) return fail('PARAMS_INVALID', 'a sponsor is a human or an org');
+      const created = await actions.createSponsor(name, kind);
+      return created.ok ? ok(sponsorView(created.value)) : created;
+    },
+    'sponsor.list': () => Promise.resolve(ok(host.identities.list('human', 'org').map(sponsorView))),
+    'agent.create': (params) => createAgent(node, params),
+    'agent.list': () => Promise.resolve(ok(host.identities.list('agent').map((identity) => agentView(host, identity)))),
+    'did.resolve': (params) => resolveDid(node, params),
+    'peers': () => Promise.resolve(ok(host.parts.network.peers().map((peer) => peerView(host, peer)))),
+    'join': ({ address }, signal) => joined(host, address, signal),
+    'verify-peer': async ({ from, peer, required_trust = 0 }) => {
+      const verified = await actions.verifyPeer(from, peer, required_trust);
+      return verified.ok ? ok({ verified: true, score: scoreView(verified.value.score), session: verified.value.session.id }) : verified;
+    },
+    'call': (params, signal) => call(node, params, signal),
+    'delegate': (params) => delegate(node, params),
+    'delegation.list': () => Promise.resolve(ok(host.delegations.list().map((held) => delegationView(held, true)))),
+    'endorse': async ({ from, subject, weight = 1000, why = '' }) => {
+      const endorsed = await actions.endorse(from, subject, weight, why);
+      return endorsed.ok ? ok({ statement: endorsed.value.hash }) : endorsed;
+    },
+    'revoke': async ({ from, kind, target, why }) => {
+      const revoked = await actions.revoke(from, kind, target, why);
+      return revoked.ok ? ok({ statement: revoked.value.hash }) : revoked;
+    },
+    'trust.show': async ({ subject, observer }) => {
+      const score = await actions.score(subject, observer);
+      return score.ok ? ok(scoreView(score.value)) : score;
+    },
+    ...auditMethods(host),
+    'audit.log': ({ from = 0, limit = 100 }) => logEntries(host, from, limit),
+    'doctor': async () => ok(await diagnose(node)),
+  };
+}
+

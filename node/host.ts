@@ -1,0 +1,323 @@
+/**
+ * A node over any ports: builds every part in the order in which they need each
+ * other, starts them, and stops them in reverse. The real node and the
+ * simulator both begin here.
+ */
+import type { Evidence } from '../crypto/chain.ts';
+import { didOfOrigin, logOrigin, witnessName } from '../crypto/checkpoint.ts';
+import type { DidRecord, VerificationMethod } from '../crypto/did-record.ts';
+import { key_bytes } from '../crypto/keys.ts';
+import { signature_type_log, signature_type_witness, verifierKey } from '../crypto/note.ts';
+import { fail, ok, type Failure, type Result } from '../crypto/result.ts';
+import { delegation, type Delegations } from '../protocols/delegation/index.ts';
+import { handshake, type Handshake, type LocalParty } from '../protocols/handshake/index.ts';
+import { identity, type Identity } from '../protocols/identity/index.ts';
+import { message, type Executor, type Message } from '../protocols/message/index.ts';
+import type { Clock, Network, Random, Recorder, Store } from '../protocols/ports.ts';
+import { revocation, type RevocationService } from '../protocols/revocation/index.ts';
+import { statements, type Statements } from '../protocols/statements/index.ts';
+import { trust, type Trust } from '../protocols/trust/index.ts';
+import { witness, type Witness, type WitnessContact, type WitnessInit } from '../protocols/witness/index.ts';
+import { openAuditLog, type AuditLog } from '../storage/audit-log.ts';
+import type { Files } from '../storage/files.ts';
+import type { Keystore } from '../storage/keystore.ts';
+import { recordStore } from '../storage/records.ts';
+import { openStatements, type StatementStore } from '../storage/statements.ts';
+import { openVault } from '../storage/vault.ts';
+import { AgentHouse } from './agent-house.ts';
+import { Identities, type LocalIdentity } from './identities.ts';
+import { withLoopback } from './loopback.ts';
+import { Neighbours } from './neighbours.ts';
+
+/** The outside world of a host. */
+export interface HostParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly network: Network;
+  readonly store: Store;
+  readonly files: Files;
+  readonly keystore: Keystore;
+  readonly recorder: Recorder;
+}
+
+/** What its owner decides. */
+export interface HostSettings {
+  readonly name: string;
+  /** Whether the host is being made: there is no identity and no log yet. */
+  readonly genesis: boolean;
+  /** The trust score that callers need at every agent of this host, 0..1000. */
+  readonly required_trust: number;
+  /** Path of the policy that stands over the policies of all agents. */
+  readonly policy?: string;
+  readonly witness?: WitnessInit;
+}
+
+/** A running host: its parts, for the control API and the library. */
+export interface Host {
+  readonly parts: HostParts;
+  readonly settings: HostSettings;
+  readonly identities: Identities;
+  readonly identity: Identity;
+  readonly statement_store: StatementStore;
+  readonly trust: Trust;
+  readonly revocation: RevocationService;
+  readonly handshake: Handshake;
+  readonly delegations: Delegations;
+  readonly message: Message;
+  readonly log: AuditLog;
+  readonly witness: Witness;
+  readonly neighbours: Neighbours;
+  readonly agents: AgentHouse;
+  /** The vkey of a log, from the record of the DID in its origin. */
+  logKey(origin: string): Promise<Result<string>>;
+  /** The peers that can witness for us, and the vkeys of their witness keys. */
+  witnesses(): readonly WitnessContact[];
+  /** Stops every part, the last started first. */
+  stop(): Promise<void>;
+}
+
+/** Keys of the node itself, besides those of its identity. */
+export const node_key_names = ['peer', 'log', 'witness'] as const;
+
+/** Makes the node's own keys at genesis: for the network, the log and the witness. */
+export async function makeNodeKeys(keystore: Keystore, random: Random): Promise<void> {
+  const missing = node_key_names.filter((name) => keystore.key(name) === undefined);
+  if (missing.length > 0) await keystore.add(new Map(missing.map((name) => [name, random.bytes(key_bytes)])));
+}
+
+function nodeKey(keystore: Keystore, name: typeof node_key_names[number]): Result<NonNullable<ReturnType<Keystore['key']>>> {
+  const key = keystore.key(name);
+  return key === undefined
+    ? fail('IDENTITY_KEYS_MISSING', `the node's ${name} key is not in keys.json`, { fix: 'restore keys.json from a backup' })
+    : ok(key);
+}
+
+/** The vkey under a name that a DID's record gives, for its log or its witness. */
+function recordedKey(record: DidRecord, use: 'log' | 'witness'): string | undefined {
+  const method = record.document.methods.find((candidate) => candidate.uses.includes(use));
+  if (method === undefined) return undefined;
+  return use === 'log'
+    ? verifierKey(logOrigin(record.did, method.key), signature_type_log, method.key)
+    : verifierKey(witnessName(record.did, method.key), signature_type_witness, method.key);
+}
+
+/** Everything that is built; parts refer to each other through it, so that none has to exist before the one that it calls later. */
+class Composition implements Host {
+  readonly parts: HostParts;
+  readonly settings: HostSettings;
+  readonly identities: Identities;
+  readonly identity: Identity;
+  readonly statement_store: StatementStore;
+  readonly statements: Statements;
+  readonly trust: Trust;
+  readonly revocation: RevocationService;
+  readonly handshake: Handshake;
+  readonly delegations: Delegations;
+  readonly message: Message;
+  readonly log: AuditLog;
+  readonly witness: Witness;
+  readonly neighbours: Neighbours;
+  readonly agents: AgentHouse;
+
+  constructor(built: Built) {
+    const { parts, settings, identities, log, statement_store } = built;
+    const { clock, random, network, store, recorder } = parts;
+    this.parts = parts;
+    this.settings = settings;
+    this.identities = identities;
+    this.identity = built.identity;
+    this.log = log;
+    this.statement_store = statement_store;
+    this.statements = statements({
+      revocation: (revoked) => {
+        if (revoked.target.kind === 'agent' || revoked.target.kind === 'did') this.handshake.close(revoked.target.id);
+      },
+    })({ clock, random, network, store: statement_store, identity: this.identity, recorder });
+    this.revocation = revocation({ clock, store: statement_store, identity: this.identity, statements: this.statements });
+    this.trust = trust({ roots: (observer) => this.#roots(observer) })({
+      clock, store, statements: statement_store, exchange: this.statements, identity: this.identity, revocation: this.revocation, recorder,
+    });
+    this.neighbours = new Neighbours({ clock, network, identities, recorder, handshake: () => this.handshake });
+    this.handshake = handshake({
+      clock, random, network, identity: this.identity, recorder,
+      party: (did) => this.#party(did),
+      inadmissible: (local, remote, required) => this.#inadmissible(local, remote, required),
+      met: (session) => this.neighbours.met(session),
+    });
+    this.delegations = delegation({
+      clock, random, network, store, identity: this.identity, recorder,
+      own: (did) => identities.find(did),
+      evidence: () => this.#evidence(),
+      completed: (link, worker, result_hash) => this.agents.completed(link, worker, result_hash),
+    });
+    this.agents = new AgentHouse({
+      clock, random, log, identities, trust: this.trust, recorder, store,
+      served: (chain, invocation) => this.delegations.served(chain, invocation),
+    });
+    this.message = message({
+      clock, random, network, store, identity: this.identity, handshake: this.handshake, recorder,
+      origin: log.origin,
+      executor: (did) => this.#executor(did),
+      evidence: () => this.#evidence(),
+      distrusted: (observer, subject, required) => this.trust.distrusted(observer, subject, required),
+      execute: (call, signal) => this.agents.execute(call, signal),
+      settled: (observer, subject, receipt, receipt_hash) => this.agents.settled(observer, subject, receipt, receipt_hash),
+    });
+    this.witness = witness(settings.witness ?? {})({
+      clock, random, network, store, log, recorder,
+      witness_key: built.witness_key,
+      did: identities.node.did,
+      witnesses: () => this.witnesses(),
+      logKey: (origin) => this.logKey(origin),
+    });
+  }
+
+  /** Sponsors whose delegations and whose word an agent of ours honours. */
+  #roots(did: string): readonly string[] {
+    const local = this.identities.find(did);
+    if (local === undefined) return [];
+    const own = local.sponsor === null ? [] : [local.sponsor];
+    return [...own, ...(local.agent?.roots ?? [])];
+  }
+
+  #party(did: string): LocalParty | undefined {
+    const local = this.identities.find(did);
+    if (local === undefined) return undefined;
+    const is_node = local.kind === 'node';
+    return {
+      identity: local,
+      capabilities: local.capabilities,
+      required_trust_score: is_node ? 0 : Math.max(this.settings.required_trust, local.agent?.required_trust ?? 0),
+      policy_digest: this.agents.policyDigest(local.did),
+      records: () => this.identities.recordsOf(local),
+    };
+  }
+
+  /** Trust is a question between agents; nodes only have to be who they say and not be revoked. */
+  #inadmissible(local: string, remote: DidRecord, required: number): Failure | undefined {
+    const barred = this.revocation.barred(remote);
+    if (barred !== undefined || remote.kind === 'node') return barred;
+    return this.trust.distrusted(local, remote.did, required);
+  }
+
+  #evidence(): Evidence {
+    return {
+      now_s: Math.floor(this.parts.clock.now() / 1000),
+      record: (did) => this.identity.known(did),
+      revoked: (link, above) => this.revocation.revoked(link, above),
+      unsponsored: (record) => this.revocation.barred(record),
+    };
+  }
+
+  #executor(did: string): Executor | undefined {
+    const local = this.identities.find(did);
+    if (local?.agent === null || local === undefined) return undefined;
+    return { identity: local, authority: local.agent.authority, roots: this.#roots(did) };
+  }
+
+  async logKey(origin: string): Promise<Result<string>> {
+    const did = didOfOrigin(origin);
+    if (did === undefined) return fail('AUDIT_ORIGIN_INVALID', 'the log is not named after a DID');
+    const record = await this.identity.resolve(did);
+    if (!record.ok) return record;
+    const key = recordedKey(record.value, 'log');
+    return key === undefined ? fail('AUDIT_LOG_UNKNOWN', `the record of ${did} names no log`) : ok(key);
+  }
+
+  witnesses(): readonly WitnessContact[] {
+    return [...this.neighbours.nodes()].flatMap(([peer, did]) => {
+      const record = this.identity.known(did);
+      const verifier_key = record === undefined ? undefined : recordedKey(record, 'witness');
+      return verifier_key === undefined ? [] : [{ peer, verifier_key, ...(record?.sponsor === null || record === undefined ? {} : { sponsor: record.sponsor }) }];
+    });
+  }
+
+  async start(): Promise<Result<void>> {
+    this.identity.start();
+    this.statements.start();
+    await this.trust.start();
+    this.handshake.start();
+    await this.delegations.start();
+    this.message.start();
+    this.neighbours.start();
+    const agents = await this.agents.start(this.settings.policy);
+    if (!agents.ok) return agents;
+    const listening = await this.parts.network.start();
+    if (!listening.ok) return listening;
+    if (!this.log.frozen) this.witness.start();
+    await this.identities.publishAll();
+    this.identities.start();
+    return ok(undefined);
+  }
+
+  async stop(): Promise<void> {
+    this.identities.stop();
+    this.neighbours.stop();
+    await this.witness.stop();
+    await this.agents.stop();
+    this.message.stop();
+    await this.statements.stop();
+    await this.parts.network.stop();
+    await this.log.close();
+  }
+}
+
+interface Built {
+  readonly parts: HostParts;
+  readonly settings: HostSettings;
+  readonly identities: Identities;
+  readonly identity: Identity;
+  readonly log: AuditLog;
+  readonly statement_store: StatementStore;
+  readonly witness_key: NonNullable<ReturnType<Keystore['key']>>;
+}
+
+async function nodeIdentity(identities: Identities, settings: HostSettings): Promise<Result<LocalIdentity>> {
+  const loaded = await identities.load();
+  if (!loaded.ok) return loaded;
+  if (identities.established) return ok(identities.node);
+  if (!settings.genesis) return fail('IDENTITY_MISSING', 'the store of this host holds no identity', { fix: 'restore the data folder from a backup, or start in a new one' });
+  return identities.create({ kind: 'node', name: settings.name });
+}
+
+async function openLog(parts: HostParts, settings: HostSettings, did: string): Promise<Result<AuditLog>> {
+  const key = nodeKey(parts.keystore, 'log');
+  if (!key.ok) return key;
+  const vault = await openVault({ files: parts.files, random: (length) => parts.random.bytes(length), create: settings.genesis });
+  if (!vault.ok) return vault;
+  return openAuditLog({
+    store: parts.store, files: parts.files, vault: vault.value, now: () => parts.clock.now(), key: key.value, did, create: settings.genesis,
+  });
+}
+
+/**
+ * Builds and starts a host over its parts. A damaged audit log does not fail
+ * it: the host comes up with a frozen log, refuses governed actions, and says why.
+ *
+ * Fails with `IDENTITY_…`, `VAULT_…`, `AUDIT_EXISTS`, `POLICY_INVALID` or what the network fails to start with.
+ */
+export async function startHost(given: HostParts, settings: HostSettings): Promise<Result<Host>> {
+  const parts: HostParts = { ...given, network: withLoopback(given.network) };
+  const { clock, random, network, store, keystore, recorder } = parts;
+  const [log_key, witness_key] = [nodeKey(keystore, 'log'), nodeKey(keystore, 'witness')];
+  if (!log_key.ok) return log_key;
+  if (!witness_key.ok) return witness_key;
+  const methods: readonly VerificationMethod[] = [
+    { id: 'log', key: log_key.value.public_key, uses: ['log'] },
+    { id: 'witness', key: witness_key.value.public_key, uses: ['witness'] },
+  ];
+  const records = recordStore(store);
+  const identity_service = identity({ clock, network, records, recorder });
+  const identities = new Identities({ clock, random, network, store, keystore, records, identity: identity_service, recorder, node_methods: methods });
+  const node = await nodeIdentity(identities, settings);
+  if (!node.ok) return node;
+  const log = await openLog(parts, settings, node.value.did);
+  if (!log.ok) return log;
+  const statement_store = await openStatements({ store, now: () => clock.now() });
+  const host = new Composition({ parts, settings, identities, identity: identity_service, log: log.value, statement_store, witness_key: witness_key.value });
+  const started = await host.start();
+  if (started.ok) return ok(host);
+  await host.stop();
+  return started;
+}
+

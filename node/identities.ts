@@ -1,0 +1,234 @@
+/**
+ * The identities of this host: the node itself, sponsors whose keys are held
+ * here, and agents. Keys in the keystore, everything else in the store, their
+ * records in the DHT.
+ */
+import { toHex } from '../crypto/bytes.ts';
+import { decodeCbor, encodeCbor, hasShape, isFields } from '../crypto/canonical.ts';
+import { parseCapabilities } from '../crypto/capability.ts';
+import type { DidKind, Establishment, Service, Signed, VerificationMethod } from '../crypto/did-record.ts';
+import { isDid } from '../crypto/did.ts';
+import { key_bytes, signingKey } from '../crypto/keys.ts';
+import { fail, ok, type Result } from '../crypto/result.ts';
+import { buildRecord, establish, ownIdentity, type Identity, type IdentityKeys, type IdentityPlan, type OwnIdentity } from '../protocols/identity/index.ts';
+import { republish_ms } from '../protocols/identity/constants.ts';
+import { agents_max, name_length_max } from '../protocols/limits.ts';
+import { attestSponsorship } from '../protocols/revocation/sponsorship.ts';
+import type { Clock, Network, Random, Recorder, Store } from '../protocols/ports.ts';
+import { every } from '../protocols/time.ts';
+import { keepIdentity, loadIdentities, type AgentSettings, type StoredIdentity } from '../storage/identities.ts';
+import type { Keystore } from '../storage/keystore.ts';
+import type { RecordStore } from '../storage/records.ts';
+
+const attestation_lifetime_s: number = 90 * 86_400;
+const name_pattern = /^[\p{L}\p{N}][\p{L}\p{N}@._+ -]*$/u;
+
+/** What keeping identities uses. */
+export interface IdentitiesParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly network: Network;
+  readonly store: Store;
+  readonly keystore: Keystore;
+  readonly records: RecordStore;
+  readonly identity: Identity;
+  readonly recorder: Recorder;
+  /** The node's keys that others verify: those of its log and of its witness. */
+  readonly node_methods: readonly VerificationMethod[];
+}
+
+/** An identity of this host. */
+export interface LocalIdentity extends OwnIdentity {
+  readonly agent: AgentSettings | null;
+  readonly attestations: readonly string[];
+}
+
+function keyName(label: string, role: keyof IdentityKeys): string {
+  return `identity/${label}/${role}`;
+}
+
+function isSignedEstablishment(value: unknown): value is Signed<Establishment> {
+  // Written by this program after it was signed; the record built from it is verified as a whole before it is published.
+  return hasShape(value, ['event', 'signatures']) && isFields(value['event']) && Array.isArray(value['signatures']);
+}
+
+/** Why this cannot be the name of an identity, if so. */
+function checkName(name: string): Result<string> {
+  if (name.length > name_length_max || !name_pattern.test(name) || isDid(name)) {
+    return fail('NAME_INVALID', `${JSON.stringify(name.slice(0, 80))} is not a name`, {
+      fix: `use up to ${name_length_max} letters, digits and @ . _ + - with a letter or digit first`,
+    });
+  }
+  return ok(name);
+}
+
+/** The identities of this host. */
+export class Identities {
+  readonly #parts: IdentitiesParts;
+  readonly #by_did = new Map<string, LocalIdentity>();
+  readonly #by_name = new Map<string, LocalIdentity>();
+  #node: LocalIdentity | undefined;
+  #stop_republishing = (): void => undefined;
+  #publishing: Promise<number> = Promise.resolve(0);
+
+  constructor(parts: IdentitiesParts) {
+    this.#parts = parts;
+  }
+
+  /** Loads all identities; the node's own is made at genesis. Fails with `IDENTITY_KEYS_MISSING`. */
+  async load(): Promise<Result<void>> {
+    const { identities, unreadable } = await loadIdentities(this.#parts.store);
+    if (unreadable > 0) this.#parts.recorder.record({ kind: 'identity.unreadable', count: unreadable });
+    for (const stored of identities) {
+      const loaded = this.#restore(stored);
+      if (!loaded.ok) return loaded;
+      this.#remember(loaded.value);
+    }
+    return ok(undefined);
+  }
+
+  #restore(stored: StoredIdentity): Result<LocalIdentity> {
+    const decoded = decodeCbor(stored.establishment);
+    const wrapped = decoded.ok ? decoded.value : undefined;
+    if (!hasShape(wrapped, ['label', 'signed']) || typeof wrapped['label'] !== 'string' || !isSignedEstablishment(wrapped['signed'])) {
+      return fail('IDENTITY_UNREADABLE', `the stored identity of ${stored.name} cannot be read`, { fix: 'restore the data folder from a backup' });
+    }
+    const { label } = wrapped;
+    const [update, next, use] = (['update', 'next', 'use'] as const).map((role) => this.#parts.keystore.key(keyName(label, role)));
+    if (update === undefined || next === undefined || use === undefined) {
+      return fail('IDENTITY_KEYS_MISSING', `the keys of ${stored.name} (${stored.did}) are not in keys.json`, { fix: 'restore keys.json from a backup' });
+    }
+    const own = ownIdentity(planOf(stored), { update, next, use }, wrapped['signed']);
+    return ok({ ...own, agent: stored.agent, attestations: stored.attestations });
+  }
+
+  #remember(identity: LocalIdentity): LocalIdentity {
+    this.#by_did.set(identity.did, identity);
+    if (identity.kind === 'node') this.#node = identity;
+    else this.#by_name.set(identity.name, identity);
+    return identity;
+  }
+
+  /** The node's own identity. */
+  get node(): LocalIdentity {
+    if (this.#node === undefined) throw new Error('broken invariant: a node has an identity');
+    return this.#node;
+  }
+
+  /** Whether there is a node identity yet. */
+  get established(): boolean {
+    return this.#node !== undefined;
+  }
+
+  /** The identity with this DID, or with this name; an empty string is the node's own. */
+  find(who: string): LocalIdentity | undefined {
+    if (who === '') return this.#node;
+    return this.#by_did.get(who) ?? this.#by_name.get(who);
+  }
+
+  /** Every identity of these kinds. */
+  list(...kinds: readonly DidKind[]): readonly LocalIdentity[] {
+    return [...this.#by_did.values()].filter((identity) => kinds.includes(identity.kind));
+  }
+
+  /** The DID of a name, or the DID that was given. Fails with `NAME_UNKNOWN`. */
+  didOf(who: string): Result<string> {
+    if (isDid(who)) return ok(who);
+    const found = this.find(who);
+    if (found !== undefined) return ok(found.did);
+    return fail('NAME_UNKNOWN', `there is no ${JSON.stringify(who.slice(0, 80))} on this host`, { fix: 'give a DID, or a name that agentmesh agent list or sponsor list shows' });
+  }
+
+  /** Makes an identity with new keys: keys first, then the identity, then its record to the DHT. Fails with `NAME_…`, `SPONSOR_…`, `CAPABILITY_MALFORMED` or `AGENTS_FULL`. */
+  async create(plan: { readonly kind: DidKind; readonly name: string; readonly sponsor?: string; readonly capabilities?: readonly string[]; readonly agent?: AgentSettings }): Promise<Result<LocalIdentity>> {
+    const name = checkName(plan.name);
+    if (!name.ok) return name;
+    if (plan.kind !== 'node' && this.#by_name.has(plan.name)) return fail('NAME_TAKEN', `there is a ${JSON.stringify(plan.name)} on this host already`, { fix: 'choose another name' });
+    if (this.#by_did.size >= agents_max) return fail('AGENTS_FULL', `a host has at most ${agents_max} identities`);
+    const capabilities = parseCapabilities(plan.capabilities ?? []);
+    if (!capabilities.ok) return capabilities;
+    const sponsor = plan.sponsor === undefined ? ok(null) : this.#sponsor(plan.sponsor);
+    if (!sponsor.ok) return sponsor;
+    const made = await this.#make({
+      kind: plan.kind, name: plan.name, sponsor: sponsor.value?.did ?? null, capabilities: capabilities.value.map((capability) => capability.text),
+    }, sponsor.value, plan.agent ?? null);
+    this.#remember(made);
+    await this.publish(made);
+    return ok(made);
+  }
+
+  #sponsor(who: string): Result<LocalIdentity> {
+    const sponsor = this.find(who);
+    if (sponsor === undefined) {
+      return fail('SPONSOR_UNKNOWN', `no sponsor ${JSON.stringify(who.slice(0, 80))} has its key on this host`, { fix: `agentmesh sponsor create ${JSON.stringify(who)}` });
+    }
+    if (sponsor.kind !== 'human' && sponsor.kind !== 'org') return fail('SPONSOR_KIND', `${sponsor.name} is not a human or an organisation`, { fix: 'name an accountable sponsor' });
+    return ok(sponsor);
+  }
+
+  async #make(plan: IdentityPlan, sponsor: LocalIdentity | null, agent: AgentSettings | null): Promise<LocalIdentity> {
+    const { random, keystore, store, clock } = this.#parts;
+    const label = toHex(random.bytes(8));
+    const seeds = { update: random.bytes(key_bytes), next: random.bytes(key_bytes), use: random.bytes(key_bytes) };
+    const keys: IdentityKeys = { update: signingKey(seeds.update), next: signingKey(seeds.next), use: signingKey(seeds.use) };
+    const establishment = establish(plan, keys, clock.now());
+    const own = ownIdentity(plan, keys, establishment);
+    const attestations = sponsor === null ? [] : [await attestSponsorship(sponsor.signer, own.did, {
+      role: 'sponsor', lifetime_s: attestation_lifetime_s, now_s: Math.floor(clock.now() / 1000), jti: random.bytes(16),
+    })];
+    await keystore.add(new Map([
+      [keyName(label, 'update'), seeds.update], [keyName(label, 'next'), seeds.next], [keyName(label, 'use'), seeds.use],
+    ]));
+    await keepIdentity(store, {
+      ...plan, did: own.did, establishment: encodeCbor({ label, signed: establishment }), attestations, agent,
+    });
+    return { ...own, agent, attestations };
+  }
+
+  /** Signs the identity's record as it is now, stores it at the peers nearest to it, and says how many took it. */
+  async publish(identity: LocalIdentity): Promise<number> {
+    const { records, clock, network, recorder } = this.#parts;
+    const services: readonly Service[] = identity.kind === 'node' || identity.kind === 'agent'
+      ? [{ id: 'mesh', type: 'MeshP2P', endpoints: network.addresses() }]
+      : [];
+    const newest = await records.newest(identity.did);
+    const bytes = buildRecord(identity, {
+      sequence: (newest?.document.sequence ?? -1) + 1,
+      now_ms: clock.now(),
+      services,
+      methods: identity.kind === 'node' ? this.#parts.node_methods : [],
+      attestations: identity.attestations,
+    });
+    const stored = await this.#parts.identity.publish(bytes);
+    recorder.record({ kind: 'identity.published', did: identity.did, name: identity.name, ...(stored.ok ? { storers: stored.value } : { code: stored.failure.code }) });
+    return stored.ok ? stored.value : 0;
+  }
+
+  /** Publishes every identity, one after the other, and says how many peers took the one that fewest took. */
+  publishAll(): Promise<number> {
+    this.#publishing = this.#publishing.then(async () => {
+      let fewest = Infinity;
+      for (const identity of this.#by_did.values()) fewest = Math.min(fewest, await this.publish(identity));
+      return fewest;
+    });
+    return this.#publishing;
+  }
+
+  /** Publishes all records every 12 hours. */
+  start(): void {
+    this.#stop_republishing = every(this.#parts.clock, () => republish_ms, async () => void await this.publishAll());
+  }
+
+  stop(): void {
+    this.#stop_republishing();
+  }
+
+  /** The identity's newest record and its sponsor's, to send along with a proof. */
+  recordsOf(identity: LocalIdentity): readonly Uint8Array[] {
+    return [identity.did, identity.sponsor ?? ''].flatMap((did) => this.#parts.identity.known(did)?.bytes ?? []);
+  }
+}
+
+function planOf(stored: StoredIdentity): IdentityPlan {
+  return { kind: stored.kind, name: stored.name, sponsor: stored.sponsor, capabilities: stored.capabilities };
+}

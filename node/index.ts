@@ -1,0 +1,9 @@
+/** The package's public face. */
+export { createNode, type Node } from './node.ts';
+export type { NodeConfig } from './config.ts';
+export { AgentIdentity, TrustBridge, type AgentIdentityInit, type DelegatedTask, type OutgoingMessage, type PeerVerification, type Reply } from './library.ts';
+export { Denied, KernelSpace, Policy, type Action, type KernelInit } from './kernel/index.ts';
+export type { AgentCall, AgentHandler } from './agents.ts';
+export { controlClient, type ControlClient } from './control/client.ts';
+export type { ControlApi } from './control/api.ts';
+export { FailureError, unwrap, type Failure, type Result } from '../crypto/result.ts';

@@ -1,0 +1,107 @@
+import { fail, messageOf, type Failure, type Result } from '../../crypto/result.ts';
+import type { Clock } from '../../protocols/ports.ts';
+import type { Decision } from './call.ts';
+import type { Prepared } from './decide.ts';
+import type { DecisionRecord, FlightRecorder } from './recorder.ts';
+import type { Settled } from './settle.ts';
+import type { SignalName } from './signals.ts';
+import { hashOf, snapshot } from './snapshot.ts';
+
+type Recorded = Result<{ readonly index: number }>;
+
+/** The record of a decision. */
+export function decisionRecord(prepared: Prepared, decision: Decision, facts: Pick<DecisionRecord, 'call_id' | 'audit' | 'time_ms'>): DecisionRecord {
+  const { verdict } = decision;
+  return {
+    ...prepared.record,
+    ...facts,
+    kind: 'decision',
+    args_hash: decision.args_hash,
+    policies: decision.policies,
+    verdict: verdict.effect,
+    code: decision.code,
+    rule: verdict.rule,
+    policy: verdict.policy === '' ? null : verdict.policy,
+    reason: verdict.reason,
+    obligations: verdict.obligations,
+    errors: verdict.errors,
+    sandbox: 'none',
+    enforcement: 'cooperative',
+  };
+}
+
+/** Writes to a flight recorder that may fail or throw. Every method fails with `AUDIT_UNAVAILABLE` alone. */
+export class Journal {
+  readonly #clock: Clock;
+  readonly #recorder: FlightRecorder;
+
+  constructor(clock: Clock, recorder: FlightRecorder) {
+    this.#clock = clock;
+    this.#recorder = recorder;
+  }
+
+  /** Writes a decision, before its effect. */
+  async decision(record: DecisionRecord, attach: unknown): Promise<Recorded> {
+    const recorded = await attempt(() => this.#recorder.decision(record, attach));
+    return recorded.ok ? recorded : unavailable('decision', recorded.failure, false);
+  }
+
+  /** Writes what became of the effect. */
+  async outcome({ call_id, agent, audit, time_ms: decided_ms }: DecisionRecord, decision: number, settled: Settled<unknown>): Promise<Recorded> {
+    const time_ms = this.#clock.now();
+    const copied = settled.status === 'done' ? snapshot(settled.value) : undefined;
+    const recorded = await attempt(() => this.#recorder.outcome({
+      kind: 'outcome',
+      call_id,
+      agent,
+      decision,
+      status: settled.status,
+      reason: settled.status === 'done' ? null : messageOf(settled.error),
+      result_hash: copied?.ok === true ? hashOf(copied.value) : null,
+      time_ms,
+      duration_ms: Math.max(0, time_ms - decided_ms),
+      audit,
+    }));
+    return recorded.ok ? recorded : unavailable('outcome', recorded.failure, true);
+  }
+}
+
+async function attempt(write: () => Promise<Recorded>): Promise<Recorded> {
+  try {
+    return await write();
+  } catch (error) {
+    return fail('RECORDER_BROKEN', messageOf(error), { cause: error });
+  }
+}
+
+function unavailable(what: string, cause: Failure, effect_ran: boolean): Recorded {
+  return fail('AUDIT_UNAVAILABLE', `the ${what} could not be recorded: ${cause.reason}`, {
+    fix: cause.fix ?? 'agentmesh doctor',
+    cause,
+    detail: { effect_ran },
+  });
+}
+
+/** The failure of a call that was refused: the code, the reason, and in `detail` the stage, rule, policy and where it is recorded. */
+export function denied(decision: Decision, record: DecisionRecord, recorded: Recorded): Result<never> {
+  const { verdict, stage } = decision;
+  return fail(decision.code ?? 'KERNEL_DENIED', verdict.reason, {
+    ...(verdict.would_allow === undefined ? {} : { fix: verdict.would_allow }),
+    detail: {
+      stage,
+      rule: verdict.rule,
+      policy: verdict.policy,
+      effect: verdict.effect,
+      obligations: verdict.obligations,
+      call_id: record.call_id,
+      index: recorded.ok ? recorded.value.index : null,
+      ...(verdict.limited === true ? { limited: true, retry_after_ms: verdict.retry_after_ms ?? null } : {}),
+    },
+  });
+}
+
+/** A signal as a decision, so that it stands in the same record. */
+export function signalDecision(signal: SignalName, reason: string, args_hash: string | null): Decision {
+  const verdict = { effect: 'allow', rule: null, policy: '', reason: `${signal}: ${reason}`, obligations: [], errors: [], batched: false } as const;
+  return { stage: 'signals', verdict, code: null, policies: [], args_hash };
+}

@@ -1,0 +1,146 @@
+import { canonicalJsonBytes } from '../../../crypto/canonical.ts';
+import { toHex, utf8 } from '../../../crypto/bytes.ts';
+import { sha256 } from '../../../crypto/hash.ts';
+import { fail, messageOf, ok, type Failure, type Result } from '../../../crypto/result.ts';
+import { parseCapability } from '../../../crypto/capability.ts';
+import { policy_bytes_max } from './bounds.ts';
+import { compileCondition } from './compile.ts';
+import { checkDocument, invalid, type PolicyDocument, type RuleDocument } from './document.ts';
+import { parseLimit } from './limit.ts';
+import type { CompiledPolicy, Obligation, PolicyWarning, Rule, RuleEffect } from './policy.ts';
+import { indexRules } from './rule-index.ts';
+
+/** How a document is compiled: `name` where it has none, `strict` to force strict mode, `kind` for guards. */
+export interface CompileOptions {
+  readonly name?: string;
+  readonly strict?: boolean;
+  readonly kind?: 'file' | 'guard';
+}
+
+const actions: { readonly [action: string]: { readonly effect: RuleEffect; readonly obligations: readonly Obligation[] } } = {
+  allow: { effect: 'allow', obligations: [] },
+  deny: { effect: 'deny', obligations: [] },
+  require_approval: { effect: 'require_approval', obligations: [] },
+  // What only watches grants nothing: a rule that logs everything must not open everything.
+  warn: { effect: 'observe', obligations: ['warn'] },
+  log: { effect: 'observe', obligations: ['log'] },
+  audit: { effect: 'observe', obligations: ['audit'] },
+  redact: { effect: 'observe', obligations: ['redact'] },
+};
+
+/**
+ * Compiles a policy document (a plain object of version 1.0). Fails with
+ * `POLICY_INVALID`; `detail.path` says where, and `line` and `column` too when
+ * the document came from a file.
+ */
+export function compilePolicy(document: unknown, options: CompileOptions = {}): Result<CompiledPolicy> {
+  const checked = checkDocument(document);
+  if (!checked.ok) return checked;
+  const strict = checked.value.strict || options.strict === true;
+  const rules: Rule[] = [];
+  const warnings: PolicyWarning[] = [];
+  for (const written of checked.value.rules) {
+    const rule = compileRule(written, strict);
+    if (!rule.ok) return rule;
+    rules.push(rule.value);
+    warnings.push(...rule.value.condition.warnings.map((remark) => ({ rule: rule.value.name, remark })));
+  }
+  for (const [index, capability] of (checked.value.capabilities ?? []).entries()) {
+    const valid = parseCapability(capability);
+    if (!valid.ok) return invalid({ path: ['capabilities', index] }, valid.failure.reason, valid.failure.fix ?? 'write verb:resource');
+  }
+  const digest = digestOf(document);
+  return digest.ok ? ok(assemble(checked.value, { rules, warnings, strict, digest: digest.value }, options)) : digest;
+}
+
+function assemble(
+  checked: PolicyDocument,
+  compiled: Pick<CompiledPolicy, 'rules' | 'warnings' | 'strict' | 'digest'>,
+  options: CompileOptions,
+): CompiledPolicy {
+  const { agent, sponsor, capabilities, delegation, frameworks } = checked;
+  return {
+    ...compiled,
+    name: checked.name ?? options.name ?? 'policy',
+    kind: options.kind ?? 'file',
+    frameworks,
+    ...(agent === undefined || agent === '*' ? {} : { agent }),
+    ...(sponsor === undefined ? {} : { sponsor }),
+    ...(capabilities === undefined ? {} : { capabilities }),
+    ...(delegation === undefined ? {} : { delegation }),
+    candidates: indexRules(compiled.rules),
+  };
+}
+
+function digestOf(document: unknown): Result<string> {
+  try {
+    return ok(toHex(sha256(canonicalJsonBytes(document))));
+  } catch (error) {
+    return invalid({ path: [] }, `the policy has no JSON form: ${messageOf(error)}`, 'use texts, numbers, lists and mappings only');
+  }
+}
+
+function compileRule(written: RuleDocument, strict: boolean): Result<Rule> {
+  const { name, priority, place, message } = written;
+  const condition = compileCondition(written.condition, { strict });
+  if (!condition.ok) {
+    const offset = condition.failure.detail?.['offset'];
+    return fail('POLICY_INVALID', `rule ${JSON.stringify(name)}: ${condition.failure.reason}`, {
+      ...(condition.failure.fix === undefined ? {} : { fix: condition.failure.fix }),
+      detail: { path: [...place, 'condition'], ...(typeof offset === 'number' ? { offset } : {}) },
+    });
+  }
+  const action = written.action === undefined ? undefined : actions[written.action];
+  if (written.action !== undefined && (action === undefined || !Object.hasOwn(actions, written.action))) {
+    return invalid({ path: [...place, 'action'] }, `there is no action ${JSON.stringify(written.action)}`, `use one of ${Object.keys(actions).join(', ')}`);
+  }
+  const effect = effectOf(written, action?.effect);
+  if (!effect.ok) return effect;
+  const limit = written.limit === undefined ? undefined : parseLimit(written.limit);
+  if (limit?.ok === false) return invalid({ path: [...place, 'limit'] }, limit.failure.reason, limit.failure.fix ?? 'write "100/hour"');
+  return ok({
+    name,
+    effect: effect.value,
+    condition: condition.value,
+    priority,
+    obligations: [...(action?.obligations ?? []), ...(written.audit === true || written.audit === 'durable' ? (['audit'] as const) : [])],
+    batched: written.audit === 'batched',
+    ...(message === undefined ? {} : { message }),
+    ...(limit === undefined ? {} : { limit: limit.value }),
+  });
+}
+
+function effectOf(written: RuleDocument, effect: RuleEffect | undefined): Result<RuleEffect> {
+  const { name, place } = written;
+  if (written.limit === undefined) {
+    return effect === undefined ? invalid({ path: place }, `rule ${JSON.stringify(name)} has neither an action nor a limit`, 'add action: deny, action: allow or limit: "100/hour"') : ok(effect);
+  }
+  if (effect === undefined || effect === 'observe') return ok('limit');
+  if (effect === 'allow') return ok('allow');
+  return invalid({ path: [...place, 'action'] }, `rule ${JSON.stringify(name)} has a limit, and beyond a limit the answer is always deny`, 'leave action out, or write action: allow');
+}
+
+/**
+ * Compiles a policy file (YAML 1.2, hence JSON too). Fails with `POLICY_INVALID`
+ * whose detail names `file`, `line` and `column`, and whose fix says what to write.
+ */
+export async function loadPolicy(text: string, file: string, options: CompileOptions = {}): Promise<Result<CompiledPolicy>> {
+  if (utf8(text).length > policy_bytes_max) {
+    return located(file, { line: 1, column: 1 }, invalid({ path: [] }, `the file has more than ${policy_bytes_max} bytes`, 'split the policy').failure);
+  }
+  // Loaded here, because the parser costs a tenth of the time that a command takes to start.
+  const { readYaml } = await import('./yaml.ts');
+  const yaml = readYaml(text);
+  if (!yaml.ok) return located(file, yaml.failure.detail, yaml.failure);
+  const compiled = compilePolicy(yaml.value.document, { name: file, ...options });
+  return compiled.ok ? compiled : located(file, yaml.value.positionOf(compiled.failure.detail ?? {}), compiled.failure);
+}
+
+function located(file: string, position: { readonly line?: unknown; readonly column?: unknown } | undefined, failure: Failure): Result<CompiledPolicy> {
+  const line = typeof position?.line === 'number' ? position.line : 1;
+  const column = typeof position?.column === 'number' ? position.column : 1;
+  return fail('POLICY_INVALID', `${file}:${line}:${column}: ${failure.reason}`, {
+    ...(failure.fix === undefined ? {} : { fix: failure.fix }),
+    detail: { ...failure.detail, file, line, column },
+  });
+}

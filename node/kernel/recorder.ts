@@ -1,0 +1,113 @@
+import type { Json } from '../../crypto/canonical.ts';
+import { ok, type Result } from '../../crypto/result.ts';
+import type { PolicyError, Verdict } from './policy/policy.ts';
+
+/** The delegation under which a call acts, as the verifier of the chain found it. */
+export interface DelegationContext {
+  /** The sponsor at the root of the chain. */
+  readonly root: string;
+  /** Links in the chain. */
+  readonly depth: number;
+  /** What the last link permits. */
+  readonly capabilities: readonly string[];
+}
+
+/** What is written before the effect of a call. JSON values only, nothing undefined. */
+export interface DecisionRecord {
+  readonly kind: 'decision';
+  readonly call_id: string;
+  readonly agent: string;
+  readonly action: Json;
+  /** SHA-256 of the RFC 8785 form of the payload, in hex; null when the payload could not be read. */
+  readonly args_hash: string | null;
+  /** Digests of the policies that were in force. */
+  readonly policies: readonly string[];
+  readonly verdict: Verdict['effect'];
+  /** The stable code of a denial. */
+  readonly code: string | null;
+  readonly rule: string | null;
+  readonly policy: string | null;
+  readonly reason: string;
+  readonly obligations: readonly string[];
+  readonly errors: readonly PolicyError[];
+  /** The scopes that the call ran in, outermost first; empty when it was in none. */
+  readonly scope: readonly (readonly string[])[];
+  /** 0 to 1000. */
+  readonly trust_score: number | null;
+  readonly sponsor: string | null;
+  readonly peer: string | null;
+  readonly delegation: DelegationContext | null;
+  /** Unix milliseconds. */
+  readonly time_ms: number;
+  /** What holds the agent if it does not cooperate. */
+  readonly sandbox: 'none';
+  readonly enforcement: 'cooperative';
+  /** Whether the record was durable before the effect, or waited for the next batch. */
+  readonly audit: 'durable' | 'batched';
+}
+
+/** What is written after the effect of a call. JSON values only, nothing undefined. */
+export interface OutcomeRecord {
+  readonly kind: 'outcome';
+  readonly call_id: string;
+  readonly agent: string;
+  /** Index of the decision's record. */
+  readonly decision: number;
+  readonly status: 'done' | 'failed' | 'aborted';
+  /** Why it did not get done. */
+  readonly reason: string | null;
+  /** SHA-256 of the RFC 8785 form of what came back, in hex; null when there is no such form. */
+  readonly result_hash: string | null;
+  /** Unix milliseconds. */
+  readonly time_ms: number;
+  readonly duration_ms: number;
+  readonly audit: 'durable' | 'batched';
+}
+
+/**
+ * Keeps every decision before its effect and every outcome after it. `attach`
+ * is the caller's own data, for a recorder that stores it in the same batch.
+ */
+export interface FlightRecorder {
+  decision(record: DecisionRecord, attach?: unknown): Promise<Result<{ readonly index: number }>>;
+  outcome(record: OutcomeRecord): Promise<Result<{ readonly index: number }>>;
+}
+
+/** Which records to give: between two times (Unix milliseconds, inclusive), of one verdict. */
+export interface LogFilter {
+  readonly from?: number;
+  readonly to?: number;
+  readonly verdict?: Verdict['effect'];
+}
+
+/** A flight recorder in memory. */
+export interface MemoryRecorder extends FlightRecorder {
+  /** The records of an agent that are still held, oldest first. A verdict selects decisions. */
+  getLogs(agent?: string, filter?: LogFilter): readonly (DecisionRecord | OutcomeRecord)[];
+}
+
+/** Records that a recorder in memory holds; the oldest are dropped first. */
+export const memory_records_max = 65_536;
+
+/** A flight recorder for development without a node: nothing survives the process. */
+export function memoryRecorder(records_max: number = memory_records_max): MemoryRecorder {
+  const records: (DecisionRecord | OutcomeRecord)[] = [];
+  let next = 0;
+  const add = (record: DecisionRecord | OutcomeRecord): Promise<Result<{ index: number }>> => {
+    records[next % records_max] = record;
+    next += 1;
+    return Promise.resolve(ok({ index: next - 1 }));
+  };
+  return {
+    decision: add,
+    outcome: add,
+    getLogs(agent, filter = {}) {
+      const { from = -Infinity, to = Infinity, verdict } = filter;
+      const start = next % records_max;
+      const ordered = next <= records_max ? records : [...records.slice(start), ...records.slice(0, start)];
+      return ordered.filter((record) => (agent === undefined || record.agent === agent)
+        && record.time_ms >= from && record.time_ms <= to
+        && (verdict === undefined || (record.kind === 'decision' && record.verdict === verdict)));
+    },
+  };
+}

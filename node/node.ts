@@ -1,0 +1,189 @@
+/** A node on this host: the composition of real ports. */
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { fail, ok, type Failure, type Result } from '../crypto/result.ts';
+import type { Recorder, Store } from '../protocols/ports.ts';
+import { diskFiles, type Files } from '../storage/files.ts';
+import { keystore_file, openKeystore, type Keystore } from '../storage/keystore.ts';
+import { openStore, spaces, type Space } from '../storage/store.ts';
+import { Actions } from './actions.ts';
+import { system_clock, system_random } from './clock.ts';
+import type { NodeConfig } from './config.ts';
+import { controlMethods } from './control/methods.ts';
+import { serveControl, type ControlServer } from './control/server.ts';
+import { defaultDataFolder, openDataFolder, type DataFolder } from './data-folder.ts';
+import { makeNodeKeys, startHost, type Host } from './host.ts';
+import { libp2pNetwork } from './libp2p.ts';
+
+/** A running node. */
+export interface Node extends AsyncDisposable {
+  readonly did: string;
+  readonly peer_id: string;
+  /** Multiaddrs under which others can dial it. */
+  readonly addresses: readonly string[];
+  readonly data: string;
+  /** Why the audit log is read-only, if it is. */
+  readonly frozen: Failure | undefined;
+  /** Whether a passphrase seals the keys. */
+  readonly keys_protected: boolean;
+  /** Its parts, for programs that go deeper than the actions. */
+  readonly host: Host;
+  /** What it can be asked to do. */
+  readonly actions: Actions;
+  /** Stops everything; the second call awaits the first. */
+  stop(): Promise<void>;
+}
+
+const running_nodes = new Set<Node>();
+
+/** The one node that runs in this process. Fails with `NODE_MISSING` when there is none, and with `NODE_AMBIGUOUS` when there are several. */
+export function onlyNode(): Result<Node> {
+  const [node, ...others] = running_nodes;
+  if (node === undefined) return fail('NODE_MISSING', 'no node runs in this process', { fix: 'await createNode() first, or give { node }' });
+  return others.length === 0 ? ok(node) : fail('NODE_AMBIGUOUS', 'several nodes run in this process', { fix: 'say which: { node }' });
+}
+
+const silent: Recorder = { record: () => undefined };
+
+/** Removes what an earlier first start left behind when it was cut off; nothing of it was acknowledged. */
+async function startOver(store: Store, files: Files): Promise<void> {
+  for (const name of ['head', 'vault', 'frozen', keystore_file]) await files.remove(name);
+  const names = Object.keys(spaces).filter((name): name is Space => name in spaces && name !== 'meta');
+  for (const space of names) {
+    for await (const [key] of store.entries(space, {})) await store.batch([{ space, key }], { sync: false });
+  }
+}
+
+interface Opened {
+  readonly folder: DataFolder;
+  readonly store: Store;
+  readonly files: Files;
+  readonly keystore: Keystore;
+}
+
+async function openKeys(folder: DataFolder, store: Store, passphrase: string | undefined): Promise<Result<Opened>> {
+  const files = diskFiles(folder.path);
+  if (!folder.initialised) await startOver(store, files);
+  const keystore = await openKeystore({
+    files, random: (length) => system_random.bytes(length), ...(passphrase === undefined ? {} : { passphrase }),
+  });
+  if (!keystore.ok) return keystore;
+  if (!folder.initialised) await makeNodeKeys(keystore.value, system_random);
+  return ok({ folder, store, files, keystore: keystore.value });
+}
+
+async function buildHost(opened: Opened, config: NodeConfig): Promise<Result<Host>> {
+  const { folder, store, files, keystore } = opened;
+  const recorder = config.recorder ?? silent;
+  const peer_key = keystore.key('peer');
+  if (peer_key === undefined) return fail('IDENTITY_KEYS_MISSING', 'the node\'s peer key is not in keys.json', { fix: 'restore keys.json from a backup' });
+  const network = await libp2pNetwork({
+    seed: peer_key.seed,
+    ...(config.listen === undefined ? {} : { listen: config.listen }),
+    ...(config.bootstrap === undefined ? {} : { bootstrap: config.bootstrap }),
+    mdns: config.mdns ?? false,
+    clock: system_clock,
+    random: system_random,
+    recorder,
+  });
+  return startHost({ clock: system_clock, random: system_random, network, store, files, keystore, recorder }, {
+    name: config.name ?? hostname().slice(0, 64).replaceAll(/[^\p{L}\p{N}@._+ -]/gu, '-'),
+    genesis: !folder.initialised,
+    required_trust: config.required_trust ?? 0,
+    ...(config.policy === undefined ? {} : { policy: config.policy }),
+    ...(config.witness === undefined ? {} : { witness: config.witness }),
+  });
+}
+
+class RunningNode implements Node {
+  readonly host: Host;
+  readonly actions: Actions;
+  readonly data: string;
+  readonly keys_protected: boolean;
+  readonly #store: Store;
+  #control: ControlServer | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(opened: Opened, host: Host) {
+    this.host = host;
+    this.actions = new Actions(host);
+    this.data = opened.folder.path;
+    this.keys_protected = opened.keystore.protected;
+    this.#store = opened.store;
+  }
+
+  get did(): string {
+    return this.host.identities.node.did;
+  }
+
+  get peer_id(): string {
+    return this.host.parts.network.id;
+  }
+
+  get addresses(): readonly string[] {
+    return this.host.parts.network.addresses();
+  }
+
+  get frozen(): Failure | undefined {
+    return this.host.log.frozen;
+  }
+
+  async serve(socket_path: string): Promise<Result<void>> {
+    const served = await serveControl({ socket_path, methods: controlMethods(this), recorder: this.host.parts.recorder, clock: system_clock });
+    if (!served.ok) return served;
+    this.#control = served.value;
+    return ok(undefined);
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    running_nodes.delete(this);
+    await this.#control?.close();
+    await this.host.stop();
+    await this.#store.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+/**
+ * Starts a node in its data folder, which is made at the first start. A damaged
+ * audit log does not fail it; see `frozen`.
+ *
+ * Fails with `DATA_FOREIGN`, `DATA_OPEN_TO_OTHERS`, `DATA_UNUSABLE`, `STORE_LOCKED`,
+ * `STORE_UNREADABLE`, `STORE_VERSION`, a `KEYSTORE_…`, `IDENTITY_…`, `VAULT_…` or
+ * `POLICY_…` code, `ADDRESS_INVALID`, `ADDRESS_IN_USE` or a `CONTROL_…` code.
+ */
+export async function createNode(config: NodeConfig = {}): Promise<Result<Node>> {
+  const { required_trust = 0 } = config;
+  if (!Number.isInteger(required_trust) || required_trust < 0 || required_trust > 1000) return fail('TRUST_INVALID', 'a required trust score is a whole number from 0 to 1000');
+  const folder = openDataFolder(config.data ?? defaultDataFolder(process.env));
+  if (!folder.ok) return folder;
+  const store = await openStore({ kind: 'disk', folder: folder.value.store, create: !folder.value.initialised });
+  if (!store.ok) return store;
+  const opened = await openKeys(folder.value, store.value, config.passphrase);
+  if (!opened.ok) {
+    await store.value.close();
+    return opened;
+  }
+  const host = await buildHost(opened.value, config);
+  if (!host.ok) {
+    await store.value.close();
+    return host;
+  }
+  const node = new RunningNode(opened.value, host.value);
+  folder.value.markInitialised();
+  const served = config.control === false ? ok(undefined) : await node.serve(join(folder.value.path, 'control.sock'));
+  if (served.ok) {
+    running_nodes.add(node);
+    return ok(node);
+  }
+  await node.stop();
+  return served;
+}

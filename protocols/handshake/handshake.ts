@@ -1,0 +1,289 @@
+import { equal, toBase64url } from '../../crypto/bytes.ts';
+import { keyFor, type DidRecord } from '../../crypto/did-record.ts';
+import { verifySignature } from '../../crypto/keys.ts';
+import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
+import type { Identity, OwnIdentity } from '../identity/index.ts';
+import { use_key_id } from '../identity/index.ts';
+import type { Clock, Network, PeerId, Random, Recorder } from '../ports.ts';
+import { encodeFailure, unlessFailure } from '../reply.ts';
+import { deadline } from '../time.ts';
+import { handshake_limits, handshake_protocol, pending_max, pending_ms_max, pending_per_peer_max, session_ms, sessions_max } from './constants.ts';
+import { decodeAnswer, decodeRequest, encodeStep, signedBytes, transcriptHash, type Introduction, type Opening, type Party, type Proof } from './transcript.ts';
+
+/** One of our identities, as it takes part in handshakes. */
+export interface LocalParty {
+  readonly identity: OwnIdentity;
+  readonly capabilities: readonly string[];
+  /** The trust score that a peer must have with us. */
+  readonly required_trust_score: number;
+  readonly policy_digest: Uint8Array;
+  /** Our record and our sponsor's, newest. */
+  records(): readonly Uint8Array[];
+}
+
+/** A proven, mutual session between one of our identities and one of a peer's. */
+export interface Session {
+  /** 16 bytes of the transcript hash, base64url: both sides know it, nobody else can make it. */
+  readonly id: string;
+  readonly local: string;
+  readonly remote: string;
+  readonly peer: PeerId;
+  /** What the remote side offered; grants nothing. */
+  readonly capabilities: readonly string[];
+  /** Unix milliseconds. */
+  readonly expires_ms: number;
+}
+
+/** What the handshake uses. */
+export interface HandshakeParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly network: Network;
+  readonly identity: Identity;
+  readonly recorder: Recorder;
+  /** The local identity of this DID, or of the node itself for an empty string. */
+  party(did: string): LocalParty | undefined;
+  /** Why a proven peer is not admitted: too little trust, revoked, no sponsor. Scores are our own, never the peer's claim. */
+  inadmissible(local: string, remote: DidRecord, required_trust_score: number): Failure | undefined;
+  /** Hears of every new session, on both sides. */
+  met(session: Session): void;
+}
+
+/** Mutual proof of identity between two DIDs, bound to the channel that it runs over. */
+export interface Handshake {
+  /** Answers handshakes of peers. Before the network starts. */
+  start(): void;
+  /**
+   * Proves one of our identities to a peer's and the other way round, or
+   * returns the session that still lives. Fails with `HANDSHAKE_…`, `TRUST_TOO_LOW`,
+   * `REVOKED`, `SPONSOR_…`, or a network code.
+   */
+  open(local: string, remote: string, peer: PeerId, options?: { readonly required_trust_score?: number; readonly signal?: AbortSignal }): Promise<Result<Session>>;
+  /** The session of a local identity with this id, if it lives and belongs to this peer. */
+  session(id: string, local: string, peer: PeerId): Session | undefined;
+  /** Any live session between these two at this peer: enough to be given a stored receipt again, not to give a command. */
+  between(local: string, remote: string, peer: PeerId): Session | undefined;
+  /** Ends every session with a DID, e.g. after its revocation. */
+  close(remote: string): void;
+}
+
+interface Pending {
+  readonly peer: PeerId;
+  readonly local: LocalParty;
+  readonly initiator: Party;
+  readonly transcript: Uint8Array;
+  readonly records: readonly Uint8Array[];
+  readonly expires_ms: number;
+  readonly since_ms: number;
+}
+
+function sessionId(transcript: Uint8Array): string {
+  return toBase64url(transcript.subarray(0, 16));
+}
+
+// Both ends of a session may live on one host, so its id alone does not name an end.
+function localId(session: { readonly id: string; readonly local: string }): string {
+  return `${session.id} ${session.local}`;
+}
+
+function sessionKey(local: string, remote: string, peer: PeerId): string {
+  return `${local} ${remote} ${peer}`;
+}
+
+class MeshHandshake implements Handshake {
+  readonly #parts: HandshakeParts;
+  readonly #pending = new Map<string, Pending>();
+  readonly #by_id = new Map<string, Session>();
+  readonly #by_parties = new Map<string, Session>();
+  readonly #opening = new Map<string, Promise<Result<Session>>>();
+
+  constructor(parts: HandshakeParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#parts.network.handle(handshake_protocol, handshake_limits, async (request, from) => {
+      const answer = await this.#answer(request, from);
+      if (answer.ok) return answer.value;
+      this.#parts.recorder.record({ kind: 'handshake.refused', peer: from, code: answer.failure.code, reason: answer.failure.reason });
+      return encodeFailure(answer.failure);
+    });
+  }
+
+  #introduce(local: LocalParty): Introduction {
+    return {
+      agent_did: local.identity.did,
+      nonce: this.#parts.random.bytes(32),
+      capabilities: local.capabilities,
+      required_trust_score: local.required_trust_score,
+      policy_digest: local.policy_digest,
+      records: local.records(),
+    };
+  }
+
+  async open(local_did: string, remote: string, peer: PeerId, options: { readonly required_trust_score?: number; readonly signal?: AbortSignal } = {}): Promise<Result<Session>> {
+    const local = this.#parts.party(local_did);
+    if (local === undefined) return fail('AGENT_UNKNOWN', `${local_did} does not live on this host`, { fix: 'agentmesh agent list shows who does' });
+    const required = Math.max(local.required_trust_score, options.required_trust_score ?? 0);
+    const key = sessionKey(local.identity.did, remote, peer);
+    const live = remote === '' ? undefined : this.#by_parties.get(key);
+    if (live !== undefined && live.expires_ms > this.#parts.clock.now()) {
+      const record = this.#parts.identity.known(remote);
+      const refusal = record === undefined ? undefined : this.#parts.inadmissible(local.identity.did, record, required);
+      return refusal === undefined ? ok(live) : { ok: false, failure: refusal };
+    }
+    const running = this.#opening.get(key);
+    if (running !== undefined) return running;
+    const limit = deadline(this.#parts.clock, handshake_limits.exchange_ms_max, options.signal);
+    const opening = this.#initiate(local, remote, peer, required, limit.signal).finally(() => {
+      limit.done();
+      this.#opening.delete(key);
+    });
+    this.#opening.set(key, opening);
+    return opening;
+  }
+
+  async #initiate(local: LocalParty, to: string, peer: PeerId, required: number, signal: AbortSignal): Promise<Result<Session>> {
+    const { network, clock } = this.#parts;
+    const introduction = this.#introduce(local);
+    const ask = async (bytes: Uint8Array): Promise<Result<Uint8Array>> =>
+      unlessFailure(await network.request(peer, handshake_protocol, bytes, { limits: handshake_limits, signal }));
+    const answered = await ask(encodeStep({ step: 1, to, ...introduction }));
+    if (!answered.ok) return answered;
+    const answer = decodeAnswer(answered.value);
+    if (!answer.ok) return answer;
+    if (to !== '' && answer.value.agent_did !== to) return fail('HANDSHAKE_WRONG_PARTY', `${answer.value.agent_did} answered for ${to}`);
+    if (answer.value.expires > clock.now() + 2 * session_ms) return fail('HANDSHAKE_MALFORMED', 'the peer offers a session that is too long');
+    const initiator = asParty(introduction, network.id);
+    const responder = asParty(answer.value, peer);
+    const transcript = transcriptHash(initiator, responder, answer.value.expires);
+    const record = await this.#proven(responder, 'responder', transcript, answer.value.signature, answer.value.records);
+    if (!record.ok) return record;
+    const refusal = this.#parts.inadmissible(local.identity.did, record.value, required);
+    if (refusal !== undefined) return { ok: false, failure: refusal };
+    const signature = local.identity.keys.use.sign(signedBytes('initiator', transcript));
+    const accepted = await ask(encodeStep({ step: 3, session: transcript.subarray(0, 16), signature }));
+    if (!accepted.ok) return accepted;
+    return ok(this.#keep(local.identity.did, responder, peer, transcript, answer.value.expires));
+  }
+
+  /** The record of a party whose signature over the transcript is good. */
+  async #proven(party: Party, role: 'initiator' | 'responder', transcript: Uint8Array, signature: Uint8Array, records: readonly Uint8Array[]): Promise<Result<DidRecord>> {
+    const { identity } = this.#parts;
+    const offered = await identity.offer(records);
+    if (!offered.ok) return fail('HANDSHAKE_RECORD', `the record that came along: ${offered.failure.reason}`, { cause: offered.failure });
+    await identity.gather([party.agent_did]);
+    const record = identity.known(party.agent_did);
+    if (record === undefined) return fail('HANDSHAKE_RECORD', `nobody has a record of ${party.agent_did}`);
+    const key = keyFor(record, `${party.agent_did}#${use_key_id}`, 'authentication');
+    if (key === undefined || !verifySignature(key, signedBytes(role, transcript), signature)) {
+      return fail('HANDSHAKE_FORGED', `the ${role} did not prove that it is ${party.agent_did}`);
+    }
+    return ok(record);
+  }
+
+  async #answer(request: Uint8Array, from: PeerId): Promise<Result<Uint8Array>> {
+    const message = decodeRequest(request);
+    if (!message.ok) {
+      this.#parts.network.penalise(from, 'malformed handshake');
+      return message;
+    }
+    return message.value.step === 1 ? this.#respond(message.value, from) : this.#confirm(message.value, from);
+  }
+
+  #respond(opening: Opening, from: PeerId): Result<Uint8Array> {
+    const { clock, network } = this.#parts;
+    const local = this.#parts.party(opening.to);
+    if (local === undefined) return fail('AGENT_UNKNOWN', `${opening.to} does not live here`, { fix: 'resolve the DID again' });
+    const room = this.#makeRoom(from);
+    if (!room.ok) return room;
+    const introduction = this.#introduce(local);
+    const initiator = asParty(opening, from);
+    const expires = clock.now() + session_ms;
+    const transcript = transcriptHash(initiator, asParty(introduction, network.id), expires);
+    this.#pending.set(sessionId(transcript), {
+      peer: from, local, initiator, transcript, records: opening.records, expires_ms: expires, since_ms: clock.now(),
+    });
+    const signature = local.identity.keys.use.sign(signedBytes('responder', transcript));
+    return ok(encodeStep({ step: 2, expires, signature, ...introduction }));
+  }
+
+  /** Forgets openings that were never proven, and refuses a peer that leaves too many. */
+  #makeRoom(from: PeerId): Result<void> {
+    const oldest_ms = this.#parts.clock.now() - pending_ms_max;
+    let of_peer = 0;
+    for (const [id, pending] of this.#pending) {
+      if (pending.since_ms < oldest_ms) this.#pending.delete(id);
+      else if (pending.peer === from) of_peer += 1;
+    }
+    if (of_peer >= pending_per_peer_max || this.#pending.size >= pending_max) {
+      return fail('HANDSHAKE_OVERLOADED', 'too many handshakes are waiting for their proof', { fix: 'finish them, or try again in half a minute' });
+    }
+    return ok(undefined);
+  }
+
+  async #confirm(proof: Proof, from: PeerId): Promise<Result<Uint8Array>> {
+    const id = toBase64url(proof.session);
+    const pending = this.#pending.get(id);
+    if (pending === undefined || pending.peer !== from || !equal(pending.transcript.subarray(0, 16), proof.session)) {
+      return fail('HANDSHAKE_UNKNOWN', 'there is no handshake of yours with this id', { fix: 'start again' });
+    }
+    this.#pending.delete(id);
+    const record = await this.#proven(pending.initiator, 'initiator', pending.transcript, proof.signature, pending.records);
+    if (!record.ok) {
+      if (record.failure.code === 'HANDSHAKE_FORGED') this.#parts.network.penalise(from, 'forged handshake proof');
+      return record;
+    }
+    const { local } = pending;
+    const refusal = this.#parts.inadmissible(local.identity.did, record.value, local.required_trust_score);
+    if (refusal !== undefined) return { ok: false, failure: refusal };
+    this.#keep(local.identity.did, pending.initiator, from, pending.transcript, pending.expires_ms);
+    return ok(encodeStep({ step: 4 }));
+  }
+
+  #keep(local: string, remote: Party, peer: PeerId, transcript: Uint8Array, expires_ms: number): Session {
+    const session: Session = {
+      id: sessionId(transcript), local, remote: remote.agent_did, peer, capabilities: remote.capabilities, expires_ms,
+    };
+    const oldest = this.#by_id.size >= sessions_max ? this.#by_id.values().next().value : undefined;
+    if (oldest !== undefined) this.#drop(oldest);
+    this.#by_id.set(localId(session), session);
+    this.#by_parties.set(sessionKey(local, session.remote, peer), session);
+    this.#parts.recorder.record({ kind: 'handshake.done', local, remote: session.remote, peer });
+    this.#parts.met(session);
+    return session;
+  }
+
+  #drop(session: Session): void {
+    this.#by_id.delete(localId(session));
+    const key = sessionKey(session.local, session.remote, session.peer);
+    if (this.#by_parties.get(key)?.id === session.id) this.#by_parties.delete(key);
+  }
+
+  session(id: string, local: string, peer: PeerId): Session | undefined {
+    const session = this.#by_id.get(localId({ id, local }));
+    if (session === undefined || session.peer !== peer) return undefined;
+    if (session.expires_ms > this.#parts.clock.now()) return session;
+    this.#drop(session);
+    return undefined;
+  }
+
+  between(local: string, remote: string, peer: PeerId): Session | undefined {
+    const session = this.#by_parties.get(sessionKey(local, remote, peer));
+    return session === undefined ? undefined : this.session(session.id, local, peer);
+  }
+
+  close(remote: string): void {
+    for (const session of this.#by_id.values()) if (session.remote === remote) this.#drop(session);
+  }
+}
+
+function asParty(introduction: Introduction, peer_id: PeerId): Party {
+  const { agent_did, nonce, capabilities, required_trust_score, policy_digest } = introduction;
+  return { agent_did, peer_id, nonce, capabilities, required_trust_score, policy_digest };
+}
+
+/** The handshake service over its parts. */
+export function handshake(parts: HandshakeParts): Handshake {
+  return new MeshHandshake(parts);
+}

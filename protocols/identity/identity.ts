@@ -1,0 +1,229 @@
+import { toBase64url } from '../../crypto/bytes.ts';
+import { compareRecords, didDocument, verifyRecord, type DidRecord } from '../../crypto/did-record.ts';
+import { didOf, parseDid } from '../../crypto/did.ts';
+import { assert } from '../../crypto/assert.ts';
+import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
+import type { RecordStore } from '../../storage/records.ts';
+import type { Clock, Network, Recorder } from '../ports.ts';
+import { deadline } from '../time.ts';
+import { absent_max, absent_ms, cache_fresh_ms, lookup_ms_max, offered_records_max, record_namespace, record_quorum, stored_bytes_max } from './constants.ts';
+
+/** What the identity service uses. */
+export interface IdentityParts {
+  readonly clock: Clock;
+  readonly network: Network;
+  readonly records: RecordStore;
+  readonly recorder: Recorder;
+}
+
+/** A W3C DID Resolution result. The error is the draft's camel-case string, so that `did-resolver` understands it. */
+export interface Resolution {
+  readonly didDocument: { readonly [name: string]: unknown } | null;
+  readonly didDocumentMetadata: { readonly [name: string]: unknown };
+  readonly didResolutionMetadata: { readonly [name: string]: unknown };
+}
+
+/** DIDs and what they mean: published to and resolved from the DHT, never taken on trust. */
+export interface Identity {
+  /** Registers the rules under which this host stores and believes records. Before the network starts. */
+  start(): void;
+  /** The newest record in memory, without asking anybody. */
+  known(did: string): DidRecord | undefined;
+  /** The record of a DID. Fails with `DID_INVALID`, `DID_METHOD_UNSUPPORTED`, `DID_NOT_FOUND`, `RECORD_EXPIRED` or `RECORD_INVALID`. */
+  resolve(did: string, options?: { readonly fresh?: boolean }): Promise<Result<DidRecord>>;
+  /** Resolves DIDs and the sponsors in their records, so that a decision can be taken offline. Unknown ones stay unknown. */
+  gather(dids: Iterable<string>): Promise<void>;
+  /** Takes records that a peer sent along; each is verified, and only ever replaced by a newer one. Fails at the first bad one. */
+  offer(records: readonly Uint8Array[]): Promise<Result<readonly DidRecord[]>>;
+  /** Keeps our own record and stores it at the peers nearest to it; says how many took it. */
+  publish(record: Uint8Array): Promise<Result<number>>;
+  /** The same as `resolve` in the form of W3C DID Resolution. */
+  resolution(did: string, options?: { readonly fresh?: boolean }): Promise<Resolution>;
+}
+
+/** Why a record does not fit a DHT key, if it does not. */
+function misplaced(key: Uint8Array, record: DidRecord): Failure | undefined {
+  return record.did === didOf(key) ? undefined : { code: 'RECORD_INVALID', reason: 'the record belongs to another DID' };
+}
+
+const w3c_errors: { readonly [code: string]: string } = {
+  DID_INVALID: 'invalidDid',
+  DID_METHOD_UNSUPPORTED: 'unsupportedDidMethod',
+  DID_NOT_FOUND: 'notFound',
+  RECORD_EXPIRED: 'notFound',
+  RECORD_INVALID: 'invalidDidDocument',
+};
+
+class MeshIdentity implements Identity {
+  readonly #parts: IdentityParts;
+  /** When a record was last looked up or received, Unix milliseconds. */
+  readonly #seen_ms = new Map<string, number>();
+  readonly #absent_ms = new Map<string, number>();
+  readonly #lookups = new Map<string, Promise<Result<DidRecord>>>();
+  /** Size of each record that was stored here for the DHT, so that strangers cannot fill the host. */
+  readonly #stored_bytes = new Map<string, number>();
+  #stored_bytes_sum = 0;
+
+  constructor(parts: IdentityParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#parts.network.records(record_namespace, {
+      validate: (key, value) => this.#validate(key, value),
+      select: (_key, values) => this.#select(values),
+    });
+  }
+
+  /** A storer's check: the record itself, its place, and our own high-water mark, because the DHT library would let an older record replace a newer one. */
+  async #validate(key: Uint8Array, value: Uint8Array): Promise<Result<void>> {
+    const record = verifyRecord(value, { now_ms: this.#parts.clock.now() });
+    if (!record.ok) return record;
+    const wrong = misplaced(key, record.value);
+    if (wrong !== undefined) return { ok: false, failure: wrong };
+    const grows_by = value.length - (this.#stored_bytes.get(record.value.did) ?? 0);
+    if (this.#stored_bytes_sum + grows_by > stored_bytes_max) {
+      return fail('RECORD_STORE_FULL', `this host stores at most ${stored_bytes_max} bytes of other people's records`);
+    }
+    this.#stored_bytes.set(record.value.did, value.length);
+    this.#stored_bytes_sum += grows_by;
+    const mark = await this.#keep(record.value);
+    if (compareRecords(mark, record.value) < 0) {
+      this.#parts.recorder.record({ kind: 'identity.rollback-refused', did: record.value.did });
+      return fail('RECORD_STALE', 'a newer record of this DID is known');
+    }
+    return ok(undefined);
+  }
+
+  #select(values: readonly Uint8Array[]): number {
+    let best: { readonly index: number; readonly record: DidRecord } | undefined;
+    for (const [index, value] of values.entries()) {
+      const record = verifyRecord(value, { allow_expired: true });
+      if (record.ok && (best === undefined || compareRecords(record.value, best.record) < 0)) best = { index, record: record.value };
+    }
+    return best?.index ?? 0;
+  }
+
+  async #keep(record: DidRecord): Promise<DidRecord> {
+    const mark = await this.#parts.records.keep(record);
+    this.#absent_ms.delete(record.did);
+    return mark;
+  }
+
+  known(did: string): DidRecord | undefined {
+    return this.#parts.records.known(did);
+  }
+
+  async resolve(did: string, options: { readonly fresh?: boolean } = {}): Promise<Result<DidRecord>> {
+    const parsed = parseDid(did);
+    if (!parsed.ok) return parsed;
+    const now_ms = this.#parts.clock.now();
+    const cached = await this.#parts.records.newest(did);
+    const age_ms = now_ms - (this.#seen_ms.get(did) ?? -Infinity);
+    const usable = cached !== undefined && (cached.document.deactivated || cached.document.expires > now_ms);
+    if (usable && options.fresh !== true && age_ms < cache_fresh_ms) return ok(cached);
+    if (!usable && options.fresh !== true && now_ms - (this.#absent_ms.get(did) ?? -Infinity) < absent_ms) {
+      return fail('DID_NOT_FOUND', `nobody had a record of ${did} a moment ago`, { fix: 'check the DID, or ask again in half a minute' });
+    }
+    const running = this.#lookups.get(did);
+    if (running !== undefined) return running;
+    const lookup = this.#lookUp(did, parsed.value.digest, cached).finally(() => this.#lookups.delete(did));
+    this.#lookups.set(did, lookup);
+    return lookup;
+  }
+
+  /** Our own quorum GET: each answer is verified and we select, so one lying or stubborn storer changes nothing. */
+  async #lookUp(did: string, digest: Uint8Array, cached: DidRecord | undefined): Promise<Result<DidRecord>> {
+    const { clock, network, recorder } = this.#parts;
+    const limit = deadline(clock, lookup_ms_max);
+    const answers = await network.get(record_namespace, digest, { answers: record_quorum, signal: limit.signal }).finally(() => limit.done());
+    let best = cached;
+    for (const answer of answers.ok ? answers.value : []) {
+      if (answer.value === undefined) continue;
+      const record = verifyRecord(answer.value, { now_ms: clock.now() });
+      if (!record.ok || misplaced(digest, record.value) !== undefined) {
+        network.penalise(answer.from, 'stored an invalid DID record');
+        continue;
+      }
+      if (best !== undefined && compareRecords(best, record.value) < 0) {
+        recorder.record({ kind: 'identity.stale-answer', did, peer: answer.from });
+        continue;
+      }
+      best = record.value;
+    }
+    if (best === undefined) {
+      this.#rememberAbsent(did);
+      return fail('DID_NOT_FOUND', `no peer has a record of ${did}`, { fix: 'connect to the mesh that it lives in (agentmesh join ADDRESS), or check the DID' });
+    }
+    const kept = await this.#keep(best);
+    if (!kept.document.deactivated && kept.document.expires <= clock.now()) {
+      return fail('RECORD_EXPIRED', `the newest record of ${did} has expired`, { fix: 'its host must come back and publish it again' });
+    }
+    this.#seen_ms.set(did, clock.now());
+    return ok(kept);
+  }
+
+  #rememberAbsent(did: string): void {
+    if (this.#absent_ms.size >= absent_max) this.#absent_ms.clear();
+    this.#absent_ms.set(did, this.#parts.clock.now());
+  }
+
+  async gather(dids: Iterable<string>): Promise<void> {
+    const records = await Promise.all([...new Set(dids)].map((did) => this.resolve(did)));
+    const sponsors = new Set<string>();
+    for (const record of records) if (record.ok && record.value.sponsor !== null) sponsors.add(record.value.sponsor);
+    await Promise.all([...sponsors].map((did) => this.resolve(did)));
+  }
+
+  async offer(records: readonly Uint8Array[]): Promise<Result<readonly DidRecord[]>> {
+    if (records.length > offered_records_max) return fail('RECORD_TOO_MANY', `at most ${offered_records_max} records come with a message`);
+    const kept: DidRecord[] = [];
+    for (const bytes of records) {
+      const record = verifyRecord(bytes, { now_ms: this.#parts.clock.now() });
+      if (!record.ok) return record;
+      kept.push(await this.#keep(record.value));
+      this.#seen_ms.set(record.value.did, this.#parts.clock.now());
+    }
+    return ok(kept);
+  }
+
+  async publish(bytes: Uint8Array): Promise<Result<number>> {
+    const record = verifyRecord(bytes, { now_ms: this.#parts.clock.now() });
+    assert(record.ok, 'a record that we publish is valid');
+    await this.#keep(record.value);
+    this.#seen_ms.set(record.value.did, this.#parts.clock.now());
+    const parsed = parseDid(record.value.did);
+    assert(parsed.ok, 'a record belongs to a DID');
+    const limit = deadline(this.#parts.clock, lookup_ms_max);
+    return this.#parts.network.put(record_namespace, parsed.value.digest, bytes, { signal: limit.signal }).finally(() => limit.done());
+  }
+
+  async resolution(did: string, options: { readonly fresh?: boolean } = {}): Promise<Resolution> {
+    const record = await this.resolve(did, options);
+    if (!record.ok) {
+      return {
+        didDocument: null,
+        didDocumentMetadata: {},
+        didResolutionMetadata: { error: w3c_errors[record.failure.code] ?? 'internalError', message: record.failure.reason },
+      };
+    }
+    const { document, created_ms, number, hash, sponsor, kind } = record.value;
+    return {
+      didDocument: document.deactivated ? null : didDocument(record.value),
+      didDocumentMetadata: {
+        created: new Date(created_ms).toISOString(),
+        updated: new Date(document.time).toISOString(),
+        nextUpdate: new Date(document.expires).toISOString(),
+        versionId: `${number}-${document.sequence}`,
+        ...(document.deactivated ? { deactivated: true } : {}),
+        mesh: { kind, name: document.name, sponsor, capabilities: document.capabilities, record: toBase64url(hash) },
+      },
+      didResolutionMetadata: { contentType: 'application/did+ld+json' },
+    };
+  }
+}
+
+/** The identity service over its parts. */
+export function identity(parts: IdentityParts): Identity {
+  return new MeshIdentity(parts);
+}

@@ -1,0 +1,8 @@
+/** Bounds that several protocols share. A bound of one protocol stands in that protocol's `constants.ts`. */
+
+/** Peers that a node keeps connections to. */
+export const peers_max = 256;
+/** The longest name of an agent, a sponsor or a contact. */
+export const name_length_max = 64;
+/** Agents on one host. */
+export const agents_max = 10_000;

@@ -1,0 +1,181 @@
+/** Walk 2 at the executor: session, replay, chain, revocation, trust, kernel, receipt. */
+import { bigEndian, concat, fromUtf8, toBase64url, utf8 } from '../../crypto/bytes.ts';
+import { canonicalJsonBytes, parseCanonicalJson } from '../../crypto/canonical.ts';
+import { parseChain, parseInvocation, verifyChain, verifyInvocation, type Chain, type Invocation } from '../../crypto/chain.ts';
+import { sha256 } from '../../crypto/hash.ts';
+import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
+import type { Session } from '../handshake/index.ts';
+import type { Change, PeerId } from '../ports.ts';
+import { encodeFailure } from '../reply.ts';
+import { every } from '../time.ts';
+import { message_limits, message_protocol, receipt_kept_s, result_bytes_max } from './constants.ts';
+import type { Execution, Executor, MessageParts, RemoteCall } from './message.ts';
+import { decodeRequest, encodeAnswer, signReceipt, type MessageRequest, type Receipt } from './receipt.ts';
+
+interface Opened {
+  readonly request: MessageRequest;
+  readonly invocation: Invocation;
+  readonly executor: Executor;
+  readonly session: Session;
+}
+
+function refusal(failure: Failure, verdict: 'deny' | 'error'): Execution {
+  return { verdict, code: failure.code, rule: null, reason: failure.reason + (failure.fix === undefined ? '' : ` (what would pass: ${failure.fix})`), index: null };
+}
+
+const begun_mark = utf8('begun');
+
+function receiptKey(invocation: Invocation): Uint8Array {
+  return concat(bigEndian(invocation.exp, 6), invocation.token.hash);
+}
+
+/** The executor's side: every request ends in a signed receipt, and a repetition has one effect. */
+export class MessageAnswering {
+  readonly #parts: MessageParts;
+  /** Calls under way, so that a repetition waits for the first one's receipt. */
+  readonly #running = new Map<string, Promise<Uint8Array>>();
+  #stop_pruning = (): void => undefined;
+
+  constructor(parts: MessageParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#parts.network.handle(message_protocol, message_limits, (request, from, signal) => this.#answer(request, from, signal));
+    this.#stop_pruning = every(this.#parts.clock, () => receipt_kept_s * 1000, () => this.#prune());
+  }
+
+  stop(): void {
+    this.#stop_pruning();
+  }
+
+  #now_s(): number {
+    return Math.floor(this.#parts.clock.now() / 1000);
+  }
+
+  /** Drops receipts of invocations that have expired and would be refused for that. */
+  async #prune(): Promise<void> {
+    const expired: Change[] = [];
+    const before = bigEndian(Math.max(0, this.#now_s() - receipt_kept_s), 6);
+    for await (const [key] of this.#parts.store.entries('receipt', { lt: before, limit: 10_000 })) expired.push({ space: 'receipt', key });
+    if (expired.length > 0) await this.#parts.store.batch(expired, { sync: false });
+  }
+
+  async #answer(bytes: Uint8Array, from: PeerId, signal: AbortSignal): Promise<Uint8Array> {
+    const opened = this.#open(bytes, from);
+    if (!opened.ok) {
+      this.#parts.recorder.record({ kind: 'message.refused', peer: from, code: opened.failure.code, reason: opened.failure.reason });
+      return encodeFailure(opened.failure);
+    }
+    const { invocation } = opened.value;
+    const name = toBase64url(invocation.token.hash);
+    const running = this.#running.get(name);
+    if (running !== undefined) return running;
+    const answer = this.#settle(opened.value, signal).finally(() => this.#running.delete(name));
+    this.#running.set(name, answer);
+    return answer;
+  }
+
+  /** Shape and session: what fails here has no session, so it gets no signature of ours. */
+  #open(bytes: Uint8Array, from: PeerId): Result<Opened> {
+    const request = decodeRequest(bytes);
+    const invocation = request.ok ? parseInvocation(request.value.invocation) : request;
+    if (!request.ok || !invocation.ok) {
+      this.#parts.network.penalise(from, 'malformed message');
+      return request.ok ? invocation.ok ? fail('MESSAGE_MALFORMED', 'unreadable') : invocation : request;
+    }
+    const { aud, iss, chl } = invocation.value;
+    const executor = this.#parts.executor(aud);
+    if (executor === undefined) return fail('AGENT_UNKNOWN', `${aud} does not live here`, { fix: 'resolve the DID again' });
+    // A repetition may come over a younger session: it is given its receipt, but a command needs the session that it names.
+    const session = this.#parts.handshake.session(chl, aud, from) ?? this.#parts.handshake.between(aud, iss, from);
+    if (session === undefined || session.remote !== iss) {
+      return fail('SESSION_UNKNOWN', 'there is no session of yours with this id', { fix: 'shake hands again' });
+    }
+    return ok({ request: request.value, invocation: invocation.value, executor, session });
+  }
+
+  async #settle(opened: Opened, signal: AbortSignal): Promise<Uint8Array> {
+    const { store } = this.#parts;
+    const { invocation } = opened;
+    const key = receiptKey(invocation);
+    const stored = await store.get('receipt', key);
+    if (stored !== undefined && fromUtf8(stored) !== 'begun') return stored;
+    if (stored !== undefined) {
+      return this.#receipt(opened, refusal({ code: 'OUTCOME_UNKNOWN', reason: 'this host stopped while the command ran; it is not run again' }, 'error'));
+    }
+    const call = await this.#verify(opened, { space: 'receipt', key, value: begun_mark });
+    if (!call.ok) return this.#receipt(opened, refusal(call.failure, 'deny'));
+    const answer = await this.#receipt(opened, await this.#parts.execute(call.value, signal));
+    // Unsynced: the decision is durable already, and a repetition after a power cut is refused as of unknown outcome.
+    await store.batch([{ space: 'receipt', key, value: answer }], { sync: false });
+    return answer;
+  }
+
+  /** Walk 2 between session and kernel: records, chain, revocation, trust. */
+  async #verify(opened: Opened, begun: Change): Promise<Result<RemoteCall>> {
+    const { identity } = this.#parts;
+    const { request, invocation, executor, session } = opened;
+    const given = parseCanonicalJson(request.arguments);
+    if (!given.ok) return fail('MESSAGE_MALFORMED', `the arguments: ${given.failure.reason}`);
+    const links = request.chain.length === 0 ? undefined : parseChain(request.chain);
+    if (links?.ok === false) return links;
+    const offered = await identity.offer(request.records);
+    if (!offered.ok) return offered;
+    await identity.gather([invocation.iss, ...(links?.value ?? []).map((link) => link.iss)]);
+    const evidence = this.#parts.evidence();
+    const chain = links === undefined ? undefined : verifyChain(links.value, evidence);
+    if (chain?.ok === false) return chain;
+    const valid = verifyInvocation(invocation, {
+      executor: executor.identity.did, session: session.id, args_hash: sha256(request.arguments), ...(chain === undefined ? {} : { chain: chain.value }),
+    }, evidence);
+    if (!valid.ok) return valid;
+    const permitted = this.#permitted(executor, invocation, chain?.value);
+    if (permitted !== undefined) return { ok: false, failure: permitted };
+    return ok({
+      executor: executor.identity.did,
+      caller: invocation.iss,
+      peer: session.peer,
+      command: invocation.command,
+      arguments: given.value,
+      ...(chain === undefined ? {} : { chain: chain.value }),
+      invocation,
+      begun,
+    });
+  }
+
+  #permitted(executor: Executor, invocation: Invocation, chain: Chain | undefined): Failure | undefined {
+    if (chain === undefined) {
+      if (executor.authority === 'open') return undefined;
+      return { code: 'DELEGATION_REQUIRED', reason: 'this agent only acts on a delegation', fix: `ask one of ${executor.roots.join(', ')} to delegate ${invocation.command.text}` };
+    }
+    if (executor.authority === 'delegated' && !executor.roots.includes(chain.root)) {
+      return { code: 'CHAIN_ROOT_FOREIGN', reason: `the delegation starts at ${chain.root}, whom this agent does not answer to`, fix: `a delegation from ${executor.roots.join(' or ')}` };
+    }
+    return this.#parts.distrusted(executor.identity.did, invocation.iss, chain.caveats.trust ?? 0);
+  }
+
+  async #receipt(opened: Opened, execution: Execution): Promise<Uint8Array> {
+    const { invocation, executor } = opened;
+    const result = execution.result === undefined ? null : canonicalJsonBytes(execution.result);
+    const fits = result === null || result.length <= result_bytes_max;
+    const sent = fits ? result : null;
+    const content: Omit<Receipt, 'iss'> = {
+      aud: invocation.iss,
+      inv: toBase64url(invocation.token.hash),
+      cmd: invocation.command.text,
+      verdict: fits ? execution.verdict : 'error',
+      code: fits ? execution.code : 'RESULT_TOO_LARGE',
+      rule: execution.rule,
+      reason: fits ? execution.reason : `the command ran, but its result has more than ${result_bytes_max} bytes`,
+      res_h: sent === null ? null : toBase64url(sha256(sent)),
+      log: execution.index === null ? null : { origin: this.#parts.origin, index: execution.index },
+      iat: this.#now_s(),
+    };
+    const token = await signReceipt(executor.identity.signer, content);
+    const receipt: Receipt = { iss: executor.identity.did, ...content };
+    await this.#parts.settled(executor.identity.did, invocation.iss, receipt, sha256(utf8(token)));
+    return encodeAnswer(token, sent);
+  }
+
+}

@@ -1,0 +1,97 @@
+/** Sending a command to a remote agent, and holding its host to the receipt. */
+import { toBase64url, utf8 } from '../../crypto/bytes.ts';
+import { canonicalJsonBytes, parseCanonicalJson } from '../../crypto/canonical.ts';
+import { parseChain } from '../../crypto/chain.ts';
+import { sha256 } from '../../crypto/hash.ts';
+import { createToken } from '../../crypto/jwt.ts';
+import { fail, ok, type Result } from '../../crypto/result.ts';
+import type { Session } from '../handshake/index.ts';
+import { locate } from '../place.ts';
+import { unlessFailure } from '../reply.ts';
+import { deadline } from '../time.ts';
+import { arguments_bytes_max, invocation_lifetime_s, message_limits, message_protocol } from './constants.ts';
+import type { Answered, MessageParts, Sending } from './message.ts';
+import { decodeAnswer, encodeRequest, verifyReceipt, type MessageRequest } from './receipt.ts';
+
+/** The caller's side. */
+export class MessageSending {
+  readonly #parts: MessageParts;
+
+  constructor(parts: MessageParts) {
+    this.#parts = parts;
+  }
+
+  #now_s(): number {
+    return Math.floor(this.#parts.clock.now() / 1000);
+  }
+
+  /** Sends a command and verifies the receipt; see `Message.send`. */
+  async send(sending: Sending): Promise<Result<Answered>> {
+    const limit = deadline(this.#parts.clock, message_limits.exchange_ms_max, sending.signal);
+    try {
+      const first = await this.#exchange(sending, limit.signal);
+      // The executor restarted and forgot the session: one new handshake, then no more.
+      if (first.ok || first.failure.code !== 'SESSION_UNKNOWN') return first;
+      this.#parts.handshake.close(sending.to);
+      return await this.#exchange(sending, limit.signal);
+    } finally {
+      limit.done();
+    }
+  }
+
+  async #exchange(sending: Sending, signal: AbortSignal): Promise<Result<Answered>> {
+    const { identity, handshake, network } = this.#parts;
+    const executor = await identity.resolve(sending.to);
+    if (!executor.ok) return executor;
+    const place = await locate(network, executor.value);
+    if (!place.ok) return place;
+    const session = await handshake.open(sending.from.did, sending.to, place.value, { signal });
+    if (!session.ok) return session;
+    const request = await this.#request(sending, session.value);
+    if (!request.ok) return request;
+    const bytes = unlessFailure(await network.request(place.value, message_protocol, encodeRequest(request.value), { limits: message_limits, signal }));
+    if (!bytes.ok) return fail(bytes.failure.code, bytes.failure.reason, { ...bytes.failure, detail: { ...bytes.failure.detail, invocation: request.value.invocation } });
+    return this.#accept(bytes.value, request.value.invocation, sending);
+  }
+
+  async #request(sending: Sending, session: Session): Promise<Result<MessageRequest>> {
+    const { identity, random } = this.#parts;
+    const given = canonicalJsonBytes(sending.arguments);
+    if (given.length > arguments_bytes_max) return fail('MESSAGE_TOO_LARGE', `arguments have at most ${arguments_bytes_max} bytes, these ${given.length}`);
+    const chain = sending.chain ?? [];
+    const links = chain.length === 0 ? undefined : parseChain(chain);
+    if (links?.ok === false) return links;
+    const last = links?.value.at(-1);
+    const now_s = this.#now_s();
+    const invocation = sending.invocation ?? await createToken('mesh-inv+jwt', sending.from.signer, {
+      aud: sending.to,
+      sub: last?.sub ?? sending.from.did,
+      cmd: sending.command,
+      args_h: toBase64url(sha256(given)),
+      prf: last === undefined ? null : toBase64url(last.token.hash),
+      nonce: toBase64url(random.bytes(16)),
+      iat: now_s,
+      exp: now_s + invocation_lifetime_s,
+      chl: session.id,
+      v: 1,
+    });
+    // The records of all issuers travel with the chain, so that it can be verified where the DHT cannot be reached.
+    const issuers = new Set((links?.value ?? []).flatMap((link) => [link.iss, identity.known(link.iss)?.sponsor ?? '']));
+    const records = [...issuers].flatMap((did) => identity.known(did)?.bytes ?? []);
+    return ok({ invocation, chain, records, arguments: given });
+  }
+
+  async #accept(bytes: Uint8Array, invocation: string, sending: Sending): Promise<Result<Answered>> {
+    const answer = decodeAnswer(bytes);
+    if (!answer.ok) return answer;
+    const executor = this.#parts.identity.known(sending.to);
+    if (executor === undefined) return fail('DID_NOT_FOUND', `the record of ${sending.to} is gone`);
+    const receipt = verifyReceipt(answer.value, invocation, executor);
+    if (!receipt.ok) return receipt;
+    const receipt_hash = sha256(utf8(answer.value.receipt));
+    const result = answer.value.result === null ? ok(undefined) : parseCanonicalJson(answer.value.result);
+    if (!result.ok) return fail('RECEIPT_MALFORMED', `the result: ${result.failure.reason}`);
+    await this.#parts.settled(sending.from.did, sending.to, receipt.value, receipt_hash);
+    return ok({ receipt: receipt.value, receipt_token: answer.value.receipt, receipt_hash, invocation, result: result.value });
+  }
+}

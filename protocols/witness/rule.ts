@@ -1,0 +1,183 @@
+/**
+ * What a witness does with a checkpoint (C2SP tlog-witness, add-checkpoint): it
+ * cosigns only what provably continues what it cosigned before, and it never
+ * answers before that is on the disk.
+ */
+import { concat, equal, toHex, utf8 } from '../../crypto/bytes.ts';
+import { cosign, didOfOrigin, isKeyOfName, openCheckpoint, witnessName, withLines } from '../../crypto/checkpoint.ts';
+import { sameSizeEvidence } from '../../crypto/fork-evidence.ts';
+import { sha256 } from '../../crypto/hash.ts';
+import type { SigningKey } from '../../crypto/keys.ts';
+import { empty_root, verifyConsistency } from '../../crypto/merkle.ts';
+import { parseVerifier, signature_type_log, signature_type_witness, verifierKey, type Verifier } from '../../crypto/note.ts';
+import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
+import type { AnchoredHead } from '../../storage/audit-entry.ts';
+import type { Change, Clock, Recorder, Store } from '../ports.ts';
+import type { ClockSense } from './clock-sense.ts';
+import { waiting_per_log_max, witnessed_logs_max } from './constants.ts';
+import { decodeState, encodeState, stateKey, type WitnessState } from './state.ts';
+import { decodeRequest, type CheckpointRequest, type WitnessAnswer, type WitnessStatus } from './wire.ts';
+
+/** What a witness uses. */
+export interface CheckpointWitnessParts {
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly recorder: Recorder;
+  readonly key: SigningKey;
+  readonly did: string;
+  readonly sense: ClockSense;
+  /** The vkey of a log, found by resolving the DID in its origin. */
+  logKey(origin: string): Promise<Result<string>>;
+  /** Makes evidence against a log durable: its SHA-256 becomes an entry of the own log, in one batch with the change. */
+  keepEvidence(hash: Uint8Array, change: Change): Promise<void>;
+}
+
+function answer(status: WitnessStatus, body: string): WitnessAnswer {
+  return { status, body };
+}
+
+/** A witness: remembers the newest checkpoint that it cosigned of every log. */
+export class CheckpointWitness {
+  readonly name: string;
+  readonly verifier_key: string;
+  readonly #parts: CheckpointWitnessParts;
+  readonly #turns = new Map<string, { waiting: number; last: Promise<unknown> }>();
+  readonly #anchors = new Map<string, AnchoredHead>();
+  #logs: number | undefined;
+
+  constructor(parts: CheckpointWitnessParts) {
+    this.#parts = parts;
+    this.name = witnessName(parts.did, parts.key.public_key);
+    this.verifier_key = verifierKey(this.name, signature_type_witness, parts.key.public_key);
+  }
+
+  /** Answers an add-checkpoint request. Never throws. */
+  async add(bytes: Uint8Array): Promise<WitnessAnswer> {
+    const request = decodeRequest(bytes);
+    const { status, body } = request.ok ? await this.#judge(request.value) : answer(400, request.failure.reason);
+    const { origin, size } = request.ok ? request.value.checkpoint : { origin: null, size: null };
+    const fact = { origin, size, status };
+    this.#parts.recorder.record(status === 200 ? { kind: 'audit.witnessed', ...fact } : { kind: 'audit.refused', ...fact, reason: body });
+    return answer(status, body);
+  }
+
+  async #judge(request: CheckpointRequest): Promise<WitnessAnswer> {
+    const { checkpoint, note, old_size } = request;
+    const log = await this.#log(request);
+    if (!log.ok) return answer(404, log.failure.reason);
+    const opened = openCheckpoint(note, log.value);
+    if (!opened.ok) return answer(403, opened.failure.reason);
+    if (old_size > checkpoint.size) return answer(400, `the old size ${old_size} is larger than the checkpoint's ${checkpoint.size}`);
+    if (checkpoint.size === 0 && !equal(checkpoint.root, empty_root)) return answer(422, 'a tree of size 0 has the root of the empty tree');
+    // Lines of others are dropped here: they are not ours to keep.
+    return this.#inTurn(checkpoint.origin, () => this.#decide({ ...request, note: opened.value.bare }, log.value));
+  }
+
+  /** The newest checkpoint of a log that this witness cosigned, with that cosignature. Fails with `WITNESS_LOG_UNKNOWN` or `WITNESS_STATE_DAMAGED`. */
+  async known(origin: string): Promise<Result<Uint8Array>> {
+    const state = await this.#state(origin);
+    if (!state.ok) return state;
+    return state.value === undefined ? fail('WITNESS_LOG_UNKNOWN', 'this witness has cosigned no checkpoint of that log') : ok(state.value.note);
+  }
+
+  /** The heads cosigned since the last call, at most `count`, to be anchored in the own log. */
+  takeAnchors(count: number): readonly AnchoredHead[] {
+    const taken = [...this.#anchors].slice(0, count);
+    for (const [name] of taken) this.#anchors.delete(name);
+    return taken.map(([, head]) => head);
+  }
+
+  async #log({ checkpoint, signatures }: CheckpointRequest): Promise<Result<Verifier>> {
+    const { origin } = checkpoint;
+    const unknown = fail('WITNESS_LOG_UNKNOWN', `no log ${origin} is known here`);
+    const did = didOfOrigin(origin);
+    // Resolving a DID may cost network requests, so what can be seen without comes first.
+    if (did === undefined || did === this.#parts.did || !signatures.some(({ name }) => name === origin)) return unknown;
+    const vkey = await this.#parts.logKey(origin);
+    if (!vkey.ok) return fail('WITNESS_LOG_UNKNOWN', `the log ${origin} could not be resolved: ${vkey.failure.reason}`, { cause: vkey.failure });
+    const verifier = parseVerifier(vkey.value);
+    if (!verifier.ok) return verifier;
+    const { name, type, public_key } = verifier.value;
+    return name === origin && type === signature_type_log && isKeyOfName(origin, public_key) ? verifier : unknown;
+  }
+
+  // Two requests for one log must not both see the old state, or the later write would roll back the earlier.
+  async #inTurn(origin: string, work: () => Promise<WitnessAnswer>): Promise<WitnessAnswer> {
+    const turn = this.#turns.get(origin) ?? { waiting: 0, last: Promise.resolve() };
+    if (turn.waiting >= waiting_per_log_max) return answer(503, 'too many requests for this log are waiting');
+    this.#turns.set(origin, turn);
+    turn.waiting += 1;
+    const done = turn.last.then(work).catch((error: unknown) => answer(503, `the witness could not write its state: ${messageOf(error)}`));
+    turn.last = done;
+    const decided = await done;
+    turn.waiting -= 1;
+    if (turn.waiting === 0) this.#turns.delete(origin);
+    return decided;
+  }
+
+  async #decide(request: CheckpointRequest, log: Verifier): Promise<WitnessAnswer> {
+    const { checkpoint, old_size } = request;
+    const loaded = await this.#state(checkpoint.origin);
+    if (!loaded.ok) return answer(503, loaded.failure.reason);
+    const state = loaded.value;
+    if (state?.exposed === true) return answer(403, 'this log has signed two histories and is never cosigned again');
+    const forked = state !== undefined && state.size === checkpoint.size && !equal(state.root, checkpoint.root);
+    if (forked) await this.#expose(state, request, log);
+    const cosigned_size = state?.size ?? 0;
+    if (old_size !== cosigned_size) return answer(409, `${cosigned_size}\n`);
+    if (forked) return answer(422, `another root was cosigned at size ${checkpoint.size}`);
+    const inconsistent = inconsistency(request, state);
+    if (inconsistent !== undefined) return answer(422, inconsistent);
+    if (state === undefined && await this.#isFull()) return answer(403, `this host witnesses ${witnessed_logs_max} logs already`);
+    const time_s = Math.floor(this.#parts.clock.now() / 1000);
+    const doubt = time_s < (state?.time_s ?? 1) ? 'the clock has gone back since the last cosignature' : this.#parts.sense.doubt();
+    return doubt === undefined ? this.#cosign(request, time_s, state === undefined) : answer(503, doubt);
+  }
+
+  async #cosign({ checkpoint, note }: CheckpointRequest, time_s: number, is_new: boolean): Promise<WitnessAnswer> {
+    const { origin, size, root } = checkpoint;
+    const line = cosign(this.#parts.key, this.name, checkpoint, time_s);
+    const state: WitnessState = { origin, size, root, note: withLines(note, [line]), time_s, exposed: false };
+    await this.#parts.store.batch([{ space: 'witness', key: stateKey(origin), value: encodeState(state) }], { sync: true });
+    if (is_new && this.#logs !== undefined) this.#logs += 1;
+    const origin_hash = sha256(utf8(origin));
+    this.#anchors.set(toHex(origin_hash), { origin_hash, size, root });
+    return answer(200, `${line}\n`);
+  }
+
+  async #expose(state: WitnessState, { checkpoint, note }: CheckpointRequest, log: Verifier): Promise<void> {
+    const known = openCheckpoint(state.note, log);
+    if (!known.ok) return;
+    const evidence = sameSizeEvidence(log.text, [known.value.bare, note]);
+    const hash = sha256(evidence);
+    await this.#parts.keepEvidence(hash, { space: 'witness', key: concat(utf8('x'), hash), value: evidence });
+    const exposed = encodeState({ ...state, exposed: true });
+    await this.#parts.store.batch([{ space: 'witness', key: stateKey(state.origin), value: exposed }], { sync: true });
+    this.#parts.recorder.record({ kind: 'audit.fork-evidence', origin: state.origin, size: checkpoint.size, evidence: toHex(hash) });
+  }
+
+  async #state(origin: string): Promise<Result<WitnessState | undefined>> {
+    try {
+      const bytes = await this.#parts.store.get('witness', stateKey(origin));
+      return bytes === undefined ? ok(undefined) : decodeState(bytes, origin);
+    } catch (error) {
+      return fail('WITNESS_STATE_DAMAGED', `the witness state cannot be read: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  async #isFull(): Promise<boolean> {
+    if (this.#logs === undefined) {
+      let logs = 0;
+      for await (const entry of this.#parts.store.entries('witness', { gte: utf8('w'), lt: utf8('x') })) logs += entry.length > 0 ? 1 : 0;
+      this.#logs = logs;
+    }
+    return this.#logs >= witnessed_logs_max;
+  }
+}
+
+function inconsistency({ checkpoint, old_size, proof }: CheckpointRequest, state: WitnessState | undefined): string | undefined {
+  // Everything continues the empty tree, so nothing needs to be proven from there.
+  if (old_size === 0 || state === undefined) return proof.length === 0 ? undefined : 'from size 0 the proof is empty';
+  const consistent = verifyConsistency({ old_size, old_root: state.root, size: checkpoint.size, root: checkpoint.root, proof });
+  return consistent.ok ? undefined : consistent.failure.reason;
+}

@@ -1,0 +1,357 @@
+import * as assert from 'uvu/assert';
+import { fromUtf8, utf8 } from '../../crypto/bytes.ts';
+import { encodeCbor } from '../../crypto/canonical.ts';
+import { openCheckpoint, signCheckpoint } from '../../crypto/checkpoint.ts';
+import { signingKey, type SigningKey } from '../../crypto/keys.ts';
+import { leafHash } from '../../crypto/merkle.ts';
+import { parseVerifier } from '../../crypto/note.ts';
+import { fail, ok, unwrap, type Result } from '../../crypto/result.ts';
+import { parseLogPolicy } from '../../crypto/tlog-policy.ts';
+import { parseProof, verifyProof } from '../../crypto/tlog-proof.ts';
+import type { Fact, Network } from '../../protocols/ports.ts';
+import { unlessFailure } from '../../protocols/reply.ts';
+import { inOrderOfAsking, type WitnessContact } from '../../protocols/witness/collector.ts';
+import { audit_limits, audit_protocol, witness_limits, witness_protocol } from '../../protocols/witness/constants.ts';
+import { witness, type Witness } from '../../protocols/witness/index.ts';
+import { encodeAnswer, encodeRequest } from '../../protocols/witness/wire.ts';
+import { Simulator } from '../../simulator/kernel.ts';
+import { simulatedNetwork } from '../../simulator/network.ts';
+import { Wire } from '../../simulator/wire.ts';
+import { decodeDisclosure } from '../../storage/audit-entry.ts';
+import { openAuditLog, type AuditLog } from '../../storage/audit-log.ts';
+import { memoryFiles, type Files } from '../../storage/files.ts';
+import { openStore, type Store } from '../../storage/store.ts';
+import { openVault, type Vault } from '../../storage/vault.ts';
+import { suite } from '../harness.ts';
+import { code, random } from '../storage/audit-world.ts';
+
+const test = suite('protocols/witness');
+const never = new AbortController().signal;
+
+interface Host {
+  readonly name: string;
+  readonly did: string;
+  readonly key: SigningKey;
+  readonly store: Store;
+  readonly files: Files;
+  readonly vault: Vault;
+  readonly network: Network;
+  readonly log: AuditLog;
+  readonly witness: Witness;
+  readonly facts: Fact[];
+}
+
+interface World {
+  readonly simulator: Simulator;
+  readonly wire: Wire;
+  readonly hosts: readonly Host[];
+  /** Whom each host asks, by name; all others when nothing is set. */
+  readonly contacts: Map<string, readonly WitnessContact[]>;
+}
+
+interface Saved {
+  readonly store: Store;
+  readonly files: Files;
+  readonly vault: Vault;
+}
+
+async function fresh(): Promise<Saved> {
+  const files = memoryFiles();
+  return { store: unwrap(await openStore({ kind: 'memory' })), files, vault: unwrap(await openVault({ files, random, create: true })) };
+}
+
+function contactOf(host: Host): WitnessContact {
+  return { peer: host.name, verifier_key: host.witness.verifier_key };
+}
+
+async function makeHost(world: Omit<World, 'hosts'> & { hosts: Host[] }, index: number, saved: Saved | undefined): Promise<Host> {
+  const { simulator, wire } = world;
+  const name = `host-${index}`;
+  const did = `did:mesh:bhost${index}`;
+  const clock = simulator.clock(name);
+  const facts: Fact[] = [];
+  const recorder = { record: (fact: Fact): void => void facts.push(fact) };
+  const { store, files, vault } = saved ?? await fresh();
+  const key = signingKey(new Uint8Array(32).fill(50 + index));
+  const log = unwrap(await openAuditLog({ store, files, vault, now: () => clock.now(), key, did, create: saved === undefined }));
+  const network = simulatedNetwork(wire, { id: name, clock, recorder });
+  const service = witness()({
+    clock, random: simulator.random(name), network, store, log, recorder, did,
+    witness_key: signingKey(new Uint8Array(32).fill(80 + index)),
+    witnesses: () => world.contacts.get(name) ?? world.hosts.filter((host) => host.name !== name).map(contactOf),
+    logKey: (origin): Promise<Result<string>> => {
+      const host = world.hosts.find((each) => each.log.origin === origin);
+      return Promise.resolve(host === undefined ? fail('DID_NOT_FOUND', 'nobody knows it') : ok(host.log.verifier_key));
+    },
+  });
+  return { name, did, key, store, files, vault, network, log, witness: service, facts };
+}
+
+async function makeWorld(count: number, saved: readonly (Saved | undefined)[] = []): Promise<World> {
+  const simulator = new Simulator('witness');
+  const wire = new Wire({ simulator });
+  const hosts: Host[] = [];
+  const world = { simulator, wire, hosts, contacts: new Map<string, readonly WitnessContact[]>() };
+  for (let index = 0; index < count; index += 1) hosts.push(await makeHost(world, index, saved[index]));
+  for (const { network } of hosts) unwrap(await network.start());
+  for (const [index, { network }] of hosts.entries()) {
+    for (const earlier of hosts.slice(0, index)) unwrap(await simulator.finish(network.dial(earlier.network.addresses()[0] ?? '', { signal: never })));
+  }
+  return world;
+}
+
+function host(world: World, index: number): Host {
+  const found = world.hosts[index];
+  if (found === undefined) throw new Error('no such host');
+  return found;
+}
+
+async function append({ log }: Host, text: string): Promise<number> {
+  return unwrap(await log.append({ subject: 'agent', payload: utf8(text) })).index;
+}
+
+/** The text of a policy that trusts one host's log under any two of the other hosts. */
+function policyText(world: World, of: Host): Uint8Array {
+  const others = world.hosts.filter((each) => each !== of);
+  const lines = [
+    `log ${of.log.verifier_key}`,
+    ...others.map(({ name, witness: { verifier_key } }) => `witness ${name} ${verifier_key}`),
+    `group others 2 ${others.map(({ name }) => name).join(' ')}`,
+    'quorum others',
+  ];
+  return utf8(`${lines.join('\n')}\n`);
+}
+
+test('a head is cosigned by a quorum, and a third party verifies an entry with the policy text alone', async () => {
+  const world = await makeWorld(4);
+  const [a, auditor] = [host(world, 0), host(world, 3)];
+  const index = await append(a, 'transfer approved');
+  const anchored = unwrap(await world.simulator.finish(a.witness.anchor()));
+  assert.is(anchored.size, 2);
+  assert.is(anchored.cosignatures, 2);
+  const bytes = unwrap(await world.simulator.finish(auditor.witness.askProof(a.name, index)));
+  const disclosed = unwrap(decodeDisclosure(unwrap(parseProof(bytes)).extra ?? new Uint8Array()));
+  const verified = unwrap(verifyProof(bytes, leafHash(disclosed.entry), unwrap(parseLogPolicy(policyText(world, a)))));
+  assert.is(verified.index, index);
+  assert.is(disclosed.parsed.kind, 'event');
+  assert.not(fromUtf8(bytes)?.includes('transfer'), 'the payload is not shown');
+  assert.equal(unwrap(await world.simulator.finish(auditor.witness.askHead(a.name))), anchored.note);
+});
+
+test('the second head costs each witness one request', async () => {
+  const world = await makeWorld(3);
+  const [a, b] = [host(world, 0), host(world, 1)];
+  for (const text of ['one', 'two', 'three']) {
+    await append(a, text);
+    unwrap(await world.simulator.finish(a.witness.anchor()));
+  }
+  assert.equal(b.facts.map(({ kind }) => kind).filter((kind) => kind.startsWith('audit.')), ['audit.witnessed', 'audit.witnessed', 'audit.witnessed']);
+});
+
+test('what a peer saw of a host can be asked when that host is gone', async () => {
+  const world = await makeWorld(4);
+  const [a, b, auditor] = [host(world, 0), host(world, 1), host(world, 3)];
+  await append(a, 'x');
+  const { size } = unwrap(await world.simulator.finish(a.witness.anchor()));
+  await a.network.stop();
+  const known = unwrap(await world.simulator.finish(auditor.witness.askKnown(b.name, a.log.origin)));
+  const opened = unwrap(openCheckpoint(known, unwrap(parseVerifier(a.log.verifier_key)), [unwrap(parseVerifier(b.witness.verifier_key))]));
+  assert.is(opened.checkpoint.size, size);
+  assert.is(opened.cosignatures.length, 1);
+  assert.is(code(await world.simulator.finish(auditor.witness.askKnown(b.name, auditor.log.origin))), 'WITNESS_LOG_UNKNOWN');
+});
+
+test('without a quorum the failure says who refused and why', async () => {
+  const world = await makeWorld(3);
+  const [a, b, c] = [host(world, 0), host(world, 1), host(world, 2)];
+  world.contacts.set(a.name, [contactOf(b), { peer: c.name, verifier_key: b.witness.verifier_key }, { peer: 'nobody', verifier_key: c.witness.verifier_key }]);
+  await append(a, 'x');
+  const missed = await world.simulator.finish(a.witness.anchor());
+  assert.is(code(missed), 'AUDIT_QUORUM');
+  if (missed.ok) return;
+  assert.match(missed.failure.reason, /^1 of the 2 witnesses .*host-2: .*no cosignature.*nobody: /);
+  assert.equal(a.facts.filter(({ kind }) => kind === 'audit.witness-refused').map(({ peer }) => peer), [c.name, 'nobody']);
+  world.contacts.set(a.name, []);
+  assert.is(code(await world.simulator.finish(a.witness.anchor())), 'AUDIT_QUORUM');
+  world.contacts.delete(a.name);
+  assert.ok((await world.simulator.finish(a.witness.anchor())).ok, 'and later it works');
+});
+
+test('running hosts publish when there is news, anchor each other, and then fall silent', async () => {
+  const world = await makeWorld(3);
+  const { simulator, hosts } = world;
+  for (const { witness: service } of hosts) service.start();
+  await append(host(world, 0), 'news');
+  await simulator.run(simulator.now_ms + 180_000);
+  const anchored = (of: Host): number => of.facts.filter(({ kind }) => kind === 'audit.anchored').length;
+  assert.equal(hosts.map(anchored), [1, 1, 1]);
+  for (const { log } of hosts) {
+    const kinds: string[] = [];
+    for await (const entry of log.entries()) kinds.push(unwrap(entry).kind);
+    assert.ok(kinds.includes('anchor'), 'heads of others are in the own log');
+    assert.ok(kinds.includes('receipt'));
+  }
+  const sizes = hosts.map(({ log }) => log.size());
+  await simulator.run(simulator.now_ms + 300_000);
+  assert.equal(hosts.map(({ log }) => log.size()), sizes, 'anchors of anchors do not go on for ever');
+  await append(host(world, 1), 'more');
+  await simulator.run(simulator.now_ms + 30_000);
+  assert.equal(hosts.map(anchored), [1, 2, 1]);
+  await simulator.run(simulator.now_ms + 700_000);
+  assert.ok(hosts.every((each) => anchored(each) >= 2), 'a heartbeat after ten silent minutes');
+  for (const { witness: service } of hosts) await simulator.finish(service.stop());
+  const before = { events: simulator.events, anchored: hosts.map(anchored) };
+  await append(host(world, 0), 'after the end');
+  await simulator.run(simulator.now_ms + 100_000);
+  assert.ok(simulator.events - before.events < 20, 'no timer is left');
+  assert.equal(hosts.map(anchored), before.anchored);
+});
+
+/** A copy of what a host has stored. */
+async function copyOf({ store, files, vault }: Host): Promise<Saved> {
+  const copy = unwrap(await openStore({ kind: 'memory' }));
+  const changes = [];
+  for (const space of ['log', 'witness'] as const) {
+    for await (const [key, value] of store.entries(space, {})) changes.push({ space, key, value } as const);
+  }
+  await copy.batch(changes, { sync: true });
+  const kept = memoryFiles();
+  for (const name of ['head', 'vault']) await kept.write(name, await files.read(name) ?? new Uint8Array());
+  return { store: copy, files: kept, vault };
+}
+
+async function rolledBack(texts: { readonly lost: readonly string[]; readonly instead: readonly string[] }): Promise<{ world: World; a: Host; before: Uint8Array | undefined }> {
+  const past = await makeWorld(3);
+  await append(host(past, 0), 'kept');
+  unwrap(await past.simulator.finish(host(past, 0).witness.anchor()));
+  const old_copy = await copyOf(host(past, 0));
+  for (const text of texts.lost) await append(host(past, 0), text);
+  unwrap(await past.simulator.finish(host(past, 0).witness.anchor()));
+  const others = await Promise.all([1, 2].map((index) => copyOf(host(past, index))));
+  const world = await makeWorld(3, [old_copy, ...others]);
+  const a = host(world, 0);
+  assert.is(a.log.frozen, undefined, 'nothing on its own disk tells it');
+  for (const text of texts.instead) await append(a, text);
+  return { world, a, before: a.log.latest()?.note };
+}
+
+test('a host that was put back to an older copy freezes before it signs', async () => {
+  const { world, a, before } = await rolledBack({ lost: ['x', 'y', 'z'], instead: ['other'] });
+  const result = await world.simulator.finish(a.witness.anchor());
+  assert.is(code(result), 'AUDIT_FROZEN');
+  assert.match(a.log.frozen?.reason ?? '', /holds a checkpoint of this log with 6 entries, this host only 4/);
+  assert.equal(a.log.latest()?.note, before, 'no second history was signed');
+  assert.ok(a.facts.some(({ kind }) => kind === 'audit.frozen'));
+});
+
+test('also when it has grown past what the witnesses saw', async () => {
+  const { world, a, before } = await rolledBack({ lost: ['x'], instead: ['p', 'q', 'r', 's'] });
+  assert.is(code(await world.simulator.finish(a.witness.anchor())), 'AUDIT_FROZEN');
+  assert.match(a.log.frozen?.reason ?? '', /another root at 4 entries/);
+  assert.equal(a.log.latest()?.note, before);
+});
+
+test('a host that was witnessed before signs nothing while it can ask nobody', async () => {
+  const { world, a, before } = await rolledBack({ lost: ['x'], instead: ['p'] });
+  world.contacts.set(a.name, []);
+  assert.is(code(await world.simulator.finish(a.witness.anchor())), 'AUDIT_QUORUM');
+  assert.equal(a.log.latest()?.note, before);
+});
+
+/** Puts a network in the world that answers as a witness however the test wants. */
+async function addLiar(world: World, answer: string, known: Uint8Array): Promise<WitnessContact> {
+  const network = simulatedNetwork(world.wire, { id: 'liar', clock: world.simulator.clock('liar'), recorder: { record: () => undefined } });
+  network.handle(witness_protocol, witness_limits, () => Promise.resolve(encodeAnswer({ status: 409, body: answer })));
+  network.handle(audit_protocol, audit_limits, () => Promise.resolve(known));
+  unwrap(await network.start());
+  unwrap(await world.simulator.finish(network.dial(host(world, 0).network.addresses()[0] ?? '', { signal: never })));
+  return { peer: 'liar', verifier_key: host(world, 1).witness.verifier_key };
+}
+
+test("a witness's word alone cannot freeze a log", async () => {
+  const world = await makeWorld(3);
+  const a = host(world, 0);
+  const forged = signCheckpoint(signingKey(new Uint8Array(32).fill(99)), { origin: a.log.origin, size: 1000, root: leafHash(utf8('x')) });
+  const liar = await addLiar(world, '1000\n', forged);
+  world.contacts.set(a.name, [liar, ...world.hosts.slice(1).map(contactOf)]);
+  await append(a, 'x');
+  const anchored = await world.simulator.finish(a.witness.anchor());
+  assert.ok(anchored.ok, 'the honest ones are enough');
+  assert.is(a.log.frozen, undefined);
+  assert.ok(a.facts.some(({ kind, reason }) => kind === 'audit.witness-refused' && String(reason).includes('409: 1000')));
+});
+
+test('a witness that keeps naming other sizes is left after three requests', async () => {
+  const world = await makeWorld(2);
+  const a = host(world, 0);
+  let asked = 0;
+  const network = simulatedNetwork(world.wire, { id: 'mill', clock: world.simulator.clock('mill'), recorder: { record: () => undefined } });
+  network.handle(witness_protocol, witness_limits, () => {
+    asked += 1;
+    return Promise.resolve(encodeAnswer({ status: 409, body: `${asked}\n` }));
+  });
+  unwrap(await network.start());
+  unwrap(await world.simulator.finish(network.dial(a.network.addresses()[0] ?? '', { signal: never })));
+  for (let index = 0; index < 6; index += 1) await append(a, String(index));
+  world.contacts.set(a.name, [{ peer: 'mill', verifier_key: host(world, 1).witness.verifier_key }]);
+  assert.is(code(await world.simulator.finish(a.witness.anchor())), 'AUDIT_QUORUM');
+  assert.is(asked, 3);
+});
+
+test('a fork shown to a witness becomes an entry in its own log', async () => {
+  const world = await makeWorld(3);
+  const [a, b] = [host(world, 0), host(world, 1)];
+  await append(a, 'x');
+  unwrap(await world.simulator.finish(a.witness.anchor()));
+  const fork = signCheckpoint(a.key, { origin: a.log.origin, size: 2, root: leafHash(utf8('another history')) });
+  unwrap(await world.simulator.finish(a.network.request(b.name, witness_protocol, encodeRequest(2, [], fork), { limits: witness_limits, signal: never })));
+  const kinds: string[] = [];
+  for await (const entry of b.log.entries()) kinds.push(unwrap(entry).kind);
+  assert.ok(kinds.includes('evidence'));
+  assert.ok(b.log.news() > 0, 'and it is news');
+});
+
+test('a frozen log shows its head but proves nothing', async () => {
+  const world = await makeWorld(4);
+  const [a, auditor] = [host(world, 0), host(world, 3)];
+  await append(a, 'x');
+  const { note } = unwrap(await world.simulator.finish(a.witness.anchor()));
+  await a.log.freeze('test');
+  assert.equal(unwrap(await world.simulator.finish(auditor.witness.askHead(a.name))), note);
+  assert.is(code(await world.simulator.finish(auditor.witness.askProof(a.name, 1))), 'AUDIT_FROZEN');
+  assert.is(code(await world.simulator.finish(a.witness.anchor())), 'AUDIT_FROZEN');
+});
+
+test('questions that are none, and entries that are not anchored yet, get a reason', async () => {
+  const world = await makeWorld(3);
+  const [a, b] = [host(world, 0), host(world, 1)];
+  await append(a, 'x');
+  unwrap(await world.simulator.finish(a.witness.anchor()));
+  const late = await append(a, 'y');
+  assert.is(code(await world.simulator.finish(b.witness.askProof(a.name, late))), 'AUDIT_NOT_ANCHORED');
+  const bad = [new Uint8Array(), utf8('head'), encodeCbor({ kind: 'all' }), encodeCbor({ kind: 'proof' }), encodeCbor({ kind: 'proof', index: -1 }), encodeCbor({ kind: 'head', more: 1 }), encodeCbor({ kind: 'known', origin: 7 })];
+  for (const question of bad) {
+    const answer = await world.simulator.finish(b.network.request(a.name, audit_protocol, question, { limits: audit_limits, signal: never }));
+    assert.is(code(unlessFailure(answer)), 'AUDIT_QUESTION_INVALID');
+  }
+});
+
+test('a peer that sends malformed requests is held to it', async () => {
+  const world = await makeWorld(2);
+  const [a, b] = [host(world, 0), host(world, 1)];
+  let refused = false;
+  for (let count = 0; count < 200 && !refused; count += 1) {
+    const answer = await world.simulator.finish(b.network.request(a.name, witness_protocol, utf8('rubbish'), { limits: witness_limits, signal: never }));
+    refused = !answer.ok;
+  }
+  assert.ok(refused, 'in the end it is turned away');
+});
+
+test('witnesses of different sponsors are asked first', () => {
+  const contact = (peer: string, sponsor?: string): WitnessContact => ({ peer, verifier_key: peer, ...(sponsor === undefined ? {} : { sponsor }) });
+  const ordered = inOrderOfAsking([contact('a1', 'a'), contact('a2', 'a'), contact('x'), contact('b1', 'b'), contact('b2', 'b')]);
+  assert.equal(ordered.map(({ peer }) => peer), ['a1', 'b1', 'x', 'a2', 'b2']);
+  assert.is(inOrderOfAsking(Array.from({ length: 100 }, (_, index) => contact(String(index)))).length, 15);
+});
+
+test.run();
