@@ -11,7 +11,7 @@ import { hasShape, isFields, isStrings, isWhole, type Fields } from './canonical
 import { isDid } from './did.ts';
 import { keyFor, type DidRecord, type KeyUse } from './did-record.ts';
 import { digest_bytes } from './hash.ts';
-import { checkWindow, decodeToken, verifyToken, type Token } from './jwt.ts';
+import { checkWindow, decodeLastingToken, decodeToken, verifyToken, type Token } from './jwt.ts';
 import { fail, ok, type Failure, type Result } from './result.ts';
 
 /** Links in one chain. */
@@ -138,7 +138,7 @@ export function parseChain(tokens: readonly string[]): Result<readonly Delegatio
   if (size > chain_bytes_max) return refuse(1, null, 'CHAIN_TOO_LONG', `a chain has at most ${chain_bytes_max} bytes, this one ${size}`);
   const links: Delegation[] = [];
   for (const [index, text] of tokens.entries()) {
-    const token = decodeToken(text, 'mesh-dlg+jwt');
+    const token = decodeLastingToken(text, 'mesh-dlg+jwt');
     if (!token.ok) return refuse(2, index, token.failure.code, token.failure.reason, { cause: token.failure });
     const link = delegationOf(token.value, index);
     if (!link.ok) return link;

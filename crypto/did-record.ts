@@ -81,7 +81,14 @@ export interface DocumentEvent {
   /** What the subject says that it serves or needs; grants nothing. */
   readonly capabilities: readonly string[];
   readonly name: string;
+  /** SHA-256 of the encoded list of the record's attestations, so that nobody who stores the record can strip or swap them. */
+  readonly attestations: Uint8Array;
   readonly deactivated: boolean;
+}
+
+/** What a document event says about the attestations that come with it. */
+export function attestationsHash(attestations: readonly string[]): Uint8Array {
+  return sha256(encodeCbor(attestations));
 }
 
 /** An event and signatures by the keys at these indices. */
@@ -185,14 +192,14 @@ function isService(value: unknown): value is Service {
 }
 
 function isDocument(value: unknown): value is DocumentEvent {
-  return hasShape(value, ['type', 'establishment', 'sequence', 'time', 'expires', 'methods', 'services', 'capabilities', 'name', 'deactivated'])
+  return hasShape(value, ['type', 'establishment', 'sequence', 'time', 'expires', 'methods', 'services', 'capabilities', 'name', 'attestations', 'deactivated'])
     && value['type'] === 'document' && isHash(value['establishment'])
     && isWhole(value['sequence']) && isWhole(value['time']) && isWhole(value['expires'])
     && isList(value['methods'], methods_max, isMethod)
     && new Set(value['methods'].map((method) => method.id)).size === value['methods'].length
     && isList(value['services'], services_max, isService)
     && isList(value['capabilities'], capabilities_max, isText)
-    && isText(value['name']) && typeof value['deactivated'] === 'boolean';
+    && isText(value['name']) && isHash(value['attestations']) && typeof value['deactivated'] === 'boolean';
 }
 
 function isSigned<Event>(value: unknown, isEvent: (event: unknown) => event is Event): value is Signed<Event> {
@@ -298,6 +305,7 @@ export function verifyRecord(bytes: Uint8Array, time: RecordTime): Result<DidRec
   if (!current.ok) return current;
   const checked = checkDocument(document, current.value, time);
   if (!checked.ok) return checked;
+  if (!equal(document.event.attestations, attestationsHash(attestations))) return invalid('the attestations are not the ones that the document names');
   const genesis = establishments[0]?.event ?? current.value;
   return ok({
     did: didOf(eventHash(genesis)),

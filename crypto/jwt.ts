@@ -16,6 +16,8 @@ import { fail, ok, type Result } from './result.ts';
 export const token_bytes_max = 4096;
 const header_bytes_max = 512;
 const clock_skew_s = 30;
+const verified_tokens_max = 16_384;
+const decoded_tokens_max = 4096;
 
 /** The token types of this project, as they stand in the header's `typ`. */
 export type TokenType =
@@ -110,9 +112,34 @@ export function decodeToken(text: string, type?: TokenType): Result<Token> {
   return ok({ text, type: typ, key_id: kid, claims: claims.value, hash: sha256(utf8(text)), signature });
 }
 
-/** Whether the token's signature is that of the given public key. */
+const decoded_tokens = new Map<string, Token>();
+
+/** {@link decodeToken} for tokens that come again and again, attestations and delegations: what was well-formed once is remembered. */
+export function decodeLastingToken(text: string, type: TokenType): Result<Token> {
+  const known = decoded_tokens.get(text);
+  if (known !== undefined && known.type === type) return ok(known);
+  const decoded = decodeToken(text, type);
+  if (!decoded.ok) return decoded;
+  const oldest = decoded_tokens.size >= decoded_tokens_max ? decoded_tokens.keys().next().value : undefined;
+  if (oldest !== undefined) decoded_tokens.delete(oldest);
+  decoded_tokens.set(text, decoded.value);
+  return decoded;
+}
+
+// Whether a signature is good never changes, and the same few attestations and chains are looked at
+// with every call. The key of the memo covers the token with its signature, and the public key.
+const verified_tokens = new Map<string, boolean>();
+
+/** Whether the token's signature is that of the given public key. Asked again, it answers from memory. */
 export function verifyToken(token: Token, public_key: Uint8Array): boolean {
-  return verifySignature(public_key, utf8(token.text.slice(0, token.text.lastIndexOf('.'))), token.signature);
+  const name = `${toBase64url(token.hash)} ${toBase64url(public_key)}`;
+  const known = verified_tokens.get(name);
+  if (known !== undefined) return known;
+  const is_good = verifySignature(public_key, utf8(token.text.slice(0, token.text.lastIndexOf('.'))), token.signature);
+  const oldest = verified_tokens.size >= verified_tokens_max ? verified_tokens.keys().next().value : undefined;
+  if (oldest !== undefined) verified_tokens.delete(oldest);
+  verified_tokens.set(name, is_good);
+  return is_good;
 }
 
 /**

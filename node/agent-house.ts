@@ -13,7 +13,7 @@ import { fail, ok, type Failure, type Result } from '../crypto/result.ts';
 import { toBase64url } from '../crypto/bytes.ts';
 import type { HeldDelegation } from '../protocols/delegation/index.ts';
 import { jsonResult, type Execution, type Receipt, type RemoteCall } from '../protocols/message/index.ts';
-import type { Clock, Random, Recorder, Store } from '../protocols/ports.ts';
+import type { Change, Clock, Random, Recorder, Store } from '../protocols/ports.ts';
 import type { Interaction, Trust } from '../protocols/trust/index.ts';
 import type { AuditLog } from '../storage/audit-log.ts';
 import type { AgentSettings } from '../storage/identities.ts';
@@ -226,13 +226,13 @@ export class AgentHouse {
     return outcome.ok ? outcome.value.value : outcome;
   }
 
-  /** Notes what a receipt says about the other side. Only receipts that both sides hold count. */
-  async settled(observer: string, subject: string, receipt: Receipt, receipt_hash: Uint8Array): Promise<void> {
+  /** Notes what a receipt says about the other side, in one batch with further changes. Only receipts that both sides hold count. */
+  async settled(observer: string, subject: string, receipt: Receipt, receipt_hash: Uint8Array, changes: readonly Change[]): Promise<void> {
     const interaction = interactionOf(observer, receipt, receipt_hash, this.#parts.clock.now());
-    if (interaction === undefined) return;
-    const noted = this.#parts.trust.interaction(observer, subject, interaction);
-    await this.#parts.store.batch(noted.changes, { sync: false });
-    noted.applied();
+    const noted = interaction === undefined ? undefined : this.#parts.trust.interaction(observer, subject, interaction);
+    const all = [...changes, ...(noted?.changes ?? [])];
+    if (all.length > 0) await this.#parts.store.batch(all, { sync: false });
+    noted?.applied();
   }
 
   /** Work under a delegation of ours is done: recorded, and good for the worker's standing with the issuer. */

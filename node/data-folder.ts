@@ -1,17 +1,21 @@
 /** The folder in which a node keeps everything: found, made, checked. */
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
+import { controlSocketPath } from './control/socket.ts';
 
 /** The file that says that a folder is a node's. */
 export const marker_file = 'agentmesh.json';
 const folder_version = 1;
 const others_mask = 0o077;
 
-/** Where the data goes when nobody says: `$AGENTMESH_DATA`, else the XDG data folder. */
+/** Where the data goes when nobody says: `$AGENTMESH_DATA`, else the XDG data folder, whose variable counts only when it is absolute. */
 export function defaultDataFolder(environment: { readonly [name: string]: string | undefined }): string {
-  return environment['AGENTMESH_DATA'] ?? join(environment['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'agentmesh');
+  const chosen = environment['AGENTMESH_DATA'];
+  if (chosen !== undefined && chosen !== '') return chosen;
+  const shared = environment['XDG_DATA_HOME'];
+  return join(shared !== undefined && isAbsolute(shared) ? shared : join(homedir(), '.local', 'share'), 'agentmesh');
 }
 
 /** A data folder that may be used. */
@@ -62,7 +66,7 @@ export function openDataFolder(folder: string): Result<DataFolder> {
     return ok({
       path,
       store: join(path, 'store'),
-      socket: join(path, 'control.sock'),
+      socket: controlSocketPath(path),
       initialised: found?.initialised === true,
       markInitialised: () => writeFileSync(marker_path, marker(true), { mode: 0o600 }),
     });

@@ -11,7 +11,7 @@ import { signature_type_log, signature_type_witness, verifierKey } from '../cryp
 import { fail, ok, type Failure, type Result } from '../crypto/result.ts';
 import { delegation, type Delegations } from '../protocols/delegation/index.ts';
 import { handshake, type Handshake, type LocalParty } from '../protocols/handshake/index.ts';
-import { identity, type Identity } from '../protocols/identity/index.ts';
+import { identity, use_key_id, type Identity } from '../protocols/identity/index.ts';
 import { message, type Executor, type Message } from '../protocols/message/index.ts';
 import type { Clock, Network, Random, Recorder, Store } from '../protocols/ports.ts';
 import { revocation, type RevocationService } from '../protocols/revocation/index.ts';
@@ -142,7 +142,9 @@ class Composition implements Host {
       clock, random, network, identity: this.identity, recorder,
       party: (did) => this.#party(did),
       inadmissible: (local, remote, required) => this.#inadmissible(local, remote, required),
-      met: (session) => this.neighbours.met(session),
+      met: (session) => {
+        if (this.identity.known(session.remote)?.kind === 'node') this.neighbours.met(session);
+      },
     });
     this.delegations = delegation({
       clock, random, network, store, identity: this.identity, recorder,
@@ -161,7 +163,7 @@ class Composition implements Host {
       evidence: () => this.#evidence(),
       distrusted: (observer, subject, required) => this.trust.distrusted(observer, subject, required),
       execute: (call, signal) => this.agents.execute(call, signal),
-      settled: (observer, subject, receipt, receipt_hash) => this.agents.settled(observer, subject, receipt, receipt_hash),
+      settled: (observer, subject, receipt, receipt_hash, changes) => this.agents.settled(observer, subject, receipt, receipt_hash, changes),
     });
     this.witness = witness(settings.witness ?? {})({
       clock, random, network, store, log, recorder,
@@ -195,7 +197,7 @@ class Composition implements Host {
 
   /** Trust is a question between agents; nodes only have to be who they say and not be revoked. */
   #inadmissible(local: string, remote: DidRecord, required: number): Failure | undefined {
-    const barred = this.revocation.barred(remote);
+    const barred = this.#barred(remote);
     if (barred !== undefined || remote.kind === 'node') return barred;
     return this.trust.distrusted(local, remote.did, required);
   }
@@ -203,10 +205,21 @@ class Composition implements Host {
   #evidence(): Evidence {
     return {
       now_s: Math.floor(this.parts.clock.now() / 1000),
-      record: (did) => this.identity.known(did),
+      record: (did) => this.#validRecord(did),
       revoked: (link, above) => this.revocation.revoked(link, above),
-      unsponsored: (record) => this.revocation.barred(record),
+      unsponsored: (record) => this.#barred(record),
     };
+  }
+
+  /** The record of a DID, unless it has expired: its host must have come back within two days. */
+  #validRecord(did: string): DidRecord | undefined {
+    const record = this.identity.known(did);
+    return record?.document.deactivated === true || (record?.document.expires ?? 0) > this.parts.clock.now() ? record : undefined;
+  }
+
+  /** Why a DID must not act: it, its daily key or its sponsorship is revoked, or nobody answers for it. */
+  #barred(record: DidRecord): Failure | undefined {
+    return this.revocation.barred(record) ?? this.revocation.revokedKey(`${record.did}#${use_key_id}`);
   }
 
   #executor(did: string): Executor | undefined {

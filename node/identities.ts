@@ -188,9 +188,7 @@ export class Identities {
   /** Signs the identity's record as it is now, stores it at the peers nearest to it, and says how many took it. */
   async publish(identity: LocalIdentity): Promise<number> {
     const { records, clock, network, recorder } = this.#parts;
-    const services: readonly Service[] = identity.kind === 'node' || identity.kind === 'agent'
-      ? [{ id: 'mesh', type: 'MeshP2P', endpoints: network.addresses() }]
-      : [];
+    const services: readonly Service[] = [{ id: 'mesh', type: 'MeshP2P', endpoints: network.addresses() }];
     const newest = await records.newest(identity.did);
     const bytes = buildRecord(identity, {
       sequence: (newest?.document.sequence ?? -1) + 1,

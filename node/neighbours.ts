@@ -31,8 +31,13 @@ export class Neighbours {
   /** Greets every peer that we connect to. Before the network starts. */
   start(): void {
     this.#parts.network.watch((peer, state) => {
-      if (state === 'gone') this.#nodes.delete(peer.id);
-      else this.#greet(peer);
+      if (state === 'gone') {
+        this.#nodes.delete(peer.id);
+        return;
+      }
+      this.#publishIn(settle_ms, retry_ms_min);
+      // The side that dialled greets, so that two nodes do not greet each other twice.
+      if (peer.direction === 'outbound') this.#greet(peer, retry_ms_min);
     });
   }
 
@@ -56,13 +61,15 @@ export class Neighbours {
     if (session.local === this.#parts.identities.node.did) this.#nodes.set(session.peer, session.remote);
   }
 
-  #greet(peer: Peer): void {
-    this.#publishIn(settle_ms, retry_ms_min);
-    // The side that dialled greets, so that two nodes do not greet each other twice.
-    if (peer.direction === 'inbound') return;
+  /** Shakes hands with the node of a peer, again and again for as long as it is connected and unknown. */
+  #greet(peer: Peer, retry_ms: number): void {
     void this.#parts.handshake().open('', '', peer.id).then((session) => {
       if (session.ok) return;
       this.#parts.recorder.record({ kind: 'neighbour.unknown', peer: peer.id, code: session.failure.code, reason: session.failure.reason });
+      this.#parts.clock.after(retry_ms, () => {
+        const is_connected = this.#parts.network.peers().some(({ id, since }) => id === peer.id && since === peer.since);
+        if (is_connected && !this.#stopped && !this.#nodes.has(peer.id)) this.#greet(peer, Math.min(2 * retry_ms, retry_ms_max));
+      });
     });
   }
 

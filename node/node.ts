@@ -1,6 +1,5 @@
 /** A node on this host: the composition of real ports. */
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { fail, ok, type Failure, type Result } from '../crypto/result.ts';
 import type { Recorder, Store } from '../protocols/ports.ts';
 import { diskFiles, type Files } from '../storage/files.ts';
@@ -14,6 +13,7 @@ import { serveControl, type ControlServer } from './control/server.ts';
 import { defaultDataFolder, openDataFolder, type DataFolder } from './data-folder.ts';
 import { makeNodeKeys, startHost, type Host } from './host.ts';
 import { libp2pNetwork } from './libp2p.ts';
+import { CountingRecorder } from './telemetry/counters.ts';
 
 /** A running node. */
 export interface Node extends AsyncDisposable {
@@ -26,6 +26,8 @@ export interface Node extends AsyncDisposable {
   readonly frozen: Failure | undefined;
   /** Whether a passphrase seals the keys. */
   readonly keys_protected: boolean;
+  /** How often what happened. */
+  readonly counters: CountingRecorder;
   /** Its parts, for programs that go deeper than the actions. */
   readonly host: Host;
   /** What it can be asked to do. */
@@ -42,8 +44,6 @@ export function onlyNode(): Result<Node> {
   if (node === undefined) return fail('NODE_MISSING', 'no node runs in this process', { fix: 'await createNode() first, or give { node }' });
   return others.length === 0 ? ok(node) : fail('NODE_AMBIGUOUS', 'several nodes run in this process', { fix: 'say which: { node }' });
 }
-
-const silent: Recorder = { record: () => undefined };
 
 /** Removes what an earlier first start left behind when it was cut off; nothing of it was acknowledged. */
 async function startOver(store: Store, files: Files): Promise<void> {
@@ -72,9 +72,8 @@ async function openKeys(folder: DataFolder, store: Store, passphrase: string | u
   return ok({ folder, store, files, keystore: keystore.value });
 }
 
-async function buildHost(opened: Opened, config: NodeConfig): Promise<Result<Host>> {
+async function buildHost(opened: Opened, config: NodeConfig, recorder: Recorder): Promise<Result<Host>> {
   const { folder, store, files, keystore } = opened;
-  const recorder = config.recorder ?? silent;
   const peer_key = keystore.key('peer');
   if (peer_key === undefined) return fail('IDENTITY_KEYS_MISSING', 'the node\'s peer key is not in keys.json', { fix: 'restore keys.json from a backup' });
   const network = await libp2pNetwork({
@@ -100,12 +99,14 @@ class RunningNode implements Node {
   readonly actions: Actions;
   readonly data: string;
   readonly keys_protected: boolean;
+  readonly counters: CountingRecorder;
   readonly #store: Store;
   #control: ControlServer | undefined;
   #stopping: Promise<void> | undefined;
 
-  constructor(opened: Opened, host: Host) {
+  constructor(opened: Opened, host: Host, counters: CountingRecorder) {
     this.host = host;
+    this.counters = counters;
     this.actions = new Actions(host);
     this.data = opened.folder.path;
     this.keys_protected = opened.keystore.protected;
@@ -172,14 +173,15 @@ export async function createNode(config: NodeConfig = {}): Promise<Result<Node>>
     await store.value.close();
     return opened;
   }
-  const host = await buildHost(opened.value, config);
+  const recorder = new CountingRecorder(config.recorder);
+  const host = await buildHost(opened.value, config, recorder);
   if (!host.ok) {
     await store.value.close();
     return host;
   }
-  const node = new RunningNode(opened.value, host.value);
+  const node = new RunningNode(opened.value, host.value, recorder);
   folder.value.markInitialised();
-  const served = config.control === false ? ok(undefined) : await node.serve(join(folder.value.path, 'control.sock'));
+  const served = config.control === false ? ok(undefined) : await node.serve(folder.value.socket);
   if (served.ok) {
     running_nodes.add(node);
     return ok(node);

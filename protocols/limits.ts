@@ -1,7 +1,5 @@
 /** Bounds that several protocols share. A bound of one protocol stands in that protocol's `constants.ts`. */
 
-/** Peers that a node keeps connections to. */
-export const peers_max = 256;
 /** The longest name of an agent, a sponsor or a contact. */
 export const name_length_max = 64;
 /** Agents on one host. */

@@ -6,7 +6,7 @@
  */
 import type { Result } from '../crypto/result.ts';
 
-export type { Change, Range, Space, Store } from '../storage/store.ts';
+export type { Change, Store } from '../storage/store.ts';
 
 /** Time. */
 export interface Clock {

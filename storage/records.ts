@@ -1,5 +1,7 @@
+import { toBase64url } from '../crypto/bytes.ts';
 import { compareRecords, verifyRecord, type DidRecord } from '../crypto/did-record.ts';
 import { parseDid } from '../crypto/did.ts';
+import { sha256 } from '../crypto/hash.ts';
 import type { Store } from './store.ts';
 
 const cached_records_max = 20_000;
@@ -8,6 +10,8 @@ const cached_records_max = 20_000;
 export interface RecordStore {
   /** The newest record in memory. */
   known(did: string): DidRecord | undefined;
+  /** The newest record in memory if these are its bytes: it need not be verified again, only its expiry looked at. */
+  same(bytes: Uint8Array): DidRecord | undefined;
   /** The newest record in memory or on disk, also when it has expired since. */
   newest(did: string): Promise<DidRecord | undefined>;
   /** Keeps a verified record unless a newer one is known, and says which one holds. */
@@ -17,14 +21,20 @@ export interface RecordStore {
 /** Records over the store's space `record`. */
 export function recordStore(store: Store): RecordStore {
   const cache = new Map<string, DidRecord>();
+  const dids_by_hash = new Map<string, string>();
+
+  const forget = (did: string): void => {
+    const record = cache.get(did);
+    if (record !== undefined) dids_by_hash.delete(toBase64url(record.hash));
+    cache.delete(did);
+  };
 
   const remember = (record: DidRecord): DidRecord => {
-    cache.delete(record.did);
+    forget(record.did);
     cache.set(record.did, record);
-    if (cache.size > cached_records_max) {
-      const oldest = cache.keys().next();
-      if (oldest.done !== true) cache.delete(oldest.value);
-    }
+    dids_by_hash.set(toBase64url(record.hash), record.did);
+    const oldest = cache.size > cached_records_max ? cache.keys().next().value : undefined;
+    if (oldest !== undefined) forget(oldest);
     return record;
   };
 
@@ -41,6 +51,7 @@ export function recordStore(store: Store): RecordStore {
 
   return {
     known: (did) => cache.get(did),
+    same: (bytes) => cache.get(dids_by_hash.get(toBase64url(sha256(bytes))) ?? ''),
     newest,
     async keep(record) {
       const mark = await newest(record.did);

@@ -107,7 +107,8 @@ class LevelStore implements Store {
   }
 
   async get(space: Space, key: Uint8Array): Promise<Uint8Array | undefined> {
-    const value = await this.#level.get(prefixed(space, key));
+    // A small read on this thread costs a tenth of the way to another thread and back.
+    const value = this.#level.getSync(prefixed(space, key));
     return value === undefined ? undefined : copied(value);
   }
 

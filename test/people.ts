@@ -1,7 +1,7 @@
 /** DIDs for tests: humans, organisations, nodes and agents with real keys, records and attestations, always the same for a name. */
 import { utf8 } from '../crypto/bytes.ts';
 import {
-  encodeRecord, eventHash, signEvent, verifyRecord, type DidKind, type DidRecord, type DocumentEvent, type Establishment, type KeyUse, type Signed,
+  attestationsHash, encodeRecord, eventHash, signEvent, verifyRecord, type DidKind, type DidRecord, type DocumentEvent, type Establishment, type KeyUse, type Signed,
 } from '../crypto/did-record.ts';
 import { didOf } from '../crypto/did.ts';
 import { sha256 } from '../crypto/hash.ts';
@@ -53,11 +53,12 @@ export async function person(name: string, plan: PersonPlan = {}): Promise<Perso
     next_keys: [sha256(keyNamed(`${name}, next`).public_key)], next_threshold: 1, sponsor, time: now_ms,
   }, [{ index: 0, key: update }]);
   const did = didOf(eventHash(establishment.event));
+  const attestations = await plan.attest?.(did) ?? [];
   const document: DocumentEvent = {
     type: 'document', establishment: eventHash(establishment.event), sequence: 1, time: now_ms, expires: now_ms + 48 * 3_600_000,
-    methods: [{ id: 'use', key: use.public_key, uses }], services: [], capabilities: [], name, deactivated: plan.deactivated ?? false,
+    methods: [{ id: 'use', key: use.public_key, uses }], services: [], capabilities: [], name, attestations: attestationsHash(attestations),
+    deactivated: plan.deactivated ?? false,
   };
-  const attestations = await plan.attest?.(did) ?? [];
   const bytes = encodeRecord({ establishments: [establishment], document: signEvent(document, [{ index: 0, key: update }]), attestations });
   return { did, record: unwrap(verifyRecord(bytes, { now_ms })), signer: { key_id: `${did}#use`, key: use }, establishment, document };
 }

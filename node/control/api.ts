@@ -32,6 +32,8 @@ export interface NodeStatus {
   readonly statements: number;
   readonly audit: { readonly origin: string; readonly size: number; readonly cosigned_size: number; readonly cosignatures: number; readonly frozen: { readonly code: string; readonly reason: string; readonly fix?: string } | null };
   readonly memory_bytes: number;
+  /** What was refused or went wrong since the start, and how often. */
+  readonly troubles: readonly { readonly what: string; readonly count: number }[];
 }
 
 /** A sponsor whose key is held here. */

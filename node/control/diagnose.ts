@@ -9,7 +9,7 @@ export async function diagnose(node: Node): Promise<readonly CheckView[]> {
   const add = (name: string, state: CheckView['state'], text: string, fix?: string): void =>
     void checks.push({ name, state, text, ...(fix === undefined ? {} : { fix }) });
   const { log } = host;
-  if (log.frozen === undefined) add('audit log', 'ok', `${log.size()} entries, checked at start`);
+  if (log.frozen === undefined) add('audit log', 'ok', `${log.size()} ${log.size() === 1 ? 'entry' : 'entries'}, checked at start`);
   else add('audit log', 'failed', log.frozen.reason, log.frozen.fix ?? 'restore the data folder from a backup');
   const cosigned = await log.cosigned();
   if (cosigned.ok) add('witnesses', 'ok', 'the newest checkpoint is cosigned');

@@ -52,6 +52,7 @@ async function statusOf(node: Node, started_ms: number): Promise<NodeStatus> {
       frozen: frozenView(log.frozen),
     },
     memory_bytes: process.memoryUsage.rss(),
+    troubles: node.counters.troubles(),
   };
 }
 

@@ -26,11 +26,10 @@ export function hashOf(value: Json): string {
 class Copier {
   #characters = 0;
   #values = 0;
-  readonly #above = new Set<object>();
 
   copy(value: unknown, depth: number): Json {
     this.#values += 1;
-    if (depth > payload_depth_max) throw new Error(`they nest deeper than ${payload_depth_max}`);
+    if (depth > payload_depth_max) throw new Error(`they nest deeper than ${payload_depth_max}, or contain a cycle`);
     if (this.#values > payload_values_max) throw new Error(`they hold more than ${payload_values_max} values`);
     if (typeof value === 'string') return this.#text(value);
     if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
@@ -39,7 +38,7 @@ class Copier {
     if (typeof value === 'bigint') return this.#text(value.toString());
     if (typeof value === 'function') return this.#text(`[function ${value.name}]`);
     if (typeof value === 'symbol') return this.#text(`[symbol ${value.description ?? ''}]`);
-    return this.#object(value, depth);
+    return this.#contents(value, depth + 1);
   }
 
   #text(text: string): string {
@@ -47,14 +46,6 @@ class Copier {
     if (this.#characters > payload_characters_max) throw new Error(`they hold more than ${payload_characters_max} characters`);
     // A lone surrogate has no UTF-8 form and would have no hash.
     return text.isWellFormed() ? text : text.toWellFormed();
-  }
-
-  #object(value: object, depth: number): Json {
-    if (this.#above.has(value)) throw new Error('they contain a cycle');
-    this.#above.add(value);
-    const copied = this.#contents(value, depth + 1);
-    this.#above.delete(value);
-    return copied;
   }
 
   #contents(value: object, depth: number): Json {

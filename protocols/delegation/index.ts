@@ -1,1 +1,1 @@
-export { delegation, type Delegations, type DelegationParts, type HeldDelegation, type Issuing } from './delegation.ts';
+export { delegation, type Delegations, type HeldDelegation } from './delegation.ts';

@@ -1,4 +1,4 @@
-import { equal, toBase64url } from '../../crypto/bytes.ts';
+import { toBase64url } from '../../crypto/bytes.ts';
 import { keyFor, type DidRecord } from '../../crypto/did-record.ts';
 import { verifySignature } from '../../crypto/keys.ts';
 import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
@@ -132,14 +132,16 @@ class MeshHandshake implements Handshake {
       const refusal = record === undefined ? undefined : this.#parts.inadmissible(local.identity.did, record, required);
       return refusal === undefined ? ok(live) : { ok: false, failure: refusal };
     }
-    const running = this.#opening.get(key);
+    // Only who demands the same trust may share an answer.
+    const flight = `${key} ${required}`;
+    const running = this.#opening.get(flight);
     if (running !== undefined) return running;
     const limit = deadline(this.#parts.clock, handshake_limits.exchange_ms_max, options.signal);
     const opening = this.#initiate(local, remote, peer, required, limit.signal).finally(() => {
       limit.done();
-      this.#opening.delete(key);
+      this.#opening.delete(flight);
     });
-    this.#opening.set(key, opening);
+    this.#opening.set(flight, opening);
     return opening;
   }
 
@@ -173,13 +175,13 @@ class MeshHandshake implements Handshake {
     const offered = await identity.offer(records);
     if (!offered.ok) return fail('HANDSHAKE_RECORD', `the record that came along: ${offered.failure.reason}`, { cause: offered.failure });
     await identity.gather([party.agent_did]);
-    const record = identity.known(party.agent_did);
-    if (record === undefined) return fail('HANDSHAKE_RECORD', `nobody has a record of ${party.agent_did}`);
-    const key = keyFor(record, `${party.agent_did}#${use_key_id}`, 'authentication');
+    const record = await identity.resolve(party.agent_did);
+    if (!record.ok) return fail('HANDSHAKE_RECORD', `there is no valid record of ${party.agent_did}: ${record.failure.reason}`, { cause: record.failure });
+    const key = keyFor(record.value, `${party.agent_did}#${use_key_id}`, 'authentication');
     if (key === undefined || !verifySignature(key, signedBytes(role, transcript), signature)) {
       return fail('HANDSHAKE_FORGED', `the ${role} did not prove that it is ${party.agent_did}`);
     }
-    return ok(record);
+    return record;
   }
 
   async #answer(request: Uint8Array, from: PeerId): Promise<Result<Uint8Array>> {
@@ -208,7 +210,7 @@ class MeshHandshake implements Handshake {
     return ok(encodeStep({ step: 2, expires, signature, ...introduction }));
   }
 
-  /** Forgets openings that were never proven, and refuses a peer that leaves too many. */
+  /** Forgets openings that were never proven, refuses a peer that leaves too many, and lets the oldest go where many peers do. */
   #makeRoom(from: PeerId): Result<void> {
     const oldest_ms = this.#parts.clock.now() - pending_ms_max;
     let of_peer = 0;
@@ -216,17 +218,20 @@ class MeshHandshake implements Handshake {
       if (pending.since_ms < oldest_ms) this.#pending.delete(id);
       else if (pending.peer === from) of_peer += 1;
     }
-    if (of_peer >= pending_per_peer_max || this.#pending.size >= pending_max) {
+    if (of_peer >= pending_per_peer_max) {
       return fail('HANDSHAKE_OVERLOADED', 'too many handshakes are waiting for their proof', { fix: 'finish them, or try again in half a minute' });
     }
+    const oldest = this.#pending.size >= pending_max ? this.#pending.keys().next().value : undefined;
+    if (oldest !== undefined) this.#pending.delete(oldest);
     return ok(undefined);
   }
 
   async #confirm(proof: Proof, from: PeerId): Promise<Result<Uint8Array>> {
     const id = toBase64url(proof.session);
     const pending = this.#pending.get(id);
-    if (pending === undefined || pending.peer !== from || !equal(pending.transcript.subarray(0, 16), proof.session)) {
-      return fail('HANDSHAKE_UNKNOWN', 'there is no handshake of yours with this id', { fix: 'start again' });
+    const is_late = pending !== undefined && this.#parts.clock.now() - pending.since_ms > pending_ms_max;
+    if (pending === undefined || is_late || pending.peer !== from) {
+      return fail('HANDSHAKE_UNKNOWN', `there is no handshake of yours with this id; a proof is awaited for ${pending_ms_max / 1000} s`, { fix: 'start again' });
     }
     this.#pending.delete(id);
     const record = await this.#proven(pending.initiator, 'initiator', pending.transcript, proof.signature, pending.records);

@@ -1,1 +1,1 @@
-export { handshake, type Handshake, type HandshakeParts, type LocalParty, type Session } from './handshake.ts';
+export { handshake, type Handshake, type LocalParty, type Session } from './handshake.ts';

@@ -2,11 +2,13 @@
 export const record_namespace = 'mesh';
 /** Answers to collect before a record is believed (of at most 20 storers). */
 export const record_quorum = 3;
+/** Storers of a record that are asked where one of the quorum lied: all of them. */
+export const record_storers_max = 20;
 /** The time that one look-up in the DHT may take. */
 export const lookup_ms_max = 10_000;
 /** A cached record is served without asking again for this long. */
 export const cache_fresh_ms: number = 15 * 60_000;
-/** A DID that nobody had is not looked up again for this long. */
+/** A DID of which nobody had a valid record is not looked up again for this long. */
 export const absent_ms = 30_000;
 /** Own records are published again this often, with a new expiry. */
 export const republish_ms: number = 12 * 3_600_000;
@@ -14,6 +16,8 @@ export const republish_ms: number = 12 * 3_600_000;
 export const document_lifetime_ms: number = 48 * 3_600_000;
 /** Look-ups that may be remembered as absent. */
 export const absent_max = 4096;
+/** DIDs of which it is remembered when they were last seen. */
+export const seen_max = 20_000;
 /** Records that a peer may send along with a message. */
 export const offered_records_max = 18;
 /** Bytes of other people's records that this host stores for the DHT. */

@@ -1,5 +1,5 @@
 /** Making and renewing the records of identities whose keys we hold. */
-import { eventHash, encodeRecord, signEvent, type DidKind, type DocumentEvent, type Establishment, type KeyUse, type Service, type Signed, type VerificationMethod } from '../../crypto/did-record.ts';
+import { attestationsHash, eventHash, encodeRecord, signEvent, type DidKind, type DocumentEvent, type Establishment, type KeyUse, type Service, type Signed, type VerificationMethod } from '../../crypto/did-record.ts';
 import { didOf } from '../../crypto/did.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import type { SigningKey } from '../../crypto/keys.ts';
@@ -79,6 +79,7 @@ export function buildRecord(identity: OwnIdentity, plan: RecordPlan): Uint8Array
     services: plan.services,
     capabilities: identity.capabilities,
     name: identity.name,
+    attestations: attestationsHash(plan.attestations),
     deactivated: false,
   };
   return encodeRecord({

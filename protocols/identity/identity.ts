@@ -4,9 +4,11 @@ import { didOf, parseDid } from '../../crypto/did.ts';
 import { assert } from '../../crypto/assert.ts';
 import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
 import type { RecordStore } from '../../storage/records.ts';
-import type { Clock, Network, Recorder } from '../ports.ts';
+import type { Clock, Network, PeerId, RecordAnswer, Recorder } from '../ports.ts';
 import { deadline } from '../time.ts';
-import { absent_max, absent_ms, cache_fresh_ms, lookup_ms_max, offered_records_max, record_namespace, record_quorum, stored_bytes_max } from './constants.ts';
+import {
+  absent_max, absent_ms, cache_fresh_ms, document_lifetime_ms, lookup_ms_max, offered_records_max, record_namespace, record_quorum, record_storers_max, seen_max, stored_bytes_max,
+} from './constants.ts';
 
 /** What the identity service uses. */
 export interface IdentityParts {
@@ -14,6 +16,8 @@ export interface IdentityParts {
   readonly network: Network;
   readonly records: RecordStore;
   readonly recorder: Recorder;
+  /** Replaces {@link stored_bytes_max}. */
+  readonly stored_bytes_max?: number;
 }
 
 /** A W3C DID Resolution result. The error is the draft's camel-case string, so that `did-resolver` understands it. */
@@ -29,7 +33,7 @@ export interface Identity {
   start(): void;
   /** The newest record in memory, without asking anybody. */
   known(did: string): DidRecord | undefined;
-  /** The record of a DID. Fails with `DID_INVALID`, `DID_METHOD_UNSUPPORTED`, `DID_NOT_FOUND`, `RECORD_EXPIRED` or `RECORD_INVALID`. */
+  /** The record of a DID. Fails with `DID_INVALID`, `DID_METHOD_UNSUPPORTED`, `DID_NOT_FOUND` or `RECORD_EXPIRED`. */
   resolve(did: string, options?: { readonly fresh?: boolean }): Promise<Result<DidRecord>>;
   /** Resolves DIDs and the sponsors in their records, so that a decision can be taken offline. Unknown ones stay unknown. */
   gather(dids: Iterable<string>): Promise<void>;
@@ -51,17 +55,28 @@ const w3c_errors: { readonly [code: string]: string } = {
   DID_METHOD_UNSUPPORTED: 'unsupportedDidMethod',
   DID_NOT_FOUND: 'notFound',
   RECORD_EXPIRED: 'notFound',
-  RECORD_INVALID: 'invalidDidDocument',
 };
+
+/** A look-up under way. */
+interface LookUp {
+  readonly did: string;
+  readonly digest: Uint8Array;
+  best: DidRecord | undefined;
+  /** Whether somebody holds a record that was valid once. */
+  expired: boolean;
+  readonly judged: Set<PeerId>;
+}
 
 class MeshIdentity implements Identity {
   readonly #parts: IdentityParts;
   /** When a record was last looked up or received, Unix milliseconds. */
   readonly #seen_ms = new Map<string, number>();
-  readonly #absent_ms = new Map<string, number>();
+  /** What the last look-up of a DID said, where it found nothing valid. */
+  readonly #absent = new Map<string, { readonly at_ms: number; readonly failure: Failure }>();
   readonly #lookups = new Map<string, Promise<Result<DidRecord>>>();
-  /** Size of each record that was stored here for the DHT, so that strangers cannot fill the host. */
-  readonly #stored_bytes = new Map<string, number>();
+  readonly #own = new Set<string>();
+  /** Size of each record that was stored here for the DHT, oldest first, so that strangers cannot fill the host. */
+  readonly #stored = new Map<string, { readonly bytes: number; readonly since_ms: number }>();
   #stored_bytes_sum = 0;
 
   constructor(parts: IdentityParts) {
@@ -81,18 +96,37 @@ class MeshIdentity implements Identity {
     if (!record.ok) return record;
     const wrong = misplaced(key, record.value);
     if (wrong !== undefined) return { ok: false, failure: wrong };
-    const grows_by = value.length - (this.#stored_bytes.get(record.value.did) ?? 0);
-    if (this.#stored_bytes_sum + grows_by > stored_bytes_max) {
-      return fail('RECORD_STORE_FULL', `this host stores at most ${stored_bytes_max} bytes of other people's records`);
-    }
-    this.#stored_bytes.set(record.value.did, value.length);
-    this.#stored_bytes_sum += grows_by;
+    const room = this.#makeRoom(record.value);
+    if (!room.ok) return room;
     const mark = await this.#keep(record.value);
     if (compareRecords(mark, record.value) < 0) {
       this.#parts.recorder.record({ kind: 'identity.rollback-refused', did: record.value.did });
       return fail('RECORD_STALE', 'a newer record of this DID is known');
     }
     return ok(undefined);
+  }
+
+  /** Counts the room that a stranger's record takes, until the DHT has forgotten it. */
+  #makeRoom({ did, bytes }: DidRecord): Result<void> {
+    if (this.#own.has(did)) return ok(undefined);
+    const now_ms = this.#parts.clock.now();
+    for (const [oldest, { since_ms }] of this.#stored) {
+      if (now_ms - since_ms <= document_lifetime_ms) break;
+      this.#giveRoom(oldest);
+    }
+    const bytes_max = this.#parts.stored_bytes_max ?? stored_bytes_max;
+    if (this.#stored_bytes_sum - (this.#stored.get(did)?.bytes ?? 0) + bytes.length > bytes_max) {
+      return fail('RECORD_STORE_FULL', `this host stores at most ${bytes_max} bytes of other people's records`);
+    }
+    this.#giveRoom(did);
+    this.#stored.set(did, { bytes: bytes.length, since_ms: now_ms });
+    this.#stored_bytes_sum += bytes.length;
+    return ok(undefined);
+  }
+
+  #giveRoom(did: string): void {
+    this.#stored_bytes_sum -= this.#stored.get(did)?.bytes ?? 0;
+    this.#stored.delete(did);
   }
 
   #select(values: readonly Uint8Array[]): number {
@@ -106,8 +140,15 @@ class MeshIdentity implements Identity {
 
   async #keep(record: DidRecord): Promise<DidRecord> {
     const mark = await this.#parts.records.keep(record);
-    this.#absent_ms.delete(record.did);
+    this.#absent.delete(record.did);
     return mark;
+  }
+
+  #saw(did: string): void {
+    this.#seen_ms.delete(did);
+    this.#seen_ms.set(did, this.#parts.clock.now());
+    const [oldest] = this.#seen_ms.keys();
+    if (this.#seen_ms.size > seen_max && oldest !== undefined) this.#seen_ms.delete(oldest);
   }
 
   known(did: string): DidRecord | undefined {
@@ -122,8 +163,9 @@ class MeshIdentity implements Identity {
     const age_ms = now_ms - (this.#seen_ms.get(did) ?? -Infinity);
     const usable = cached !== undefined && (cached.document.deactivated || cached.document.expires > now_ms);
     if (usable && options.fresh !== true && age_ms < cache_fresh_ms) return ok(cached);
-    if (!usable && options.fresh !== true && now_ms - (this.#absent_ms.get(did) ?? -Infinity) < absent_ms) {
-      return fail('DID_NOT_FOUND', `nobody had a record of ${did} a moment ago`, { fix: 'check the DID, or ask again in half a minute' });
+    const absence = this.#absent.get(did);
+    if (!usable && options.fresh !== true && absence !== undefined && now_ms - absence.at_ms < absent_ms) {
+      return fail(absence.failure.code, `${absence.failure.reason}, as of a moment ago`, { fix: 'check the DID, or ask again in half a minute' });
     }
     const running = this.#lookups.get(did);
     if (running !== undefined) return running;
@@ -132,40 +174,60 @@ class MeshIdentity implements Identity {
     return lookup;
   }
 
-  /** Our own quorum GET: each answer is verified and we select, so one lying or stubborn storer changes nothing. */
+  /** Our own quorum GET: each answer is verified and we select. Where one of the first lied, all are asked, so that liars change nothing as long as one storer is honest. */
   async #lookUp(did: string, digest: Uint8Array, cached: DidRecord | undefined): Promise<Result<DidRecord>> {
-    const { clock, network, recorder } = this.#parts;
+    const { clock, network } = this.#parts;
+    const look: LookUp = { did, digest, best: cached, expired: cached !== undefined, judged: new Set() };
     const limit = deadline(clock, lookup_ms_max);
-    const answers = await network.get(record_namespace, digest, { answers: record_quorum, signal: limit.signal }).finally(() => limit.done());
-    let best = cached;
-    for (const answer of answers.ok ? answers.value : []) {
-      if (answer.value === undefined) continue;
-      const record = verifyRecord(answer.value, { now_ms: clock.now() });
-      if (!record.ok || misplaced(digest, record.value) !== undefined) {
-        network.penalise(answer.from, 'stored an invalid DID record');
-        continue;
+    try {
+      for (const answers of [record_quorum, record_storers_max]) {
+        const answered = await network.get(record_namespace, digest, { answers, signal: limit.signal });
+        if (this.#judge(look, answered.ok ? answered.value : []) === 0) break;
       }
-      if (best !== undefined && compareRecords(best, record.value) < 0) {
-        recorder.record({ kind: 'identity.stale-answer', did, peer: answer.from });
-        continue;
-      }
-      best = record.value;
+    } finally {
+      limit.done();
     }
-    if (best === undefined) {
-      this.#rememberAbsent(did);
-      return fail('DID_NOT_FOUND', `no peer has a record of ${did}`, { fix: 'connect to the mesh that it lives in (agentmesh join ADDRESS), or check the DID' });
+    const kept = look.best === undefined ? undefined : await this.#keep(look.best);
+    if (kept !== undefined && (kept.document.deactivated || kept.document.expires > clock.now())) {
+      this.#saw(did);
+      return ok(kept);
     }
-    const kept = await this.#keep(best);
-    if (!kept.document.deactivated && kept.document.expires <= clock.now()) {
-      return fail('RECORD_EXPIRED', `the newest record of ${did} has expired`, { fix: 'its host must come back and publish it again' });
-    }
-    this.#seen_ms.set(did, clock.now());
-    return ok(kept);
+    return this.#rememberAbsent(did, look.expired
+      ? fail('RECORD_EXPIRED', `the newest record of ${did} has expired`, { fix: 'its host must come back and publish it again' })
+      : fail('DID_NOT_FOUND', `no peer has a record of ${did}`, { fix: 'connect to the mesh that it lives in (agentmesh join ADDRESS), or check the DID' }));
   }
 
-  #rememberAbsent(did: string): void {
-    if (this.#absent_ms.size >= absent_max) this.#absent_ms.clear();
-    this.#absent_ms.set(did, this.#parts.clock.now());
+  /** Takes the best of the answers into a look-up, and says how many were lies. */
+  #judge(look: LookUp, answers: readonly RecordAnswer[]): number {
+    const { clock, network, recorder } = this.#parts;
+    let lies = 0;
+    for (const { from, value } of answers) {
+      if (value === undefined || look.judged.has(from)) continue;
+      look.judged.add(from);
+      const record = verifyRecord(value, { now_ms: clock.now() });
+      if (record.ok && misplaced(look.digest, record.value) === undefined) {
+        if (look.best === undefined || compareRecords(look.best, record.value) >= 0) look.best = record.value;
+        else recorder.record({ kind: 'identity.stale-answer', did: look.did, peer: from });
+      } else if (record.ok || this.#isLie(look.digest, value)) {
+        lies += 1;
+        network.penalise(from, 'stored an invalid DID record');
+      } else if (record.failure.code === 'RECORD_EXPIRED') {
+        look.expired = true;
+      }
+    }
+    return lies;
+  }
+
+  /** Whether a record was never valid under its key. One that has expired, or is not valid yet by our clock, is no misdeed of who holds it. */
+  #isLie(digest: Uint8Array, value: Uint8Array): boolean {
+    const record = verifyRecord(value, { allow_expired: true });
+    return !record.ok || misplaced(digest, record.value) !== undefined;
+  }
+
+  #rememberAbsent(did: string, absence: { readonly ok: false; readonly failure: Failure }): Result<never> {
+    if (this.#absent.size >= absent_max) this.#absent.clear();
+    this.#absent.set(did, { at_ms: this.#parts.clock.now(), failure: absence.failure });
+    return absence;
   }
 
   async gather(dids: Iterable<string>): Promise<void> {
@@ -179,10 +241,12 @@ class MeshIdentity implements Identity {
     if (records.length > offered_records_max) return fail('RECORD_TOO_MANY', `at most ${offered_records_max} records come with a message`);
     const kept: DidRecord[] = [];
     for (const bytes of records) {
-      const record = verifyRecord(bytes, { now_ms: this.#parts.clock.now() });
+      const same = this.#parts.records.same(bytes);
+      const is_current = same !== undefined && (same.document.deactivated || same.document.expires > this.#parts.clock.now());
+      const record = is_current ? ok(same) : verifyRecord(bytes, { now_ms: this.#parts.clock.now() });
       if (!record.ok) return record;
       kept.push(await this.#keep(record.value));
-      this.#seen_ms.set(record.value.did, this.#parts.clock.now());
+      this.#saw(record.value.did);
     }
     return ok(kept);
   }
@@ -190,8 +254,9 @@ class MeshIdentity implements Identity {
   async publish(bytes: Uint8Array): Promise<Result<number>> {
     const record = verifyRecord(bytes, { now_ms: this.#parts.clock.now() });
     assert(record.ok, 'a record that we publish is valid');
+    this.#own.add(record.value.did);
     await this.#keep(record.value);
-    this.#seen_ms.set(record.value.did, this.#parts.clock.now());
+    this.#saw(record.value.did);
     const parsed = parseDid(record.value.did);
     assert(parsed.ok, 'a record belongs to a DID');
     const limit = deadline(this.#parts.clock, lookup_ms_max);

@@ -1,2 +1,2 @@
-export { identity, type Identity, type IdentityParts, type Resolution } from './identity.ts';
-export { buildRecord, establish, ownIdentity, use_key_id, type IdentityKeys, type IdentityPlan, type OwnIdentity, type RecordPlan } from './controller.ts';
+export { identity, type Identity } from './identity.ts';
+export { buildRecord, establish, ownIdentity, use_key_id, type IdentityKeys, type IdentityPlan, type OwnIdentity } from './controller.ts';

@@ -106,10 +106,7 @@ export class MessageAnswering {
     }
     const call = await this.#verify(opened, { space: 'receipt', key, value: begun_mark });
     if (!call.ok) return this.#receipt(opened, refusal(call.failure, 'deny'));
-    const answer = await this.#receipt(opened, await this.#parts.execute(call.value, signal));
-    // Unsynced: the decision is durable already, and a repetition after a power cut is refused as of unknown outcome.
-    await store.batch([{ space: 'receipt', key, value: answer }], { sync: false });
-    return answer;
+    return this.#receipt(opened, await this.#parts.execute(call.value, signal), key);
   }
 
   /** Walk 2 between session and kernel: records, chain, revocation, trust. */
@@ -155,7 +152,8 @@ export class MessageAnswering {
     return this.#parts.distrusted(executor.identity.did, invocation.iss, chain.caveats.trust ?? 0);
   }
 
-  async #receipt(opened: Opened, execution: Execution): Promise<Uint8Array> {
+  /** Signs what became of a call. With a key it is kept for repetitions, unsynced: the decision is durable already, and after a power cut a repetition is refused as of unknown outcome. */
+  async #receipt(opened: Opened, execution: Execution, key?: Uint8Array): Promise<Uint8Array> {
     const { invocation, executor } = opened;
     const result = execution.result === undefined ? null : canonicalJsonBytes(execution.result);
     const fits = result === null || result.length <= result_bytes_max;
@@ -174,8 +172,10 @@ export class MessageAnswering {
     };
     const token = await signReceipt(executor.identity.signer, content);
     const receipt: Receipt = { iss: executor.identity.did, ...content };
-    await this.#parts.settled(executor.identity.did, invocation.iss, receipt, sha256(utf8(token)));
-    return encodeAnswer(token, sent);
+    const answer = encodeAnswer(token, sent);
+    const kept: readonly Change[] = key === undefined ? [] : [{ space: 'receipt', key, value: answer }];
+    await this.#parts.settled(executor.identity.did, invocation.iss, receipt, sha256(utf8(token)), kept);
+    return answer;
   }
 
 }

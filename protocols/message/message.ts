@@ -61,8 +61,8 @@ export interface MessageParts {
   /** Why the caller has too little trust for what a chain's caveats demand, if so. */
   distrusted(observer: string, subject: string, required_trust_score: number): Failure | undefined;
   readonly execute: Execute;
-  /** Notes an interaction whose receipt both sides can show. */
-  settled(observer: string, subject: string, receipt: Receipt, receipt_hash: Uint8Array): Promise<void>;
+  /** Notes an interaction whose receipt both sides can show, and stores these changes with it. */
+  settled(observer: string, subject: string, receipt: Receipt, receipt_hash: Uint8Array, changes: readonly Change[]): Promise<void>;
 }
 
 /** A command to a remote agent. */

@@ -8,7 +8,7 @@ import type { Clock } from '../ports.ts';
 import type { Identities, Statements } from '../statements/index.ts';
 import { Revocations } from './revocation.ts';
 
-export { attestSponsorship, unsponsored, type AttestationPlan, type SponsorshipEvidence } from './sponsorship.ts';
+export { attestSponsorship, unsponsored } from './sponsorship.ts';
 
 /** What revocation uses. */
 export interface RevocationParts {

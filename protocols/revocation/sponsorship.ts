@@ -8,7 +8,7 @@ import { toBase64url } from '../../crypto/bytes.ts';
 import { hasShape, isWhole, type Fields } from '../../crypto/canonical.ts';
 import { isDid } from '../../crypto/did.ts';
 import { keyFor, type DidRecord } from '../../crypto/did-record.ts';
-import { checkWindow, createToken, decodeToken, verifyToken, type TokenSigner } from '../../crypto/jwt.ts';
+import { checkWindow, createToken, decodeLastingToken, verifyToken, type TokenSigner } from '../../crypto/jwt.ts';
 import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
 import type { Revocation, TargetKind } from '../../crypto/statement.ts';
 import { attestation_lifetime_s_max, role_length_max } from './constants.ts';
@@ -76,7 +76,7 @@ function checkSponsor(agent: DidRecord, evidence: SponsorshipEvidence): Result<D
 /** Whether one token is this sponsor's valid attestation of this agent. */
 function checkAttestation(text: string, agent: DidRecord, sponsor: DidRecord, evidence: SponsorshipEvidence): Result<void> {
   const forged = (reason: string): ReturnType<typeof fail> => fail('SPONSOR_FORGED', reason);
-  const token = decodeToken(text, 'mesh-sponsor+jwt');
+  const token = decodeLastingToken(text, 'mesh-sponsor+jwt');
   if (!token.ok) return forged(`the attestation is no token of a sponsor: ${token.failure.reason}`);
   const { claims } = token.value;
   if (!hasShape(claims, ['iss', 'sub', 'role', 'nbf', 'exp', 'jti', 'v']) || claims['v'] !== 1) return forged('the claims are not those of a version 1 attestation');

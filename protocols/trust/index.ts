@@ -9,8 +9,8 @@ import type { tiers } from './constants.ts';
 import type { Interaction, Recorded } from './ledgers.ts';
 import { TrustScores } from './trust.ts';
 
-export type { Dimension, Outcome } from './ledger.ts';
-export type { Interaction, Recorded } from './ledgers.ts';
+export type { Outcome } from './ledger.ts';
+export type { Interaction } from './ledgers.ts';
 
 /** The name of a tier of scores. */
 export type Tier = typeof tiers[number]['name'];

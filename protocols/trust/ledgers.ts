@@ -1,5 +1,5 @@
 /** The ledgers of all pairs of observer and subject: in memory, and one entry a pair in the store. */
-import { fromHex, toHex, utf8 } from '../../crypto/bytes.ts';
+import { bigEndian, concat, fromBigEndian, fromHex, toHex, utf8 } from '../../crypto/bytes.ts';
 import { decodeCbor, encodeCbor, hasShape, isWhole, type Fields } from '../../crypto/canonical.ts';
 import { digest_bytes, sha256 } from '../../crypto/hash.ts';
 import type { Change, Recorder, Store } from '../ports.ts';
@@ -41,6 +41,9 @@ interface Pair {
   receipts: readonly ReceiptMark[];
 }
 
+const mark_time_bytes = 8;
+const mark_bytes: number = mark_time_bytes + digest_bytes;
+
 const nothing: Recorded = { changes: [], applied: () => undefined };
 
 const nameOf = (observer: string, subject: string): string => `${observer} ${subject}`;
@@ -49,7 +52,8 @@ function encodePair(pair: Pair): Uint8Array {
   const { observer, subject, latest, receipts } = pair;
   return encodeCbor({
     observer, subject, time_ms: latest.time_ms, good: latest.good, bad: latest.bad,
-    receipts: receipts.map(({ time_ms, hash }) => ({ time_ms, hash: fromHex(hash) ?? new Uint8Array() })),
+    // One byte string of times and hashes: this is written with every interaction.
+    receipts: concat(...receipts.flatMap(({ time_ms, hash }) => [bigEndian(time_ms, mark_time_bytes), fromHex(hash) ?? new Uint8Array()])),
   });
 }
 
@@ -58,10 +62,15 @@ function isEvidence(value: unknown): value is readonly number[] {
     && value.every((part) => typeof part === 'number' && Number.isFinite(part) && part >= 0);
 }
 
-function decodeMark(value: unknown): ReceiptMark | undefined {
-  if (!hasShape(value, ['time_ms', 'hash'])) return undefined;
-  const { time_ms, hash }: Fields = value;
-  return isWhole(time_ms) && hash instanceof Uint8Array && hash.length === digest_bytes ? { time_ms, hash: toHex(hash) } : undefined;
+function decodeMarks(bytes: Uint8Array): readonly ReceiptMark[] | undefined {
+  if (bytes.length % mark_bytes !== 0 || bytes.length > receipts_per_pair_max * mark_bytes) return undefined;
+  const marks: ReceiptMark[] = [];
+  for (let offset = 0; offset < bytes.length; offset += mark_bytes) {
+    const time_ms = fromBigEndian(bytes.subarray(offset, offset + mark_time_bytes));
+    if (time_ms === undefined) return undefined;
+    marks.push({ time_ms, hash: toHex(bytes.subarray(offset + mark_time_bytes, offset + mark_bytes)) });
+  }
+  return marks;
 }
 
 function decodePair(key: Uint8Array, bytes: Uint8Array): Pair | undefined {
@@ -69,8 +78,9 @@ function decodePair(key: Uint8Array, bytes: Uint8Array): Pair | undefined {
   if (!decoded.ok || !hasShape(decoded.value, ['observer', 'subject', 'time_ms', 'good', 'bad', 'receipts'])) return undefined;
   const { observer, subject, time_ms, good, bad, receipts }: Fields = decoded.value;
   if (typeof observer !== 'string' || typeof subject !== 'string' || !isWhole(time_ms) || !isEvidence(good) || !isEvidence(bad)
-    || !Array.isArray(receipts) || receipts.length > receipts_per_pair_max) return undefined;
-  const marks = receipts.map(decodeMark).filter((mark) => mark !== undefined);
+    || !(receipts instanceof Uint8Array)) return undefined;
+  const marks = decodeMarks(receipts);
+  if (marks === undefined) return undefined;
   const ledger: Ledger = { time_ms, good, bad };
   return { observer, subject, key, latest: ledger, latest_version: 0, durable: ledger, durable_version: 0, receipts: marks };
 }

@@ -1,4 +1,3 @@
-export { witness, type Anchored, type Witness, type WitnessInit, type WitnessParts } from './witness.ts';
-export type { Refusal, WitnessContact } from './collector.ts';
-export { audit_protocol, witness_protocol } from './constants.ts';
+export { witness, type Witness, type WitnessInit } from './witness.ts';
+export type { WitnessContact } from './collector.ts';
 export { proofOf } from './desk.ts';

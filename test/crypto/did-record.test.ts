@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { decodeCbor, encodeCbor, isFields } from '../../crypto/canonical.ts';
 import {
-  compareRecords, didDocument, encodeRecord, establishments_max, eventHash, keyFor, record_bytes_max, signEvent, verifyRecord, type DidRecord,
+  attestationsHash, compareRecords, didDocument, encodeRecord, establishments_max, eventHash, keyFor, record_bytes_max, signEvent, verifyRecord, type DidRecord,
   type DocumentEvent, type Establishment, type Signed,
 } from '../../crypto/did-record.ts';
 import { didOf } from '../../crypto/did.ts';
@@ -40,7 +40,8 @@ function documentOf(current: Establishment, changes: Partial<DocumentEvent> = {}
   return {
     type: 'document', establishment: eventHash(current), sequence: 1, time: start_ms, expires: start_ms + 48 * hour_ms,
     methods: [{ id: 'use', key: keyNamed('use').public_key, uses: ['assertionMethod', 'authentication'] }],
-    services: [{ id: 'mesh', type: 'MeshP2P', endpoints: ['/ip4/127.0.0.1/tcp/1'] }], capabilities: ['read:reports'], name: 'alice', deactivated: false, ...changes,
+    services: [{ id: 'mesh', type: 'MeshP2P', endpoints: ['/ip4/127.0.0.1/tcp/1'] }], capabilities: ['read:reports'], name: 'alice',
+    attestations: attestationsHash([]), deactivated: false, ...changes,
   };
 }
 
@@ -199,6 +200,13 @@ test('a record under another DID\'s digest is another DID', () => {
   const other = establishment(0, null, { time: start_ms + 1 });
   const record = verified({ establishments: [signed(other)], document: signEvent(documentOf(other), [{ index: 0, key: keyOf(0) }]), attestations: [] });
   assert.is.not(record.did, verified(draft(1)).did);
+});
+
+test('whoever stores a record can neither strip nor swap its attestations', () => {
+  const tokens = ['first', 'second'];
+  const record: Draft = { ...draft(1, { attestations: attestationsHash(tokens) }), attestations: tokens };
+  assert.is(codeOf(record), 'accepted');
+  for (const attestations of [[], ['first'], ['second', 'first'], ['first', 'other']]) assert.is(codeOf({ ...record, attestations }), 'RECORD_INVALID');
 });
 
 test('everybody picks the same of two records: deactivated, rotation, sequence, end, hash', () => {

@@ -72,10 +72,11 @@ test('a failure arrives with code, reason, fix and detail, but never with its ca
 });
 
 test('the socket opens for its owner alone, and the process keeps its umask', async (context) => {
-  const before = process.umask();
+  const before = process.umask(0o002);
+  context.after(() => void process.umask(before));
   const { socket_path } = await served(context);
   assert.is(statSync(socket_path).mode & 0o777, 0o600);
-  assert.is(process.umask(), before);
+  assert.is(process.umask(), 0o002);
 });
 
 test('a folder that others may enter is refused with its fix', async (context) => {

@@ -11,7 +11,8 @@ export const values: { readonly [Method in ControlMethod]: ControlApi[Method]['v
   'status': {
     did, name: 'host-a', peer_id: '12D3KooWAbCdEfGh', addresses: ['/ip4/127.0.0.1/tcp/4001/p2p/12D3KooWAbCdEfGh'], data: '/data', version: '0.1.0',
     process_id: 4242, started_ms: 1_700_000_000_000, peers: 3, agents: 2, statements: 5,
-    audit: { origin: `${did}/log/1`, size: 1, cosigned_size: 1, cosignatures: 2, frozen: null }, memory_bytes: 52_428_800,
+    audit: { origin: `${did}/log/1`, size: 1, cosigned_size: 1, cosignatures: 2, frozen: null },
+    memory_bytes: 52_428_800, troubles: [{ what: 'message.refused CHAIN_WIDENED', count: 3 }],
   },
   'stop': null,
   'sponsor.create': { name: 'alice', did, kind: 'human' },

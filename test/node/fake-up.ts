@@ -10,6 +10,8 @@ const flags: UpFlags = {
 };
 // Stands for the sockets that keep a real node's process alive.
 const work = setInterval(() => undefined, 1000);
+// Outlives no test, whatever happens to it.
+setTimeout(() => process.exit(99), 15_000).unref();
 
 const node: StartedNode = {
   did: 'did:mesh:bexample',

@@ -32,9 +32,14 @@ export async function doctor(context: Context, flags: CommonFlags): Promise<Outc
     printLines(context, flags.json ? [] : host.checks.flatMap((check) => linesOf(context, check)));
     return new FailureError(answer.failure);
   }
-  const checks = [...host.checks, runningCheck(!silent, data), ...(answer.ok ? answer.value : [])];
+  const told = answer.ok ? answer.value : [];
+  // The node sees more than we do from outside, but a fault seen from outside stays one.
+  const seen = host.checks.filter((check) => check.state === 'failed' || !told.some(({ name }) => name === check.name));
+  const checks = [...seen, runningCheck(!silent, data), ...told];
+  const status = answer.ok ? await ask(context, flags, 'status', {}) : answer;
+  const frozen = status.ok && status.value.audit.frozen !== null;
   if (flags.json) context.printJson(checks);
   else printLines(context, checks.flatMap((check) => linesOf(context, check)));
-  if (host.damaged) context.process.exitCode = exit_codes.damaged;
+  if (host.damaged || frozen) context.process.exitCode = exit_codes.damaged;
   else if (checks.some((check) => check.state === 'failed')) context.process.exitCode = exit_codes.failed;
 }

@@ -20,6 +20,10 @@ function printStatus(context: Context, status: NodeStatus): void {
     ['statements', String(status.statements)],
     ['audit log', `${count(audit.size, 'entry', 'entries')}, ${audit.cosigned_size} under a head with ${count(audit.cosignatures, 'cosignature')}`],
   ]));
+  if (status.troubles.length > 0) {
+    context.print();
+    printLines(context, table([{ title: 'TIMES', right: true }, { title: 'REFUSED OR FAILED' }], status.troubles.map((trouble) => [String(trouble.count), trouble.what]), context.width));
+  }
   if (audit.frozen === null) return;
   context.print();
   context.print(context.paint('red', `audit log frozen: ${visible(audit.frozen.code)}: ${visible(audit.frozen.reason)}`));

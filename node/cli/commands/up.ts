@@ -131,8 +131,8 @@ export async function runUp(context: Context, flags: UpFlags, start: StartNode):
   const stopped = untilStopped();
   const node = await start(config.value);
   if (!node.ok) {
-    const { code, reason, fix } = node.failure;
-    return new FailureError(code === 'ADDRESS_IN_USE' ? { code, reason, fix: fix ?? 'agentmesh up --listen /ip4/127.0.0.1/tcp/0' } : node.failure);
+    const { code, reason } = node.failure;
+    return new FailureError(code === 'ADDRESS_IN_USE' ? { code, reason, fix: 'agentmesh up --listen /ip4/127.0.0.1/tcp/0 takes a free port' } : node.failure);
   }
   if (flags.json) printNodeJson(context, node.value);
   else printNode(context, node.value);

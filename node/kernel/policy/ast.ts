@@ -77,11 +77,6 @@ function printString(value: string): string {
   return `'${value.replaceAll(/[\\'\n\r\t]/g, (character) => escapes[character] ?? character)}'`;
 }
 
-/** Whether two expressions say the same, wherever they stood. */
-export function sameExpression(a: Expression, b: Expression): boolean {
-  return printExpression(a) === printExpression(b);
-}
-
 /** The parts that must all hold: the operands of the outermost `and`s. */
 export function conjunctsOf(expression: Expression): readonly Expression[] {
   const parts: Expression[] = [];

@@ -1,0 +1,23 @@
+/** `npm run bench`: prints every figure that test/bench/README.md keeps, measured in one run. `-- call audit start` picks some. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cpus, release, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { benchAudit } from './audit.ts';
+import { benchCalls } from './call.ts';
+import { benchStart } from './start.ts';
+
+const benches = { start: benchStart, call: benchCalls, audit: benchAudit } as const;
+const wanted = process.argv.slice(2);
+const home = mkdtempSync(join(tmpdir(), 'agentmesh-bench-'));
+const print = (text: string): void => console.log(text);
+
+print(`${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()}, Node ${process.versions.node}`);
+try {
+  for (const [name, bench] of Object.entries(benches)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    print(`\n${name}`);
+    await bench(home, (text) => print(`  ${text}`));
+  }
+} finally {
+  rmSync(home, { recursive: true, force: true });
+}

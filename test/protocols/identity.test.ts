@@ -1,0 +1,333 @@
+import * as assert from 'uvu/assert';
+import { attestationsHash, encodeRecord, signEvent, type DidRecord, type DocumentEvent } from '../../crypto/did-record.ts';
+import { didOf, parseDid } from '../../crypto/did.ts';
+import { sha256 } from '../../crypto/hash.ts';
+import { utf8 } from '../../crypto/bytes.ts';
+import { ok, unwrap } from '../../crypto/result.ts';
+import { absent_ms, cache_fresh_ms, document_lifetime_ms, offered_records_max, record_namespace, record_quorum } from '../../protocols/identity/constants.ts';
+import { identity, type Identity } from '../../protocols/identity/index.ts';
+import type { Fact, Network } from '../../protocols/ports.ts';
+import { Simulator } from '../../simulator/kernel.ts';
+import { simulatedNetwork } from '../../simulator/network.ts';
+import { Wire } from '../../simulator/wire.ts';
+import { recordStore } from '../../storage/records.ts';
+import { openStore, type Store } from '../../storage/store.ts';
+import { suite, type TestContext } from '../harness.ts';
+import { agentOf, keyNamed, person, start_ms, type Person } from '../people.ts';
+import { codeOf, failureOf } from '../simulated-hosts.ts';
+
+const test = suite('protocols/identity');
+const never = new AbortController().signal;
+const alice = await person('alice');
+const scout = await agentOf(alice, 'scout');
+
+interface Host {
+  readonly network: Network;
+  readonly identity: Identity;
+  readonly store: Store;
+  readonly facts: Fact[];
+  /** Look-ups in the DHT so far. */
+  readonly lookups: () => number;
+}
+
+interface World {
+  readonly simulator: Simulator;
+  readonly wire: Wire;
+  readonly hosts: readonly Host[];
+  finish<T>(work: Promise<T>): Promise<T>;
+  pass(ms: number): Promise<void>;
+  host(index: number): Host;
+  /** Adds a host, connected with every other. */
+  add(name: string, options?: { readonly store?: Store; readonly stored_bytes_max?: number }): Promise<Host>;
+  /** Adds a peer that stores whatever it is told to answer for a DID. */
+  liar(name: string, did: string, answer: Uint8Array): Promise<Network>;
+}
+
+function countingGets(network: Network): { readonly counted: Network; readonly lookups: () => number } {
+  let lookups = 0;
+  const get: Network['get'] = (...given) => {
+    lookups += 1;
+    return network.get(...given);
+  };
+  return { counted: new Proxy(network, { get: (target, name) => name === 'get' ? get : bound(target, name) }), lookups: () => lookups };
+}
+
+function bound(target: Network, name: string | symbol): unknown {
+  const value: unknown = Reflect.get(target, name, target);
+  return typeof value === 'function' ? value.bind(target) : value;
+}
+
+async function makeWorld(context: TestContext, count: number): Promise<World> {
+  const simulator = new Simulator('identity');
+  const wire = new Wire({ simulator });
+  const hosts: Host[] = [];
+  const networks: Network[] = [];
+  const join = async (network: Network): Promise<void> => {
+    unwrap(await network.start());
+    for (const other of networks.filter((network) => network.addresses().length > 0)) unwrap(await simulator.finish(network.dial(other.addresses()[0] ?? '', { signal: never })));
+    networks.push(network);
+  };
+  context.after(async () => {
+    for (const network of networks) await network.stop();
+  });
+  const world: World = {
+    simulator, wire, hosts,
+    finish: (work) => simulator.finish(work),
+    pass: (ms) => simulator.run(simulator.now_ms + ms),
+    host(index) {
+      const host = hosts[index];
+      if (host === undefined) throw new Error(`no host ${index}`);
+      return host;
+    },
+    async add(name, options = {}) {
+      const facts: Fact[] = [];
+      const recorder = { record: (fact: Fact) => void facts.push(fact) };
+      const clock = simulator.clock(name);
+      const { counted: network, lookups } = countingGets(simulatedNetwork(wire, { id: name, clock, recorder }));
+      const store = options.store ?? unwrap(await openStore({ kind: 'memory' }));
+      const { stored_bytes_max } = options;
+      const service = identity({ clock, network, records: recordStore(store), recorder, ...(stored_bytes_max === undefined ? {} : { stored_bytes_max }) });
+      service.start();
+      await join(network);
+      const host: Host = { network, identity: service, store, facts, lookups };
+      hosts.push(host);
+      return host;
+    },
+    async liar(name, did, answer) {
+      const network = simulatedNetwork(wire, { id: name, clock: simulator.clock(name), recorder: { record: () => undefined } });
+      network.records(record_namespace, { validate: () => Promise.resolve(ok(undefined)), select: () => 0 });
+      await join(network);
+      await simulator.finish(network.put(record_namespace, digestOf(did), answer, { signal: never }));
+      return network;
+    },
+  };
+  for (let index = 0; index < count; index += 1) await world.add(`host-${index}`);
+  return world;
+}
+
+function digestOf(did: string): Uint8Array {
+  return unwrap(parseDid(did)).digest;
+}
+
+/** A later or different record of somebody, signed as it must be. */
+function version(of: Person, name: string, changes: Partial<DocumentEvent>, attestations: readonly string[] = of.record.attestations): Uint8Array {
+  const document = signEvent({ ...of.document, attestations: attestationsHash(attestations), ...changes }, [{ index: 0, key: keyNamed(`${name}, update`) }]);
+  return encodeRecord({ establishments: [of.establishment], document, attestations });
+}
+
+function aliceAt(sequence: number, now_ms = start_ms, changes: Partial<DocumentEvent> = {}): Uint8Array {
+  return version(alice, 'alice', { sequence, time: now_ms, expires: now_ms + document_lifetime_ms, ...changes });
+}
+
+function sequenceOf(record: DidRecord | undefined): number | undefined {
+  return record?.document.sequence;
+}
+
+function kinds(host: Host, kind: string): readonly Fact[] {
+  return host.facts.filter((fact) => fact.kind === kind);
+}
+
+test('what one host publishes another resolves, with the sponsor that the genesis event names', async (context) => {
+  const { finish, host } = await makeWorld(context, 3);
+  assert.is(unwrap(await finish(host(0).identity.publish(alice.record.bytes))), 2);
+  assert.is(unwrap(await finish(host(0).identity.publish(scout.record.bytes))), 2);
+  const record = unwrap(await finish(host(2).identity.resolve(scout.did)));
+  assert.equal(record.bytes, scout.record.bytes);
+  assert.is(record.sponsor, alice.did);
+  const { didDocument, didDocumentMetadata, didResolutionMetadata } = await finish(host(2).identity.resolution(scout.did));
+  assert.is(didDocument?.['id'], scout.did);
+  assert.is(didDocumentMetadata['deactivated'], undefined);
+  assert.is(didDocumentMetadata['versionId'], '0-1');
+  assert.match(JSON.stringify(didDocumentMetadata['mesh']), `"sponsor":"${alice.did}"`);
+  assert.equal(didResolutionMetadata, { contentType: 'application/did+ld+json' });
+});
+
+test('each way of not resolving has its W3C error and its reason', async (context) => {
+  const { finish, host, pass } = await makeWorld(context, 3);
+  await finish(host(0).identity.publish(aliceAt(1)));
+  const errorOf = async (did: string): Promise<unknown> => {
+    const { didDocument, didDocumentMetadata, didResolutionMetadata: { error, message } } = await finish(host(1).identity.resolution(did));
+    assert.is(didDocument, null);
+    assert.equal(didDocumentMetadata, {});
+    assert.ok(typeof message === 'string' && message.length > 10, 'the reason is in words');
+    return error;
+  };
+  assert.is(await errorOf('alice'), 'invalidDid');
+  assert.is(await errorOf(`${alice.did.slice(0, -1)}1`), 'invalidDid');
+  assert.is(await errorOf(alice.did.toUpperCase()), 'invalidDid');
+  assert.is(await errorOf('did:web:example.org'), 'unsupportedDidMethod');
+  assert.is(await errorOf(didOf(sha256(utf8('nobody')))), 'notFound');
+  await pass(document_lifetime_ms + 1000);
+  assert.is(await errorOf(alice.did), 'notFound');
+});
+
+test('a deactivated DID resolves to no document and says so, and nothing brings it back', async (context) => {
+  const { finish, host } = await makeWorld(context, 3);
+  unwrap(await finish(host(0).identity.publish(aliceAt(3, start_ms, { deactivated: true }))));
+  const { didDocument, didDocumentMetadata } = await finish(host(1).identity.resolution(alice.did));
+  assert.is(didDocument, null);
+  assert.is(didDocumentMetadata['deactivated'], true);
+  unwrap(await finish(host(1).identity.offer([aliceAt(99)])));
+  assert.is(unwrap(await finish(host(1).identity.resolve(alice.did, { fresh: true }))).document.deactivated, true);
+});
+
+test('an older record neither replaces a newer one nor is believed, also after a restart', async (context) => {
+  const { add, finish, host } = await makeWorld(context, 2);
+  unwrap(await finish(host(1).identity.offer([aliceAt(5)])));
+  await finish(host(0).identity.publish(aliceAt(4)));
+  assert.is(kinds(host(1), 'identity.rollback-refused').length, 1, 'as a storer it refuses the older one');
+  unwrap(await finish(host(1).identity.offer([aliceAt(3)])));
+  assert.is(sequenceOf(unwrap(await finish(host(1).identity.resolve(alice.did, { fresh: true })))), 5, 'as a reader it keeps to the newer one');
+  assert.ok(kinds(host(1), 'identity.stale-answer').length > 0, 'and says that it was offered an older one');
+  await host(1).network.stop();
+  const again = await add('host-1-again', { store: host(1).store });
+  assert.is(sequenceOf(unwrap(await finish(again.identity.resolve(alice.did)))), 5, 'the mark is on the disk');
+  unwrap(await finish(again.identity.offer([aliceAt(4)])));
+  assert.is(sequenceOf(again.identity.known(alice.did)), 5);
+});
+
+test('a newer record replaces the one that is cached, once it is asked for afresh or the cache has aged', async (context) => {
+  const { finish, host, pass, simulator } = await makeWorld(context, 2);
+  await finish(host(0).identity.publish(aliceAt(1)));
+  assert.is(sequenceOf(unwrap(await finish(host(1).identity.resolve(alice.did)))), 1);
+  const asked = host(1).lookups();
+  await pass(cache_fresh_ms / 2);
+  assert.is(sequenceOf(unwrap(await finish(host(1).identity.resolve(alice.did)))), 1);
+  assert.is(host(1).lookups(), asked, 'served from the cache');
+  await pass(cache_fresh_ms / 2 + 1);
+  unwrap(await finish(host(1).identity.resolve(alice.did)));
+  assert.is(host(1).lookups(), asked + 1, 'aged, so asked again');
+  await finish(host(0).identity.publish(aliceAt(2, Math.floor(simulator.now_ms))));
+  assert.is(sequenceOf(unwrap(await finish(host(1).identity.resolve(alice.did, { fresh: true })))), 2);
+});
+
+test('a storer that lies is penalised, and outvoted by one honest storer', async (context) => {
+  const forged = aliceAt(7);
+  forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
+  for (const [what, answer] of [['a forged record', forged], ['the record of another DID', scout.record.bytes], ['garbage', utf8('garbage')]] as const) {
+    const { add, finish, host, liar } = await makeWorld(context, 1);
+    await finish(host(0).identity.publish(aliceAt(1)));
+    await liar('liar', alice.did, answer);
+    const reader = await add('reader');
+    assert.is(sequenceOf(unwrap(await finish(reader.identity.resolve(alice.did)))), 1, what);
+    const penalised = kinds(reader, 'network.peer.penalised').map(({ peer }) => String(peer));
+    assert.equal(penalised, ['liar'], what);
+  }
+});
+
+test('more liars than the quorum cannot make a reader overlook the honest storer', async (context) => {
+  const { finish, add, liar } = await makeWorld(context, 0);
+  for (let index = 0; index < 2 * record_quorum; index += 1) await liar(`liar-${index}`, alice.did, utf8('garbage'));
+  const honest = await add('honest');
+  await finish(honest.identity.publish(aliceAt(1)));
+  for (let index = 0; index < 5; index += 1) {
+    const reader = await add(`reader-${index}`);
+    assert.is(codeOf(await finish(reader.identity.resolve(alice.did))), 'ok');
+  }
+});
+
+test('an expired record is not believed, and who still holds it has done nothing wrong', async (context) => {
+  const { finish, host, pass, add } = await makeWorld(context, 3);
+  await finish(host(0).identity.publish(aliceAt(1)));
+  unwrap(await finish(host(1).identity.resolve(alice.did)));
+  await pass(document_lifetime_ms + 1000);
+  const stranger = await add('stranger');
+  for (let round = 0; round < 12; round += 1) {
+    assert.is(codeOf(await finish(host(1).identity.resolve(alice.did, { fresh: true }))), 'RECORD_EXPIRED', 'by who knew it');
+    assert.is(codeOf(await finish(stranger.identity.resolve(alice.did, { fresh: true }))), 'RECORD_EXPIRED', 'by who did not');
+  }
+  assert.equal([...kinds(host(1), 'network.peer.penalised'), ...kinds(stranger, 'network.peer.penalised')], []);
+  const asked = stranger.lookups();
+  assert.is(codeOf(await finish(stranger.identity.resolve(alice.did))), 'RECORD_EXPIRED');
+  assert.is(stranger.lookups(), asked, 'that it has expired is remembered for a while too');
+  assert.is(codeOf(await finish(host(1).identity.offer([aliceAt(1)]))), 'RECORD_EXPIRED', 'nor when it comes along with a message');
+});
+
+test('a document from the future, as a wrong clock makes one, is not believed and not held against its storers', async (context) => {
+  const { finish, host, simulator, wire } = await makeWorld(context, 2);
+  const ahead = aliceAt(1, start_ms);
+  await finish(host(0).identity.publish(ahead));
+  const facts: Fact[] = [];
+  const recorder = { record: (fact: Fact) => void facts.push(fact) };
+  const clock = simulator.clock('slow', { skew_ms: -3_600_000 });
+  const network = simulatedNetwork(wire, { id: 'slow', clock, recorder });
+  const slow = identity({ clock, network, recorder, records: recordStore(unwrap(await openStore({ kind: 'memory' }))) });
+  slow.start();
+  unwrap(await network.start());
+  context.after(() => network.stop());
+  unwrap(await finish(network.dial('/simulated/host-0', { signal: never })));
+  assert.is(codeOf(await finish(slow.resolve(alice.did))), 'DID_NOT_FOUND');
+  assert.equal(facts.filter(({ kind }) => kind === 'network.peer.penalised'), []);
+});
+
+test('fifty questions at once are one look-up', async (context) => {
+  const { finish, host } = await makeWorld(context, 3);
+  await finish(host(0).identity.publish(aliceAt(1)));
+  const asked = host(2).lookups();
+  const answers = await finish(Promise.all(Array.from({ length: 50 }, () => host(2).identity.resolve(alice.did, { fresh: true }))));
+  assert.ok(answers.every((answer) => answer.ok));
+  assert.is(host(2).lookups(), asked + 1);
+});
+
+test('a DID that nobody had is not looked up again for half a minute, unless asked afresh or its record comes along', async (context) => {
+  const { finish, host, pass } = await makeWorld(context, 2);
+  const { identity: reader, lookups } = host(1);
+  assert.is(codeOf(await finish(reader.resolve(alice.did))), 'DID_NOT_FOUND');
+  const asked = lookups();
+  const failure = failureOf(await finish(reader.resolve(alice.did)));
+  assert.is(failure.code, 'DID_NOT_FOUND');
+  assert.match(failure.fix ?? '', 'again');
+  assert.is(lookups(), asked);
+  await finish(reader.resolve(alice.did, { fresh: true }));
+  assert.is(lookups(), asked + 1);
+  await pass(absent_ms);
+  await finish(reader.resolve(alice.did));
+  assert.is(lookups(), asked + 2);
+  unwrap(await finish(reader.offer([alice.record.bytes])));
+  assert.is(codeOf(await finish(reader.resolve(alice.did))), 'ok');
+  assert.is(lookups(), asked + 2);
+});
+
+test('records that come with a message are few, and all of them good', async (context) => {
+  const { finish, host } = await makeWorld(context, 1);
+  const { identity: reader } = host(0);
+  assert.is(codeOf(await finish(reader.offer(Array.from({ length: offered_records_max + 1 }, () => alice.record.bytes)))), 'RECORD_TOO_MANY');
+  assert.is(codeOf(await finish(reader.offer([utf8('garbage'), alice.record.bytes]))), 'RECORD_INVALID');
+  assert.is(reader.known(alice.did), undefined, 'nothing after the first bad one is taken');
+  const mixed = version(scout, 'alice', {});
+  assert.is(codeOf(await finish(reader.offer([mixed]))), 'RECORD_INVALID', 'signed by another\'s key');
+  assert.is(codeOf(await finish(reader.offer([new Uint8Array(20_000)]))), 'RECORD_TOO_LARGE');
+  assert.is(unwrap(await finish(reader.offer([alice.record.bytes, scout.record.bytes]))).length, 2);
+});
+
+test('who decides about an agent has its sponsor\'s record too', async (context) => {
+  const { finish, host } = await makeWorld(context, 2);
+  await finish(host(0).identity.publish(alice.record.bytes));
+  await finish(host(0).identity.publish(scout.record.bytes));
+  await finish(host(1).identity.gather([scout.did, 'did:web:elsewhere', scout.did]));
+  assert.is(host(1).identity.known(alice.did)?.did, alice.did);
+});
+
+test('strangers fill a bounded part of the host, for as long as their records live, and never the room of its own', async (context) => {
+  const { add, finish, host, pass, simulator } = await makeWorld(context, 1);
+  const large = ['x'.repeat(9000)];
+  const full = await add('full', { stored_bytes_max: 30_000 });
+  const crowd = await Promise.all(Array.from({ length: 5 }, (_, index) => person(`stranger ${index}`)));
+  const publishAll = async (): Promise<number[]> => {
+    const storers: number[] = [];
+    for (const [index, stranger] of crowd.entries()) {
+      const now_ms = Math.floor(simulator.now_ms);
+      const bytes = version(stranger, `stranger ${index}`, { sequence: now_ms, time: now_ms, expires: now_ms + document_lifetime_ms }, large);
+      storers.push(unwrap(await finish(host(0).identity.publish(bytes))));
+    }
+    return storers;
+  };
+  assert.equal(await publishAll(), [1, 1, 1, 0, 0], 'full after three of nine kilobytes');
+  assert.equal(await publishAll(), [1, 1, 1, 0, 0], 'the same DIDs may renew theirs');
+  assert.ok((await finish(full.identity.publish(aliceAt(1)))).ok, 'the host\'s own record finds room');
+  assert.is(unwrap(await finish(full.identity.publish(aliceAt(2)))), 1, 'and is stored at others');
+  await pass(document_lifetime_ms + 1);
+  assert.equal((await publishAll()).filter((storers) => storers === 1).length, 3, 'there is room again when theirs have expired');
+});
+
+test.run();
