@@ -89,6 +89,8 @@ export interface Evidence {
   record(did: string): DidRecord | undefined;
   /** Why this link does not hold any more, if somebody with authority over it revoked it. `above` are the links before it. */
   revoked(link: Delegation, above: readonly Delegation[]): Failure | undefined;
+  /** Why nobody may sign with this key any more, if its DID or the sponsor of its DID revoked it. */
+  revokedKey(key_id: string): Failure | undefined;
   /** Why the sponsor does not answer for an agent, if so. */
   unsponsored(record: DidRecord): Failure | undefined;
 }
@@ -215,6 +217,8 @@ function checkSigner(token: Token, link: number | 'invocation', use: KeyUse, evi
   if (record.document.deactivated) return refuse(12, link, 'CHAIN_ISSUER_DEACTIVATED', `${issuer} is deactivated`);
   const unsponsored = evidence.unsponsored(record);
   if (unsponsored !== undefined) return refuse(12, link, unsponsored.code, unsponsored.reason, { cause: unsponsored });
+  const revoked = evidence.revokedKey(token.key_id);
+  if (revoked !== undefined) return refuse(11, link, revoked.code, revoked.reason, { cause: revoked });
   const key = keyFor(record, token.key_id, use);
   if (key === undefined) return refuse(12, link, 'CHAIN_KEY_UNKNOWN', `${token.key_id} is not a key that ${issuer} may use so now`);
   if (!verifyToken(token, key)) return refuse(13, link, 'CHAIN_FORGED', `the signature is not that of ${issuer}`);
@@ -304,7 +308,7 @@ export interface InvocationContext {
  * chain, life of at most 120 s, the very arguments. Whether the nonce is new is
  * for the executor's store to say.
  *
- * Fails with an `INVOCATION_…` or `CHAIN_…` code.
+ * Fails with an `INVOCATION_…`, `CHAIN_…` or `SPONSOR_…` code, or `REVOKED`.
  */
 export function verifyInvocation(invocation: Invocation, context: InvocationContext, evidence: Evidence): Result<DidRecord> {
   const refused = (code: string, reason: string, fix?: string): ReturnType<typeof fail> =>

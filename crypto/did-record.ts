@@ -23,11 +23,15 @@ export const document_lifetime_ms_max: number = 48 * 3_600_000;
 const keys_max = 8;
 const methods_max = 8;
 const services_max = 8;
-const endpoints_max = 16;
+/** Endpoints of one service. */
+export const endpoints_max = 16;
 const capabilities_max = 32;
 const attestations_max = 2;
-const text_length_max = 256;
+/** UTF-16 units of one text in a record: a capability, a name, an endpoint. */
+export const text_length_max = 256;
 const clock_skew_ms = 300_000;
+/** The last moment that a date can name. */
+const time_ms_max = 8_640_000_000_000_000;
 
 /** What kind of party a DID stands for. */
 export type DidKind = 'human' | 'org' | 'agent' | 'node';
@@ -146,6 +150,10 @@ function invalid(reason: string): ReturnType<typeof fail> {
   return fail('RECORD_INVALID', reason);
 }
 
+function isTime(value: unknown): value is number {
+  return isWhole(value) && value <= time_ms_max;
+}
+
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value.length <= text_length_max;
 }
@@ -173,7 +181,7 @@ function isThreshold(value: unknown, of: readonly unknown[]): value is number {
 
 function isEstablishment(value: unknown): value is Establishment {
   return hasShape(value, ['type', 'number', 'previous', 'kind', 'keys', 'threshold', 'next_keys', 'next_threshold', 'sponsor', 'time'])
-    && value['type'] === 'establishment' && isWhole(value['number']) && isWhole(value['time'])
+    && value['type'] === 'establishment' && isWhole(value['number']) && isTime(value['time'])
     && (value['previous'] === null || isHash(value['previous']))
     && kinds.includes(value['kind'])
     && isList(value['keys'], keys_max, isKey) && areDistinct(value['keys']) && isThreshold(value['threshold'], value['keys'])
@@ -194,7 +202,7 @@ function isService(value: unknown): value is Service {
 function isDocument(value: unknown): value is DocumentEvent {
   return hasShape(value, ['type', 'establishment', 'sequence', 'time', 'expires', 'methods', 'services', 'capabilities', 'name', 'attestations', 'deactivated'])
     && value['type'] === 'document' && isHash(value['establishment'])
-    && isWhole(value['sequence']) && isWhole(value['time']) && isWhole(value['expires'])
+    && isWhole(value['sequence']) && isTime(value['time']) && isTime(value['expires'])
     && isList(value['methods'], methods_max, isMethod)
     && new Set(value['methods'].map((method) => method.id)).size === value['methods'].length
     && isList(value['services'], services_max, isService)
@@ -265,7 +273,8 @@ function checkDocument(signed: Signed<DocumentEvent>, current: Establishment, ti
   if (signatureCount(signed, current.keys) < current.threshold) return invalid('the document lacks valid signatures');
   if (!event.deactivated && event.expires - event.time > document_lifetime_ms_max) return invalid('the document claims a longer life than 48 hours');
   if ('allow_expired' in time) return ok(undefined);
-  if (event.time > time.now_ms + clock_skew_ms) return invalid('the document is dated in the future');
+  // No establishment event is later than the last one.
+  if (Math.max(event.time, current.time) > time.now_ms + clock_skew_ms) return invalid('the record is dated in the future');
   if (!event.deactivated && event.expires <= time.now_ms) {
     return fail('RECORD_EXPIRED', `the document expired at ${new Date(event.expires).toISOString()}`, {
       fix: 'its owner must publish it again',
@@ -322,13 +331,24 @@ export function verifyRecord(bytes: Uint8Array, time: RecordTime): Result<DidRec
 }
 
 /**
+ * What a record says about itself, unverified: for bytes that were verified
+ * before they were stored. `undefined` when they are not those of a record.
+ */
+export function statedRecord(bytes: Uint8Array): Pick<DidRecord, 'number' | 'document'> | undefined {
+  const parsed = parseRecord(bytes);
+  const current = parsed.ok ? parsed.value.establishments.at(-1)?.event : undefined;
+  return parsed.ok && current !== undefined ? { number: current.number, document: parsed.value.document.event } : undefined;
+}
+
+/**
  * Which of two valid records of one DID holds: negative when `a` does.
- * A deactivation is final; then the higher rotation, the higher sequence, the
- * later expiry, and the smaller hash, so that everybody picks the same.
+ * The higher rotation comes first, so that a key that was rotated away decides
+ * nothing; under one rotation a deactivation is final; then the higher sequence,
+ * the later expiry, and the smaller hash, so that everybody picks the same.
  */
 export function compareRecords(a: DidRecord, b: DidRecord): number {
-  return Number(b.document.deactivated) - Number(a.document.deactivated)
-    || b.number - a.number
+  return b.number - a.number
+    || Number(b.document.deactivated) - Number(a.document.deactivated)
     || b.document.sequence - a.document.sequence
     || b.document.expires - a.document.expires
     || compare(a.hash, b.hash);

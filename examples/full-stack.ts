@@ -55,7 +55,7 @@ async function analystHost(node: Node, workspace: string): Promise<AgentIdentity
   // Step 4: work that others delegate.
   bridge.onDelegation(async (delegation: DelegatedTask) => {
     if (!await bridge.verifyDelegation(delegation)) throw new Error('Delegation not verified');
-    const result = await kernel.scoped(delegation.scope, () => dataAnalyst(String(delegation.task)));
+    const result = await kernel.scoped(delegation.scope, () => dataAnalyst(typeof delegation.task === 'string' ? delegation.task : ''));
     await bridge.reportCompletion(delegation.id, result);
     return result;
   });

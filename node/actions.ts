@@ -1,8 +1,11 @@
 /** What a person or a program asks a host to do: each action a walk through the parts, ending in a value or an explained failure. */
-import type { Json } from '../crypto/canonical.ts';
+import { toBase64url } from '../crypto/bytes.ts';
+import { canonicalJsonBytes, type Json } from '../crypto/canonical.ts';
 import { parseCapability } from '../crypto/capability.ts';
-import type { Caveats } from '../crypto/chain.ts';
+import { parseInvocation, type Caveats } from '../crypto/chain.ts';
 import { isDid } from '../crypto/did.ts';
+import type { DidRecord } from '../crypto/did-record.ts';
+import { sha256 } from '../crypto/hash.ts';
 import { fail, ok, type Result } from '../crypto/result.ts';
 import { isTargetKind, type RevocationTarget } from '../crypto/statement.ts';
 import type { HeldDelegation } from '../protocols/delegation/index.ts';
@@ -13,6 +16,8 @@ import type { Score } from '../protocols/trust/index.ts';
 import type { Host } from './host.ts';
 import type { LocalIdentity } from './identities.ts';
 
+/** Says in place of a delegation's id that a call rests on none. */
+const no_delegation = 'none';
 const endorsement_lifetime_ms: number = 90 * 86_400_000;
 
 /** A DID, or the name of an identity of this host. */
@@ -42,9 +47,13 @@ export interface CallPlan {
   readonly to: Who;
   readonly command: string;
   readonly arguments?: Json;
-  /** The id of the delegation that it rests on; the best one held where absent. */
+  /**
+   * The id of the delegation that it rests on, or `none` to act in its own name.
+   * Where absent: the best one held of the executor's sponsor, or else of a
+   * sponsor whom the caller answers to; for a repetition the one that it names.
+   */
   readonly delegation?: string;
-  /** An earlier invocation to repeat. */
+  /** An earlier invocation to repeat: from the same agent, to the same, the same command with the same arguments. */
   readonly invocation?: string;
   readonly signal?: AbortSignal;
 }
@@ -85,7 +94,7 @@ export class Actions {
   async createAgent(plan: AgentPlan): Promise<Result<LocalIdentity>> {
     const { identities, agents } = this.#host;
     const required_trust = plan.required_trust ?? 0;
-    if (!Number.isInteger(required_trust) || required_trust < 0 || required_trust > 1000) return fail('TRUST_INVALID', 'a required trust score is a whole number from 0 to 1000');
+    if (!Number.isInteger(required_trust) || required_trust < 0 || required_trust > 1000) return fail('TRUST_INVALID', 'a required trust score is a whole number from 0 to 1000', { fix: 'for example 500' });
     const narrowed = this.#withinParent(plan);
     if (!narrowed.ok) return narrowed;
     const roots: string[] = [];
@@ -125,9 +134,9 @@ export class Actions {
     return session.ok ? ok({ session: session.value, score: trust.score(local.value.did, did.value) }) : session;
   }
 
-  /** Gives a command to another agent: governed here, verified and governed there. Fails with the kernel's or the message's codes. */
+  /** Gives a command to another agent: governed here, verified and governed there. Fails with `INVOCATION_MISMATCH`, `DELEGATION_UNKNOWN`, or the kernel's or the message's codes. */
   async call(plan: CallPlan): Promise<Result<Answered>> {
-    const { identities, identity, delegations, agents, message } = this.#host;
+    const { identities, identity, agents, message } = this.#host;
     const from = this.own(plan.from);
     if (!from.ok) return from;
     if (from.value.agent === null) return fail('AGENT_NEEDED', `${from.value.name} is not an agent; sponsors delegate, agents act`, { fix: 'give the name of an agent with --from' });
@@ -137,20 +146,43 @@ export class Actions {
     if (!command.ok) return command;
     const executor = await identity.resolve(to.value);
     if (!executor.ok) return executor;
-    const held = plan.delegation === undefined
-      ? ok(delegations.covering(from.value.did, plan.command, executor.value.sponsor))
-      : this.#held(plan.delegation);
+    const given = plan.arguments ?? null;
+    const { delegation, invocation } = plan;
+    const held = invocation === undefined
+      ? await this.#authority(plan, from.value, executor.value)
+      : this.#repeated(invocation, { from: from.value.did, to: to.value, command: command.value.text, arguments: given, delegation });
     if (!held.ok) return held;
     const sending = {
-      from: from.value, to: to.value, command: command.value.text, arguments: plan.arguments ?? null,
+      from: from.value, to: to.value, command: command.value.text, arguments: given,
       ...(held.value === undefined ? {} : { chain: held.value.chain }),
-      ...(plan.invocation === undefined ? {} : { invocation: plan.invocation }),
+      ...(invocation === undefined ? {} : { invocation }),
     };
     return agents.outgoing({
       from: from.value, to: to.value, command: command.value, arguments: sending.arguments,
       ...(held.value === undefined ? {} : { delegation: held.value }),
       ...(plan.signal === undefined ? {} : { signal: plan.signal }),
     }, (signal) => message.send({ ...sending, signal }));
+  }
+
+  /** The delegation under which a command is given, if any. A chain that a stranger has offered is used only by its id. */
+  async #authority(plan: CallPlan, from: LocalIdentity, executor: DidRecord): Promise<Result<HeldDelegation | undefined>> {
+    if (plan.delegation === no_delegation) return ok(undefined);
+    if (plan.delegation !== undefined) return this.#held(plan.delegation);
+    const roots = [executor.sponsor, from.sponsor, ...(from.agent?.roots ?? [])].filter((root) => root !== null);
+    return ok(await this.#host.delegations.covering(from.did, plan.command, roots));
+  }
+
+  /** The delegation of an invocation to repeat, which must be for what is asked now, since that is what is governed. */
+  #repeated(text: string, asked: { readonly from: string; readonly to: string; readonly command: string; readonly arguments: Json; readonly delegation: string | undefined }): Result<HeldDelegation | undefined> {
+    const invocation = parseInvocation(text);
+    if (!invocation.ok) return invocation;
+    const { iss, aud, command, args_h, prf } = invocation.value;
+    const is_same = iss === asked.from && aud === asked.to && command.text === asked.command && args_h === toBase64url(sha256(canonicalJsonBytes(asked.arguments)))
+      && (asked.delegation === undefined || asked.delegation === (prf ?? no_delegation));
+    if (!is_same) {
+      return fail('INVOCATION_MISMATCH', `the invocation is not for what is asked, but for ${command.text} from ${iss} to ${aud}, with arguments and a delegation of its own`, { fix: 'repeat exactly what was asked then, or leave the invocation out' });
+    }
+    return prf === null ? ok(undefined) : this.#held(prf);
   }
 
   #held(id: string): Result<HeldDelegation> {

@@ -6,12 +6,12 @@
 import { fromHex, utf8 } from '../crypto/bytes.ts';
 import type { Json } from '../crypto/canonical.ts';
 import { firstWidened, parseCapabilities, type Capability } from '../crypto/capability.ts';
-import type { Chain, Delegation, Invocation } from '../crypto/chain.ts';
+import type { Chain, Invocation } from '../crypto/chain.ts';
 import { canonicalJsonBytes } from '../crypto/canonical.ts';
 import { sha256 } from '../crypto/hash.ts';
-import { fail, ok, type Failure, type Result } from '../crypto/result.ts';
+import { fail, FailureError, messageOf, ok, type Failure, type Result } from '../crypto/result.ts';
 import { toBase64url } from '../crypto/bytes.ts';
-import type { HeldDelegation } from '../protocols/delegation/index.ts';
+import type { Completion, HeldDelegation } from '../protocols/delegation/index.ts';
 import { jsonResult, type Execution, type Receipt, type RemoteCall } from '../protocols/message/index.ts';
 import type { Change, Clock, Random, Recorder, Store } from '../protocols/ports.ts';
 import type { Interaction, Trust } from '../protocols/trust/index.ts';
@@ -31,6 +31,8 @@ export interface AgentHouseParts {
   readonly trust: Trust;
   readonly store: Store;
   readonly recorder: Recorder;
+  /** Why an agent of ours must not act any more, if so: revoked, or its sponsor withdrew. */
+  barred(did: string): Failure | undefined;
   /** Remembers under which delegation an agent was given a command. */
   served(chain: Chain, invocation: Invocation): void;
 }
@@ -39,8 +41,8 @@ export interface AgentHouseParts {
 export interface HousedAgent {
   readonly identity: LocalIdentity;
   readonly kernel: KernelSpace;
-  /** SHA-256 of each policy of its own. */
-  readonly policies: readonly Uint8Array[];
+  /** The policies of its own file; a kernel that a program brought has further ones. */
+  readonly policies: readonly Policy[];
   /** What serves its commands; absent as long as no program has given one. */
   handler: AgentHandler | undefined;
 }
@@ -55,7 +57,13 @@ export interface OutgoingCall {
   readonly signal?: AbortSignal;
 }
 
+/** Interactions wait this long, or for so many, to be stored together. */
+const noted_ms_max = 100;
+const noted_max = 1024;
+
 const refusal_codes = new Set(['KERNEL_DENIED', 'APPROVAL_REQUIRED', 'SCOPE_EXCEEDED', 'AGENT_STOPPED', 'AGENT_KILLED', 'KERNEL_STOPPED', 'KERNEL_OVERLOADED', 'CALL_INVALID', 'HANDLER_MISSING']);
+
+const handler_missing: Failure = { code: 'HANDLER_MISSING', reason: 'no program serves this agent at present', fix: 'its host creates it with --handler FILE, or a program registers a handler' };
 
 function digestOf(policy: Policy): Uint8Array {
   return fromHex(policy.digest) ?? utf8(policy.digest);
@@ -69,6 +77,7 @@ function depthOf(chain: Chain | HeldDelegation): number {
 export class AgentHouse {
   readonly #parts: AgentHouseParts;
   readonly #agents = new Map<string, HousedAgent>();
+  readonly #noted = new Map<string, { readonly observer: string; readonly subject: string; readonly interaction: Interaction }>();
   #host_policies: readonly Policy[] = [];
 
   constructor(parts: AgentHouseParts) {
@@ -90,10 +99,10 @@ export class AgentHouse {
     return ok(undefined);
   }
 
-  /** Ends every running call. */
-  stop(): Promise<void> {
+  /** Ends every running call and stores what was noted. */
+  async stop(): Promise<void> {
     for (const agent of this.#agents.values()) agent.kernel.stop('the node is stopping');
-    return Promise.resolve();
+    await this.#flush();
   }
 
   /** Whether an agent with these settings could work. Fails with a `POLICY_…` or `HANDLER_UNUSABLE` code. */
@@ -118,7 +127,7 @@ export class AgentHouse {
       random: this.#parts.random,
       flight_recorder: auditRecorder(this.#parts.log),
     });
-    return ok(this.#house({ identity, kernel, policies: policy === undefined ? [] : [digestOf(policy.value)], handler: handler?.value }));
+    return ok(this.#house({ identity, kernel, policies: policy === undefined ? [] : [policy.value], handler: handler?.value }));
   }
 
   #house(agent: HousedAgent): HousedAgent {
@@ -128,12 +137,20 @@ export class AgentHouse {
 
   /** Gives an agent a kernel that a program has built. Its records go to this host's log from then on. */
   adopt(identity: LocalIdentity, kernel: KernelSpace): Result<HousedAgent> {
-    const attached = kernel.attach(identity.did, this.#ownContext(identity), {
+    const housed = this.#agents.get(identity.did);
+    const attached = kernel.attach(identity.did, () => this.#ownContext(identity), {
       flight_recorder: auditRecorder(this.#parts.log),
-      policies: this.#host_policies,
+      layers: [this.#host_policies, housed?.policies ?? []],
     });
     if (!attached.ok) return attached;
-    return ok(this.#house({ identity, kernel, policies: [], handler: this.#agents.get(identity.did)?.handler }));
+    return ok(this.#house({ identity, kernel, policies: housed?.policies ?? [], handler: housed?.handler }));
+  }
+
+  /** Ends an agent for good: what runs is aborted, everything after is refused. */
+  kill(did: string, reason: string): void {
+    const { recorder } = this.#parts;
+    const killed = this.#agents.get(did)?.kernel.signal(did, 'SIGKILL', { by: 'revocation', reason });
+    void killed?.then((recorded) => recorded.ok ? undefined : recorder.record({ kind: 'agent.kill-failed', did, code: recorded.failure.code }));
   }
 
   /** The agent with this DID. */
@@ -143,7 +160,8 @@ export class AgentHouse {
 
   /** SHA-256 over what decides for an identity: told to peers, so that both sign what was in force. */
   policyDigest(did: string): Uint8Array {
-    return sha256(...this.#host_policies.map(digestOf), ...(this.#agents.get(did)?.policies ?? []));
+    const agent = this.#agents.get(did);
+    return sha256(...[...this.#host_policies, ...(agent?.policies ?? []), ...(agent?.kernel.policies ?? [])].map(digestOf));
   }
 
   /** Whether capabilities stay within those of a parent. Fails with `CAPABILITY_MALFORMED` or `PARENT_EXCEEDED`. */
@@ -163,10 +181,11 @@ export class AgentHouse {
   /** Walk 2 from the kernel on: a verified command of another agent. `agent.trust_score` in policies is our score of who asks. */
   async execute(call: RemoteCall, signal: AbortSignal): Promise<Execution> {
     const agent = this.#agents.get(call.executor);
+    const barred = this.#parts.barred(call.executor);
+    if (barred !== undefined) return refused(barred, null);
     if (agent === undefined) return refused({ code: 'AGENT_UNUSABLE', reason: 'this agent cannot work at present', fix: 'its host\'s log says why' }, null);
     const { identity, kernel } = agent;
     const { chain, command } = call;
-    if (chain !== undefined) this.#parts.served(chain, call.invocation);
     const context: CallContext = {
       agent_name: identity.name,
       trust_score: this.#parts.trust.score(call.executor, call.caller).score,
@@ -183,13 +202,19 @@ export class AgentHouse {
       signal,
       effect: (effect_signal) => this.#serve(agent, call, effect_signal),
     }));
-    if (!outcome.ok) return refused(outcome.failure, indexIn(outcome.failure));
+    if (!outcome.ok) {
+      const { failure } = outcome;
+      const unserved = failure.cause instanceof FailureError && failure.cause.failure === handler_missing;
+      return refused(unserved ? handler_missing : failure, indexIn(failure));
+    }
     const { decision, index, value } = outcome.value;
     return { verdict: 'allow', code: null, rule: decision.verdict.rule, reason: decision.verdict.reason, result: value, index };
   }
 
   async #serve(agent: HousedAgent, call: RemoteCall, signal: AbortSignal): Promise<Json> {
-    if (agent.handler === undefined) throw new Error('no handler serves this agent');
+    if (agent.handler === undefined) throw new FailureError(handler_missing);
+    // Only what was allowed counts as given, and the handler itself may report that it is done.
+    if (call.chain !== undefined) this.#parts.served(call.chain, call.invocation);
     const value: unknown = await agent.handler({
       command: call.command.text,
       arguments: call.arguments,
@@ -206,6 +231,8 @@ export class AgentHouse {
   async outgoing<T>(call: OutgoingCall, send: (signal: AbortSignal) => Promise<Result<T>>): Promise<Result<T>> {
     const { from, command, delegation } = call;
     const agent = this.#agents.get(from.did);
+    const barred = this.#parts.barred(from.did);
+    if (barred !== undefined) return { ok: false, failure: barred };
     if (agent === undefined) return fail('AGENT_UNUSABLE', `${from.name} cannot work at present`, { fix: 'agentmesh doctor' });
     const last = delegation?.links.at(-1);
     const outcome = await agent.kernel.scoped(from.capabilities, () => agent.kernel.run({
@@ -218,33 +245,62 @@ export class AgentHouse {
           delegation: { root: last.sub, depth: depthOf(delegation), capabilities: last.capabilities.map(({ text }) => text) },
         }),
       },
-      // The executor keeps the decision that counts, durably, and its receipt proves it; ours may wait for the next commit.
-      audit: 'batched',
+      // Reading from another host changes nothing here, and the executor's durable decision and receipt prove it.
+      audit: command.verb === 'read' ? 'batched' : 'durable',
       ...(call.signal === undefined ? {} : { signal: call.signal }),
       effect: send,
     }));
     return outcome.ok ? outcome.value.value : outcome;
   }
 
-  /** Notes what a receipt says about the other side, in one batch with further changes. Only receipts that both sides hold count. */
+  /**
+   * Stores changes that a receipt rests on, and notes what the receipt says about
+   * the other side: a moment later and together, since nobody waits for it. Only
+   * receipts that both sides hold count.
+   */
   async settled(observer: string, subject: string, receipt: Receipt, receipt_hash: Uint8Array, changes: readonly Change[]): Promise<void> {
     const interaction = interactionOf(observer, receipt, receipt_hash, this.#parts.clock.now());
-    const noted = interaction === undefined ? undefined : this.#parts.trust.interaction(observer, subject, interaction);
-    const all = [...changes, ...(noted?.changes ?? [])];
-    if (all.length > 0) await this.#parts.store.batch(all, { sync: false });
-    noted?.applied();
+    if (interaction !== undefined) this.#note(observer, subject, interaction);
+    if (changes.length > 0) await this.#parts.store.batch(changes, { sync: false });
   }
 
-  /** Work under a delegation of ours is done: recorded, and good for the worker's standing with the issuer. */
-  async completed(link: Delegation, worker: string, result_hash: string): Promise<void> {
-    const { clock, log, trust, store } = this.#parts;
-    const record = { kind: 'completion', delegation: toBase64url(link.token.hash), holder: link.aud, worker, issuer: link.iss, result_hash, time_ms: clock.now() };
-    await log.append({ subject: worker, payload: canonicalJsonBytes(record) });
-    const noted = trust.interaction(link.iss, worker, {
-      outcome: { kind: 'compliant' }, dimension: 'collaboration_health', receipt_hash: link.token.hash, time_ms: clock.now(),
-    });
-    await store.batch(noted.changes, { sync: false });
-    noted.applied();
+  #note(observer: string, subject: string, interaction: Interaction): void {
+    this.#noted.set(`${observer} ${subject} ${toBase64url(interaction.receipt_hash)}`, { observer, subject, interaction });
+    if (this.#noted.size >= noted_max) void this.#flush();
+    else if (this.#noted.size === 1) this.#parts.clock.after(noted_ms_max, () => void this.#flush());
+  }
+
+  /** Makes the noted interactions count and stores the sums, the last ones of each pair. */
+  async #flush(): Promise<void> {
+    try {
+      await this.#store();
+    } catch (error) {
+      // The store is closed or broken: the receipts stay, only this node's sums do not learn of them.
+      this.#parts.recorder.record({ kind: 'trust.notes-failed', reason: messageOf(error) });
+    }
+  }
+
+  async #store(): Promise<void> {
+    const noted = [...this.#noted.values()].map(({ observer, subject, interaction }) => ({
+      pair: `${observer} ${subject}`, recorded: this.#parts.trust.interaction(observer, subject, interaction),
+    }));
+    this.#noted.clear();
+    const last = new Map(noted.filter(({ recorded }) => recorded.counts).map(({ pair, recorded }) => [pair, recorded]));
+    const changes = noted.flatMap(({ pair, recorded }) => last.get(pair) === recorded ? recorded.changes : recorded.dropped);
+    if (changes.length > 0) await this.#parts.store.batch(changes, { sync: false });
+    for (const { recorded } of noted) recorded.applied();
+  }
+
+  /** Work under a delegation of ours is done: recorded in one batch with its mark, and then good for the worker's standing with the issuer. Fails as {@link AuditLog.append} does. */
+  async completed({ delegation, worker, result_hash }: Completion, mark: Change): Promise<Result<void>> {
+    const { clock, log } = this.#parts;
+    const { id, holder, issuer } = delegation;
+    const record = { kind: 'completion', delegation: id, holder, worker, issuer, result_hash, time_ms: clock.now() };
+    // Sealed under the issuer, who lives here: strangers get no keys of their own in the vault.
+    const appended = await log.append({ subject: issuer, payload: canonicalJsonBytes(record) }, { with: [mark] });
+    if (!appended.ok) return appended;
+    this.#note(issuer, worker, { outcome: { kind: 'compliant' }, dimension: 'collaboration_health', receipt_hash: sha256(utf8(`completion ${id}`)), time_ms: clock.now() });
+    return ok(undefined);
   }
 }
 

@@ -1,12 +1,13 @@
 /** The folder in which a node keeps everything: found, made, checked. */
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
 import { controlSocketPath } from './control/socket.ts';
 
 /** The file that says that a folder is a node's. */
 export const marker_file = 'agentmesh.json';
+const draft_file = `${marker_file}.tmp`;
 const folder_version = 1;
 const others_mask = 0o077;
 
@@ -25,12 +26,37 @@ export interface DataFolder {
   readonly socket: string;
   /** Whether the node in it has been made; otherwise everything is created. */
   readonly initialised: boolean;
-  /** Says that the node in it has been made. */
+  /** Says that the node in it has been made: durable when it returns. */
   markInitialised(): void;
 }
 
 function marker(initialised: boolean): string {
   return `${JSON.stringify({ agentmesh: folder_version, initialised })}\n`;
+}
+
+// The recursive mkdir of Node never returns where a folder cannot be made in one that exists, as below /proc.
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+}
+
+// Lost in a power cut, the marker would make the next start take the folder for an unfinished one and begin anew.
+function writeMarker(folder: string, initialised: boolean): void {
+  const file = openSync(join(folder, draft_file), 'w', 0o600);
+  try {
+    writeSync(file, marker(initialised));
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(join(folder, draft_file), join(folder, marker_file));
+  const parent = openSync(folder, 'r');
+  try {
+    fsyncSync(parent);
+  } finally {
+    closeSync(parent);
+  }
 }
 
 function readMarker(path: string): { readonly initialised: boolean } | undefined {
@@ -53,22 +79,22 @@ export function openDataFolder(folder: string): Result<DataFolder> {
   const path = resolve(folder);
   const marker_path = join(path, marker_file);
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(path);
     const found = existsSync(marker_path) ? readMarker(marker_path) : undefined;
-    if (found === undefined && readdirSync(path).length > 0) {
+    if (found === undefined && readdirSync(path).some((name) => name !== draft_file)) {
       return fail('DATA_FOREIGN', `${path} holds something that is not a node's data`, { fix: 'give an empty or new folder with --data' });
     }
     if (found === undefined) chmodSync(path, 0o700);
     if (process.platform !== 'win32' && (statSync(path).mode & others_mask) !== 0) {
       return fail('DATA_OPEN_TO_OTHERS', `other users of this host can open ${path}, which holds secret keys`, { fix: `chmod 700 ${path}` });
     }
-    if (found === undefined) writeFileSync(marker_path, marker(false), { mode: 0o600 });
+    if (found === undefined) writeMarker(path, false);
     return ok({
       path,
       store: join(path, 'store'),
       socket: controlSocketPath(path),
       initialised: found?.initialised === true,
-      markInitialised: () => writeFileSync(marker_path, marker(true), { mode: 0o600 }),
+      markInitialised: () => writeMarker(path, true),
     });
   } catch (error) {
     return fail('DATA_UNUSABLE', `${path} cannot be used: ${messageOf(error)}`, { fix: 'give a folder that you may write to with --data', cause: error });

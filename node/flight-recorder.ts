@@ -29,6 +29,7 @@ export function auditRecorder(log: AuditLog): FlightRecorder {
     return appended.ok ? ok({ index: appended.value.index }) : appended;
   };
   return {
+    unavailable: () => log.frozen,
     decision: (record, attach) => append(record.agent, record, {
       durable: record.audit === 'durable',
       with: attach instanceof Attachment ? attach.changes : [],

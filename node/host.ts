@@ -26,6 +26,7 @@ import { openStatements, type StatementStore } from '../storage/statements.ts';
 import { openVault } from '../storage/vault.ts';
 import { AgentHouse } from './agent-house.ts';
 import { Identities, type LocalIdentity } from './identities.ts';
+import { startFailure, stopEach } from './lifecycle.ts';
 import { withLoopback } from './loopback.ts';
 import { Neighbours } from './neighbours.ts';
 
@@ -72,7 +73,7 @@ export interface Host {
   logKey(origin: string): Promise<Result<string>>;
   /** The peers that can witness for us, and the vkeys of their witness keys. */
   witnesses(): readonly WitnessContact[];
-  /** Stops every part, the last started first. */
+  /** Stops every part, the last started first, also when one of them fails to; then rejects with what the first one threw. */
   stop(): Promise<void>;
 }
 
@@ -129,9 +130,7 @@ class Composition implements Host {
     this.log = log;
     this.statement_store = statement_store;
     this.statements = statements({
-      revocation: (revoked) => {
-        if (revoked.target.kind === 'agent' || revoked.target.kind === 'did') this.handshake.close(revoked.target.id);
-      },
+      revocation: ({ target }) => this.#revoked(target.id),
     })({ clock, random, network, store: statement_store, identity: this.identity, recorder });
     this.revocation = revocation({ clock, store: statement_store, identity: this.identity, statements: this.statements });
     this.trust = trust({ roots: (observer) => this.#roots(observer) })({
@@ -150,10 +149,15 @@ class Composition implements Host {
       clock, random, network, store, identity: this.identity, recorder,
       own: (did) => identities.find(did),
       evidence: () => this.#evidence(),
-      completed: (link, worker, result_hash) => this.agents.completed(link, worker, result_hash),
+      honoured: () => new Set([...identities.list('human', 'org').map(({ did }) => did), ...identities.list('agent').flatMap(({ did }) => this.#roots(did))]),
+      completed: (completion, mark) => this.agents.completed(completion, mark),
     });
     this.agents = new AgentHouse({
       clock, random, log, identities, trust: this.trust, recorder, store,
+      barred: (did) => {
+        const record = this.identity.known(did);
+        return record === undefined ? undefined : this.#barred(record);
+      },
       served: (chain, invocation) => this.delegations.served(chain, invocation),
     });
     this.message = message({
@@ -161,7 +165,7 @@ class Composition implements Host {
       origin: log.origin,
       executor: (did) => this.#executor(did),
       evidence: () => this.#evidence(),
-      distrusted: (observer, subject, required) => this.trust.distrusted(observer, subject, required),
+      distrusted: (observer, subject, required) => this.#distrusted(observer, subject, Math.max(required, this.#requiredTrust(observer))),
       execute: (call, signal) => this.agents.execute(call, signal),
       settled: (observer, subject, receipt, receipt_hash, changes) => this.agents.settled(observer, subject, receipt, receipt_hash, changes),
     });
@@ -185,21 +189,31 @@ class Composition implements Host {
   #party(did: string): LocalParty | undefined {
     const local = this.identities.find(did);
     if (local === undefined) return undefined;
-    const is_node = local.kind === 'node';
     return {
       identity: local,
       capabilities: local.capabilities,
-      required_trust_score: is_node ? 0 : Math.max(this.settings.required_trust, local.agent?.required_trust ?? 0),
+      required_trust_score: this.#requiredTrust(local.did),
       policy_digest: this.agents.policyDigest(local.did),
       records: () => this.identities.recordsOf(local),
     };
   }
 
+  #requiredTrust(did: string): number {
+    const local = this.identities.find(did);
+    return local === undefined || local.kind === 'node' ? 0 : Math.max(this.settings.required_trust, local.agent?.required_trust ?? 0);
+  }
+
+  // A score costs more than anything else in a call, and nobody falls short of nothing.
+  #distrusted(observer: string, subject: string, required: number): Failure | undefined {
+    return required === 0 ? undefined : this.trust.distrusted(observer, subject, required);
+  }
+
   /** Trust is a question between agents; nodes only have to be who they say and not be revoked. */
   #inadmissible(local: string, remote: DidRecord, required: number): Failure | undefined {
     const barred = this.#barred(remote);
-    if (barred !== undefined || remote.kind === 'node') return barred;
-    return this.trust.distrusted(local, remote.did, required);
+    // The kind in a record is its owner's own word, so it is our side alone that decides whether trust matters.
+    if (barred !== undefined || local === this.identities.node.did) return barred;
+    return this.#distrusted(local, remote.did, required);
   }
 
   #evidence(): Evidence {
@@ -207,6 +221,7 @@ class Composition implements Host {
       now_s: Math.floor(this.parts.clock.now() / 1000),
       record: (did) => this.#validRecord(did),
       revoked: (link, above) => this.revocation.revoked(link, above),
+      revokedKey: (key_id) => this.revocation.revokedKey(key_id),
       unsponsored: (record) => this.#barred(record),
     };
   }
@@ -215,6 +230,14 @@ class Composition implements Host {
   #validRecord(did: string): DidRecord | undefined {
     const record = this.identity.known(did);
     return record?.document.deactivated === true || (record?.document.expires ?? 0) > this.parts.clock.now() ? record : undefined;
+  }
+
+  /** A revocation came that may concern a DID: whether it does is for the authority of its issuer to say. */
+  #revoked(did: string): void {
+    const reason = this.revocation.revokedDid(did);
+    if (reason === undefined) return;
+    this.handshake.close(did);
+    this.agents.kill(did, reason.reason);
   }
 
   /** Why a DID must not act: it, its daily key or its sponsorship is revoked, or nobody answers for it. */
@@ -255,23 +278,32 @@ class Composition implements Host {
     this.neighbours.start();
     const agents = await this.agents.start(this.settings.policy);
     if (!agents.ok) return agents;
+    await this.identities.hold();
     const listening = await this.parts.network.start();
     if (!listening.ok) return listening;
     if (!this.log.frozen) this.witness.start();
-    await this.identities.publishAll();
-    this.identities.start();
+    this.identities.start((agent_did) => this.#mayBeAttested(agent_did));
     return ok(undefined);
   }
 
-  async stop(): Promise<void> {
-    this.identities.stop();
-    this.neighbours.stop();
-    await this.witness.stop();
-    await this.agents.stop();
-    this.message.stop();
-    await this.statements.stop();
-    await this.parts.network.stop();
-    await this.log.close();
+  /** Whether a sponsor of ours still answers for an agent: nothing but the end of its attestation may bar it. */
+  #mayBeAttested(agent_did: string): boolean {
+    const record = this.identity.known(agent_did);
+    const barred = record === undefined ? undefined : this.#barred(record);
+    return record !== undefined && (barred === undefined || barred.code === 'SPONSOR_EXPIRED');
+  }
+
+  stop(): Promise<void> {
+    return stopEach(
+      () => this.neighbours.stop(),
+      () => this.identities.stop(),
+      () => this.witness.stop(),
+      () => this.agents.stop(),
+      () => this.message.stop(),
+      () => this.statements.stop(),
+      () => this.parts.network.stop(),
+      () => this.log.close(),
+    );
   }
 }
 
@@ -307,9 +339,18 @@ async function openLog(parts: HostParts, settings: HostSettings, did: string): P
  * Builds and starts a host over its parts. A damaged audit log does not fail
  * it: the host comes up with a frozen log, refuses governed actions, and says why.
  *
- * Fails with `IDENTITY_…`, `VAULT_…`, `AUDIT_EXISTS`, `POLICY_INVALID` or what the network fails to start with.
+ * Fails with `IDENTITY_…`, `VAULT_…`, `AUDIT_EXISTS`, `POLICY_INVALID`, what the network fails to start with,
+ * or `NODE_START_FAILED` for what nobody foresaw. Whatever fails, nothing is left running.
  */
 export async function startHost(given: HostParts, settings: HostSettings): Promise<Result<Host>> {
+  try {
+    return await compose(given, settings);
+  } catch (error) {
+    return startFailure(error);
+  }
+}
+
+async function compose(given: HostParts, settings: HostSettings): Promise<Result<Host>> {
   const parts: HostParts = { ...given, network: withLoopback(given.network) };
   const { clock, random, network, store, keystore, recorder } = parts;
   const [log_key, witness_key] = [nodeKey(keystore, 'log'), nodeKey(keystore, 'witness')];
@@ -319,18 +360,21 @@ export async function startHost(given: HostParts, settings: HostSettings): Promi
     { id: 'log', key: log_key.value.public_key, uses: ['log'] },
     { id: 'witness', key: witness_key.value.public_key, uses: ['witness'] },
   ];
-  const records = recordStore(store);
+  const records = recordStore({ store, now: () => clock.now() });
   const identity_service = identity({ clock, network, records, recorder });
   const identities = new Identities({ clock, random, network, store, keystore, records, identity: identity_service, recorder, node_methods: methods });
   const node = await nodeIdentity(identities, settings);
   if (!node.ok) return node;
+  const statement_store = await openStatements({ store, now: () => clock.now() });
   const log = await openLog(parts, settings, node.value.did);
   if (!log.ok) return log;
-  const statement_store = await openStatements({ store, now: () => clock.now() });
   const host = new Composition({ parts, settings, identities, identity: identity_service, log: log.value, statement_store, witness_key: witness_key.value });
-  const started = await host.start();
-  if (started.ok) return ok(host);
-  await host.stop();
-  return started;
+  let started: Result<void> | undefined;
+  try {
+    started = await host.start();
+  } finally {
+    if (started?.ok !== true) await host.stop();
+  }
+  return started.ok ? ok(host) : started;
 }
 

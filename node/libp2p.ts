@@ -143,6 +143,8 @@ class Libp2pNetwork implements Network {
   }
 
   async learn(peer: PeerId, addresses: readonly string[]): Promise<void> {
+    // Asked with every call; whoever is connected need not be looked for.
+    if (this.#peers.has(peer)) return;
     const parsed = addresses.slice(0, addresses_per_peer_max).map(parseAddress);
     try {
       await this.#host?.peerStore.merge(peerIdFromString(peer), { multiaddrs: parsed.flatMap((address) => address.ok ? [address.value] : []) });

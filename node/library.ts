@@ -112,7 +112,7 @@ export interface OutgoingMessage {
   /** `verb:resource`. */
   readonly command: string;
   readonly arguments?: Json;
-  /** The id of the delegation that it rests on; the best one held when absent. */
+  /** The id of the delegation that it rests on, or `none`; the best one held of a sponsor whom either side answers to when absent. */
   readonly delegation?: string;
 }
 
@@ -196,6 +196,6 @@ export class TrustBridge {
   /** Tells the issuer of a delegation that the work is done, signed. Throws a `FailureError`. */
   async reportCompletion(delegationId: string, result: unknown): Promise<void> {
     const value = unwrap(jsonResult(result));
-    unwrap(await this.#identity.node.host.delegations.reportCompletion(delegationId, sha256(canonicalJsonBytes(value))));
+    unwrap(await this.#identity.node.host.delegations.reportCompletion(delegationId, this.#identity.did, sha256(canonicalJsonBytes(value))));
   }
 }

@@ -13,6 +13,7 @@ import { serveControl, type ControlServer } from './control/server.ts';
 import { defaultDataFolder, openDataFolder, type DataFolder } from './data-folder.ts';
 import { makeNodeKeys, startHost, type Host } from './host.ts';
 import { libp2pNetwork } from './libp2p.ts';
+import { startFailure, stopEach } from './lifecycle.ts';
 import { CountingRecorder } from './telemetry/counters.ts';
 
 /** A running node. */
@@ -141,16 +142,33 @@ class RunningNode implements Node {
     return this.#stopping;
   }
 
-  async #stop(): Promise<void> {
+  #stop(): Promise<void> {
     running_nodes.delete(this);
-    await this.#control?.close();
-    await this.host.stop();
-    await this.#store.close();
+    return stopEach(() => this.#control?.close(), () => this.host.stop(), () => this.#store.close());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
+}
+
+async function startIn(folder: DataFolder, store: Store, config: NodeConfig): Promise<Result<Node>> {
+  const opened = await openKeys(folder, store, config.passphrase);
+  if (!opened.ok) return opened;
+  const recorder = new CountingRecorder(config.recorder);
+  const host = await buildHost(opened.value, config, recorder);
+  if (!host.ok) return host;
+  const node = new RunningNode(opened.value, host.value, recorder);
+  let served: Result<void> | undefined;
+  try {
+    folder.markInitialised();
+    served = config.control === false ? ok(undefined) : await node.serve(folder.socket);
+  } finally {
+    if (served?.ok !== true) await node.stop();
+  }
+  if (!served.ok) return served;
+  running_nodes.add(node);
+  return ok(node);
 }
 
 /**
@@ -159,33 +177,23 @@ class RunningNode implements Node {
  *
  * Fails with `DATA_FOREIGN`, `DATA_OPEN_TO_OTHERS`, `DATA_UNUSABLE`, `STORE_LOCKED`,
  * `STORE_UNREADABLE`, `STORE_VERSION`, a `KEYSTORE_…`, `IDENTITY_…`, `VAULT_…` or
- * `POLICY_…` code, `ADDRESS_INVALID`, `ADDRESS_IN_USE` or a `CONTROL_…` code.
+ * `POLICY_…` code, `ADDRESS_INVALID`, `ADDRESS_IN_USE`, a `CONTROL_…` code, or with
+ * `NODE_START_FAILED` for what nobody foresaw, as on a full disk. Whatever fails, the
+ * folder is free again.
  */
 export async function createNode(config: NodeConfig = {}): Promise<Result<Node>> {
   const { required_trust = 0 } = config;
-  if (!Number.isInteger(required_trust) || required_trust < 0 || required_trust > 1000) return fail('TRUST_INVALID', 'a required trust score is a whole number from 0 to 1000');
+  if (!Number.isInteger(required_trust) || required_trust < 0 || required_trust > 1000) return fail('TRUST_INVALID', 'a required trust score is a whole number from 0 to 1000', { fix: 'for example 500' });
   const folder = openDataFolder(config.data ?? defaultDataFolder(process.env));
   if (!folder.ok) return folder;
   const store = await openStore({ kind: 'disk', folder: folder.value.store, create: !folder.value.initialised });
   if (!store.ok) return store;
-  const opened = await openKeys(folder.value, store.value, config.passphrase);
-  if (!opened.ok) {
-    await store.value.close();
-    return opened;
+  let started: Result<Node>;
+  try {
+    started = await startIn(folder.value, store.value, config);
+  } catch (error) {
+    started = startFailure(error);
   }
-  const recorder = new CountingRecorder(config.recorder);
-  const host = await buildHost(opened.value, config, recorder);
-  if (!host.ok) {
-    await store.value.close();
-    return host;
-  }
-  const node = new RunningNode(opened.value, host.value, recorder);
-  folder.value.markInitialised();
-  const served = config.control === false ? ok(undefined) : await node.serve(folder.value.socket);
-  if (served.ok) {
-    running_nodes.add(node);
-    return ok(node);
-  }
-  await node.stop();
-  return served;
+  if (!started.ok) await store.value.close();
+  return started;
 }

@@ -30,13 +30,21 @@ export function deadline(clock: Clock, limit_ms: number, parent?: AbortSignal): 
   };
 }
 
-/** Runs again and again, each time `period_ms` after the run before has ended, until stopped. */
-export function every(clock: Clock, period_ms: () => number, run: () => Promise<void>): () => void {
+/** Runs again and again, each time `period_ms` after the run before has ended, until stopped. A run that throws is told to `failed`, and the next one comes all the same. */
+export function every(clock: Clock, period_ms: () => number, run: () => Promise<void>, failed: (error: unknown) => void): () => void {
   let stopped = false;
   let cancel = (): void => undefined;
+  const turn = async (): Promise<void> => {
+    try {
+      await run();
+    } catch (error) {
+      failed(error);
+    }
+    next();
+  };
   const next = (): void => {
     if (stopped) return;
-    cancel = clock.after(period_ms(), () => void run().finally(next));
+    cancel = clock.after(period_ms(), () => void turn());
   };
   next();
   return () => {

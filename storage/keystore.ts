@@ -11,6 +11,7 @@ export const keystore_file = 'keys.json';
 // scrypt at N=2^15, r=8, p=1 takes 32 MiB and some 60 ms here: once at start, dear for who guesses.
 const scrypt_cost = 2 ** 15;
 const scrypt_memory_bytes_max = 64 * 1024 * 1024;
+const file_version = 1;
 const salt_bytes = 16;
 const nonce_bytes = 12;
 const tag_bytes = 16;
@@ -55,10 +56,8 @@ function damaged(cause?: unknown): ReturnType<typeof fail> {
   });
 }
 
-function parseSeeds(bytes: Uint8Array): Result<Map<string, Uint8Array>> {
+function parseSeeds(parsed: unknown): Result<Map<string, Uint8Array>> {
   const seeds = new Map<string, Uint8Array>();
-  const text = fromUtf8(bytes);
-  const parsed: unknown = text === undefined ? undefined : JSON.parse(text);
   if (!isFields(parsed)) return damaged();
   for (const [name, value] of Object.entries(parsed)) {
     const seed = typeof value === 'string' ? fromBase64url(value) : undefined;
@@ -70,10 +69,10 @@ function parseSeeds(bytes: Uint8Array): Result<Map<string, Uint8Array>> {
 
 /** Opens the seeds of a stored file, and says how it was sealed. */
 function unlock(file: Fields, passphrase: string | undefined): Result<Map<string, Uint8Array>> {
-  if (hasShape(file, ['version', 'protection', 'keys']) && file['protection'] === 'none') {
-    return parseSeeds(canonicalJsonBytes(file['keys']));
+  if (hasShape(file, ['version', 'protection', 'keys']) && file['version'] === file_version && file['protection'] === 'none') {
+    return parseSeeds(file['keys']);
   }
-  if (!hasShape(file, ['version', 'protection', 'salt', 'nonce', 'sealed']) || file['protection'] !== 'scrypt+aes-256-gcm') return damaged();
+  if (!hasShape(file, ['version', 'protection', 'salt', 'nonce', 'sealed']) || file['version'] !== file_version || file['protection'] !== 'scrypt+aes-256-gcm') return damaged();
   if (passphrase === undefined) {
     return fail('KEYSTORE_LOCKED', 'the keys of this folder are sealed with a passphrase', {
       fix: 'set AGENTMESH_PASSPHRASE or give --passphrase-file',
@@ -82,7 +81,7 @@ function unlock(file: Fields, passphrase: string | undefined): Result<Map<string
   const [salt, nonce, sealed] = [file['salt'], file['nonce'], file['sealed']].map((part) => typeof part === 'string' ? fromBase64url(part) : undefined);
   if (salt === undefined || nonce?.length !== nonce_bytes || sealed === undefined || sealed.length < tag_bytes) return damaged();
   try {
-    return parseSeeds(unseal(sealed, derive(passphrase, salt), nonce));
+    return parseSeeds(JSON.parse(fromUtf8(unseal(sealed, derive(passphrase, salt), nonce)) ?? ''));
   } catch {
     return fail('KEYSTORE_PASSPHRASE', 'the passphrase does not open the keys of this folder', { fix: 'give the passphrase with which the folder was made' });
   }
@@ -90,9 +89,9 @@ function unlock(file: Fields, passphrase: string | undefined): Result<Map<string
 
 function encode(seeds: ReadonlyMap<string, Uint8Array>, sealing: { readonly key: Uint8Array; readonly salt: Uint8Array; readonly nonce: Uint8Array } | undefined): Uint8Array {
   const keys = Object.fromEntries([...seeds].map(([name, seed]) => [name, toBase64url(seed)]));
-  if (sealing === undefined) return utf8(`${JSON.stringify({ version: 1, protection: 'none', keys }, null, 2)}\n`);
+  if (sealing === undefined) return utf8(`${JSON.stringify({ version: file_version, protection: 'none', keys }, null, 2)}\n`);
   return utf8(`${JSON.stringify({
-    version: 1,
+    version: file_version,
     protection: 'scrypt+aes-256-gcm',
     salt: toBase64url(sealing.salt),
     nonce: toBase64url(sealing.nonce),
@@ -103,12 +102,16 @@ function encode(seeds: ReadonlyMap<string, Uint8Array>, sealing: { readonly key:
 /**
  * Opens the host's keys, or an empty keystore where there is none yet.
  *
- * Fails with `KEYSTORE_DAMAGED`, `KEYSTORE_LOCKED` or `KEYSTORE_PASSPHRASE`.
+ * A file that lay open is sealed
+ * when there is a passphrase now.
+ *
+ * Fails with `KEYSTORE_DAMAGED`, `KEYSTORE_VERSION`, `KEYSTORE_LOCKED` or `KEYSTORE_PASSPHRASE`.
  */
 export async function openKeystore(parts: KeystoreParts): Promise<Result<Keystore>> {
   const { files, passphrase } = parts;
   const stored = await files.read(keystore_file);
   let seeds = new Map<string, Uint8Array>();
+  let lay_open = false;
   if (stored !== undefined) {
     let file: unknown;
     try {
@@ -117,13 +120,22 @@ export async function openKeystore(parts: KeystoreParts): Promise<Result<Keystor
       return damaged(messageOf(error));
     }
     if (!isFields(file)) return damaged();
+    if (typeof file['version'] === 'number' && file['version'] > file_version) {
+      return fail('KEYSTORE_VERSION', `${keystore_file} has version ${file['version']}, this program knows ${file_version}`, { fix: 'start the folder with the program version that wrote it' });
+    }
     const unlocked = unlock(file, passphrase);
     if (!unlocked.ok) return unlocked;
     seeds = unlocked.value;
+    lay_open = file['protection'] === 'none';
   }
   const salt = parts.random(salt_bytes);
   const sealing_key = passphrase === undefined ? undefined : derive(passphrase, salt);
   const keys = new Map([...seeds].map(([name, seed]) => [name, signingKey(seed)]));
+  const write = (): Promise<void> => files.write(keystore_file, encode(
+    seeds,
+    sealing_key === undefined ? undefined : { key: sealing_key, salt, nonce: parts.random(nonce_bytes) },
+  ));
+  if (lay_open && sealing_key !== undefined) await write();
   let writing: Promise<void> = Promise.resolve();
   return ok({
     protected: passphrase !== undefined,
@@ -134,10 +146,8 @@ export async function openKeystore(parts: KeystoreParts): Promise<Result<Keystor
         seeds.set(name, seed);
         keys.set(name, signingKey(seed));
       }
-      writing = writing.then(() => files.write(keystore_file, encode(
-        seeds,
-        sealing_key === undefined ? undefined : { key: sealing_key, salt, nonce: parts.random(nonce_bytes) },
-      )));
+      // A write that failed, as on a full disk, must not keep the next one from happening.
+      writing = writing.catch(() => undefined).then(write);
       return writing;
     },
   });

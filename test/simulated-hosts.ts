@@ -6,12 +6,13 @@ import { makeNodeKeys, startHost, type Host, type HostSettings } from '../node/h
 import type { LocalIdentity } from '../node/identities.ts';
 import { KernelSpace, Policy } from '../node/kernel/index.ts';
 import type { Fact, Network } from '../protocols/ports.ts';
+import { sleep } from '../protocols/time.ts';
 import { Simulator } from '../simulator/kernel.ts';
 import { simulatedNetwork } from '../simulator/network.ts';
 import { Wire, type WireInit } from '../simulator/wire.ts';
 import { memoryFiles, type Files } from '../storage/files.ts';
-import { openKeystore } from '../storage/keystore.ts';
-import { openStore, type Store } from '../storage/store.ts';
+import { keystore_file, openKeystore } from '../storage/keystore.ts';
+import { openStore, spaces, type Space, type Store } from '../storage/store.ts';
 import type { TestContext } from './harness.ts';
 
 const never = new AbortController().signal;
@@ -23,6 +24,8 @@ export interface WorldInit extends Omit<WireInit, 'simulator'> {
   readonly count: number;
   readonly seed?: string;
   readonly settings?: Partial<HostSettings>;
+  /** Time that a write to a store takes. */
+  readonly write_ms?: number;
   /** Stands between a host and its network. */
   readonly interpose?: (network: Network, name: string) => Network;
 }
@@ -117,11 +120,21 @@ export class HostWorld {
     const clock = simulator.clock(peer);
     const random = simulator.random(peer);
     const { store, files } = remains ?? { store: unwrap(await openStore({ kind: 'memory' })), files: memoryFiles() };
+    const { write_ms = 0 } = this.#init;
+    const slow_store: Store = {
+      get: (space, key) => store.get(space, key),
+      entries: (space, range) => store.entries(space, range),
+      close: () => store.close(),
+      async batch(changes, options) {
+        if (write_ms > 0) await sleep(clock, write_ms);
+        return store.batch(changes, options);
+      },
+    };
     const keystore = unwrap(await openKeystore({ files, random: (length) => random.bytes(length) }));
     if (remains === undefined) await makeNodeKeys(keystore, random);
     const wired = simulatedNetwork(wire, { id: peer, clock, recorder });
     const network = this.#init.interpose?.(wired, name) ?? wired;
-    const started = await this.finish(startHost({ clock, random, network, store, files, keystore, recorder }, {
+    const started = await this.finish(startHost({ clock, random, network, store: slow_store, files, keystore, recorder }, {
       name, genesis: remains === undefined, required_trust: 0, ...this.#init.settings, ...settings,
     }));
     return started.ok ? ok({ name, peer, store, files, facts, host: started.value, actions: new Actions(started.value) }) : started;
@@ -144,6 +157,18 @@ export class HostWorld {
     const old = this.at(index);
     await this.finish(old.host.stop());
     const host = unwrap(await this.start(old.name, old, settings));
+    this.#hosts[index] = host;
+    for (const other of this.#hosts) if (other !== host) await this.connect(host, other);
+    await this.pass(settle_ms);
+    return host;
+  }
+
+  /** Ends a host as a crash does: it starts again from what its store and files hold at this moment. */
+  async crash(index: number): Promise<SimulatedHost> {
+    const old = this.at(index);
+    const remains = await copyOf(old);
+    await this.finish(old.host.stop());
+    const host = unwrap(await this.start(old.name, remains));
     this.#hosts[index] = host;
     for (const other of this.#hosts) if (other !== host) await this.connect(host, other);
     await this.pass(settle_ms);
@@ -188,6 +213,33 @@ export class HostWorld {
   async close(): Promise<void> {
     for (const { host } of this.#hosts) await this.finish(host.stop());
   }
+}
+
+async function copyOf({ store, files }: Remains): Promise<Remains> {
+  const copy: Remains = { store: unwrap(await openStore({ kind: 'memory' })), files: memoryFiles() };
+  for (const space of Object.keys(spaces)) {
+    if (!isSpace(space) || space === 'meta') continue;
+    for await (const [key, value] of store.entries(space, {})) await copy.store.batch([{ space, key, value }], { sync: false });
+  }
+  for (const name of ['head', 'vault', 'frozen', keystore_file]) {
+    const bytes = await files.read(name);
+    if (bytes !== undefined) await copy.files.write(name, bytes);
+  }
+  return copy;
+}
+
+function isSpace(name: string): name is Space {
+  return name in spaces;
+}
+
+/** A network of which some methods are others. */
+export function interposed(network: Network, changed: Partial<Network>): Network {
+  return new Proxy(network, {
+    get(target, name) {
+      const value: unknown = Reflect.get(Object.hasOwn(changed, name) ? changed : target, name);
+      return typeof value === 'function' ? value.bind(Object.hasOwn(changed, name) ? changed : target) : value;
+    },
+  });
 }
 
 const echo: AgentHandler = ({ arguments: given }) => given;

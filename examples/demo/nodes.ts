@@ -88,7 +88,8 @@ export class NodeProcess {
   async end(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<number | string> {
     const child = this.#child;
     if (child === undefined) throw new Error(`${this.name} does not run`);
-    if (child.exitCode !== null) return child.exitCode;
+    const over = child.exitCode ?? child.signalCode;
+    if (over !== null) return over;
     const ended = new Promise<number | string>((resolve) => child.once('exit', (code, by) => resolve(code ?? by ?? 'unknown')));
     child.kill(signal);
     return ended;

@@ -1,7 +1,7 @@
 /** The control methods over a running node: parameters in, views out; everything else happens in the actions. */
 import { toBase64url } from '../../crypto/bytes.ts';
 import type { Json } from '../../crypto/canonical.ts';
-import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
+import { fail, messageOf, ok, type Failure, type Result } from '../../crypto/result.ts';
 import type { HeldDelegation } from '../../protocols/delegation/index.ts';
 import type { Answered } from '../../protocols/message/index.ts';
 import type { Peer } from '../../protocols/ports.ts';
@@ -195,7 +195,9 @@ export function controlMethods(node: Node): ControlMethods {
     'status': async () => ok(await statusOf(node, started_ms)),
     'stop': () => {
       // After the answer is out: the server that carries it is stopped too.
-      host.parts.clock.after(50, () => void node.stop());
+      host.parts.clock.after(50, () => {
+        node.stop().catch((error: unknown) => host.parts.recorder.record({ kind: 'node.stop.failed', reason: messageOf(error) }));
+      });
       return Promise.resolve(ok(null));
     },
     'sponsor.create': async ({ name, kind = 'human' }) => {

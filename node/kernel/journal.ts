@@ -1,4 +1,4 @@
-import { fail, messageOf, type Failure, type Result } from '../../crypto/result.ts';
+import { fail, messageOf, ok, type Failure, type Result } from '../../crypto/result.ts';
 import type { Clock } from '../../protocols/ports.ts';
 import type { Decision } from './call.ts';
 import type { Prepared } from './decide.ts';
@@ -7,7 +7,8 @@ import type { Settled } from './settle.ts';
 import type { SignalName } from './signals.ts';
 import { hashOf, snapshot } from './snapshot.ts';
 
-type Recorded = Result<{ readonly index: number }>;
+/** Where a record stands, or why it is nowhere. */
+export type Recorded = Result<{ readonly index: number }>;
 
 /** The record of a decision. */
 export function decisionRecord(prepared: Prepared, decision: Decision, facts: Pick<DecisionRecord, 'call_id' | 'audit' | 'time_ms'>): DecisionRecord {
@@ -40,10 +41,16 @@ export class Journal {
     this.#recorder = recorder;
   }
 
+  /** Whether a record that is on its way can be expected to arrive. */
+  expected(): Result<void> {
+    const failure = this.#recorder.unavailable();
+    return failure === undefined ? ok(undefined) : { ok: false, failure: unavailable('decision', failure, false) };
+  }
+
   /** Writes a decision, before its effect. */
   async decision(record: DecisionRecord, attach: unknown): Promise<Recorded> {
     const recorded = await attempt(() => this.#recorder.decision(record, attach));
-    return recorded.ok ? recorded : unavailable('decision', recorded.failure, false);
+    return recorded.ok ? recorded : { ok: false, failure: unavailable('decision', recorded.failure, false) };
   }
 
   /** Writes what became of the effect. */
@@ -62,7 +69,7 @@ export class Journal {
       duration_ms: Math.max(0, time_ms - decided_ms),
       audit,
     }));
-    return recorded.ok ? recorded : unavailable('outcome', recorded.failure, true);
+    return recorded.ok ? recorded : { ok: false, failure: unavailable('outcome', recorded.failure, true) };
   }
 }
 
@@ -74,19 +81,20 @@ async function attempt(write: () => Promise<Recorded>): Promise<Recorded> {
   }
 }
 
-function unavailable(what: string, cause: Failure, effect_ran: boolean): Recorded {
+function unavailable(what: string, cause: Failure, effect_ran: boolean): Failure {
   return fail('AUDIT_UNAVAILABLE', `the ${what} could not be recorded: ${cause.reason}`, {
     fix: cause.fix ?? 'agentmesh doctor',
     cause,
     detail: { effect_ran },
-  });
+  }).failure;
 }
 
 /** The failure of a call that was refused: the code, the reason, and in `detail` the stage, rule, policy and where it is recorded. */
 export function denied(decision: Decision, record: DecisionRecord, recorded: Recorded): Result<never> {
   const { verdict, stage } = decision;
   return fail(decision.code ?? 'KERNEL_DENIED', verdict.reason, {
-    ...(verdict.would_allow === undefined ? {} : { fix: verdict.would_allow }),
+    // The reason of a default denial ends with the nearest miss already.
+    ...(verdict.would_allow === undefined || verdict.reason.includes(verdict.would_allow) ? {} : { fix: verdict.would_allow }),
     detail: {
       stage,
       rule: verdict.rule,

@@ -12,7 +12,7 @@ import { system_clock, system_random } from '../clock.ts';
 import { Denied, type Action, type Call, type CallContext, type Decision, type Outcome, type Question } from './call.ts';
 import { decideCall, prepare, type Prepared } from './decide.ts';
 import type { Policy } from './guards.ts';
-import { decisionRecord, denied, Journal, signalDecision } from './journal.ts';
+import { decisionRecord, denied, Journal, signalDecision, type Recorded } from './journal.ts';
 import { Meter } from './policy/limit.ts';
 import { presetPolicies, type Preset } from './presets.ts';
 import { memoryRecorder, type DecisionRecord, type FlightRecorder } from './recorder.ts';
@@ -89,14 +89,14 @@ export class KernelSpace {
   readonly #init: KernelInit;
   readonly #host: readonly Policy[];
   readonly #clock: Clock;
-  #above: readonly Policy[] = [];
+  #above: readonly (readonly Policy[])[] = [];
   #journal: Journal;
   readonly #meter: Meter;
   readonly #gate: Gate;
   readonly #frames = new AsyncLocalStorage<Frame>();
   readonly #call_prefix: string;
   #calls = 0;
-  #agent: { readonly agent: string; readonly context: CallContext } | undefined;
+  #agent: { readonly agent: string; readonly context: () => CallContext } | undefined;
 
   constructor(init: KernelInit = {}) {
     this.#init = init;
@@ -117,16 +117,16 @@ export class KernelSpace {
   /**
    * Makes an agent the one that acts where nobody else is named. A host that
    * takes the kernel over brings its flight recorder, where everything from now
-   * on is recorded, and its policies, which stand above the kernel's own. Fails
+   * on is recorded, and layers of policies, which stand above the kernel's own. Fails
    * with `KERNEL_TAKEN` when another agent already is the one.
    */
-  attach(agent: string, context: CallContext = {}, host: { readonly flight_recorder?: FlightRecorder; readonly policies?: readonly Policy[] } = {}): Result<void> {
+  attach(agent: string, context: () => CallContext = () => ({}), host: { readonly flight_recorder?: FlightRecorder; readonly layers?: readonly (readonly Policy[])[] } = {}): Result<void> {
     if (this.#agent !== undefined && this.#agent.agent !== agent) {
       return fail('KERNEL_TAKEN', `this kernel acts for ${this.#agent.agent}`, { fix: 'name the agent when governing: kernel.govern(fn, { agent })' });
     }
     this.#agent = { agent, context };
     if (host.flight_recorder !== undefined) this.#journal = new Journal(this.#clock, host.flight_recorder);
-    this.#above = host.policies ?? [];
+    this.#above = host.layers ?? [];
     return ok(undefined);
   }
 
@@ -209,6 +209,11 @@ export class KernelSpace {
     return recorded.ok ? ok(undefined) : recorded;
   }
 
+  /** The policies that it was built with. */
+  get policies(): readonly Policy[] {
+    return this.#host;
+  }
+
   /** Whether an agent may act, as its signals and the kernel's end leave it. */
   stateOf(agent: string): 'running' | 'stopped' | 'killed' {
     const refusal = this.#gate.refusal(agent);
@@ -229,7 +234,7 @@ export class KernelSpace {
   #prepare(question: Question, data: unknown): Prepared {
     const frame = this.#frames.getStore() ?? outside;
     const inherited = frame.agent === question.agent ? frame.context : undefined;
-    const own = this.#agent?.agent === question.agent ? this.#agent.context : undefined;
+    const own = this.#agent?.agent === question.agent ? this.#agent.context() : undefined;
     const context = { ...own, ...inherited, ...question.context };
     const trust_score = context.trust_score ?? this.#init.trustScore?.(question.agent);
     // What the enclosing call was delegated is among its scopes already.
@@ -241,7 +246,7 @@ export class KernelSpace {
     const { agents = {}, organisation = [] } = this.#init;
     const own = Object.hasOwn(agents, prepared.agent) ? (agents[prepared.agent] ?? []) : [];
     return decideCall(prepared, {
-      layers: [organisation, this.#above, this.#host, own],
+      layers: [organisation, ...this.#above, this.#host, own],
       meter: this.#meter,
       refusal: this.#gate.refusal(prepared.agent) ?? abortion(this.#frames.getStore()?.call?.signal),
       folder: this.#init.workspace ?? process.cwd(),
@@ -260,18 +265,19 @@ export class KernelSpace {
       const { verdict } = decision;
       const batched = (call.audit === 'batched' || verdict.batched) && !verdict.obligations.includes('audit');
       const record = decisionRecord(prepared, decision, { call_id: this.#nextCall(), audit: batched ? 'batched' : 'durable', time_ms: this.#clock.now() });
-      const recorded = await this.#journal.decision(record, call.attach);
-      if (decision.code !== null) return denied(decision, record, recorded);
+      const recording = this.#journal.decision(record, call.attach);
+      if (decision.code !== null) return denied(decision, record, await recording);
+      // A durable decision is on the disk before its effect; a batched one only has to be on its way there.
+      const recorded = batched ? this.#journal.expected() : await recording;
       if (!recorded.ok) return recorded;
-      const { index } = recorded.value;
       const enclosing = this.#frames.getStore()?.call?.signal;
       const signal = AbortSignal.any([admission.value.signal, call.signal, enclosing].filter((one) => one !== undefined));
       // Asked again, because the agent may have been stopped while the decision was written.
       const refusal = admission.value.refusal() ?? abortion(signal);
-      if (refusal !== undefined) return await this.#aborted(record, index, refusal);
+      if (refusal !== undefined) return await this.#aborted(record, recording, refusal);
       handed_over = true;
       const settled = await this.#frames.run(this.#frame(prepared, record.call_id, signal), () => settle(call.effect, signal, admission.value.release));
-      return await this.#settled(settled, decision, record, index);
+      return await this.#settled(settled, decision, record, recording);
     } catch (error) {
       return fail('KERNEL_DENIED', `the kernel could not decide: ${messageOf(error)}`, { cause: error });
     } finally {
@@ -283,7 +289,10 @@ export class KernelSpace {
     return { agent, context, scopes, call: { agent, call_id, signal } };
   }
 
-  async #settled<T>(settled: Settled<T>, decision: Decision, record: DecisionRecord, index: number): Promise<Result<Outcome<T>>> {
+  async #settled<T>(settled: Settled<T>, decision: Decision, record: DecisionRecord, recording: Promise<Recorded>): Promise<Result<Outcome<T>>> {
+    const recorded = await recording;
+    if (!recorded.ok) return fail(recorded.failure.code, recorded.failure.reason, { ...recorded.failure, detail: { effect_ran: true } });
+    const { index } = recorded.value;
     const outcome = await this.#journal.outcome(record, index, settled);
     if (settled.status !== 'done') {
       const code = settled.status === 'aborted' ? 'CALL_ABORTED' : 'EFFECT_FAILED';
@@ -293,7 +302,10 @@ export class KernelSpace {
     return ok({ value: settled.value, decision, call_id: record.call_id, index, outcome_index: outcome.value.index });
   }
 
-  async #aborted(record: DecisionRecord, index: number, refusal: Failure): Promise<Result<never>> {
+  async #aborted(record: DecisionRecord, recording: Promise<Recorded>, refusal: Failure): Promise<Result<never>> {
+    const recorded = await recording;
+    if (!recorded.ok) return recorded;
+    const { index } = recorded.value;
     await this.#journal.outcome(record, index, { status: 'aborted', error: refusal.reason });
     return { ok: false, failure: { ...refusal, detail: { ...refusal.detail, call_id: record.call_id, index } } };
   }

@@ -1,5 +1,5 @@
 import type { Json } from '../../crypto/canonical.ts';
-import { ok, type Result } from '../../crypto/result.ts';
+import { ok, type Failure, type Result } from '../../crypto/result.ts';
 import type { PolicyError, Verdict } from './policy/policy.ts';
 
 /** The delegation under which a call acts, as the verifier of the chain found it. */
@@ -69,6 +69,8 @@ export interface OutcomeRecord {
  * is the caller's own data, for a recorder that stores it in the same batch.
  */
 export interface FlightRecorder {
+  /** Why nothing can be recorded at present, if so: asked before an effect whose decision is not waited for. */
+  unavailable(): Failure | undefined;
   decision(record: DecisionRecord, attach?: unknown): Promise<Result<{ readonly index: number }>>;
   outcome(record: OutcomeRecord): Promise<Result<{ readonly index: number }>>;
 }
@@ -99,6 +101,7 @@ export function memoryRecorder(records_max: number = memory_records_max): Memory
     return Promise.resolve(ok({ index: next - 1 }));
   };
   return {
+    unavailable: () => undefined,
     decision: add,
     outcome: add,
     getLogs(agent, filter = {}) {

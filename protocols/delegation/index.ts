@@ -1,1 +1,3 @@
-export { delegation, type Delegations, type HeldDelegation } from './delegation.ts';
+export type { Completion } from './completion.ts';
+export { delegation, type Delegations } from './delegation.ts';
+export type { HeldDelegation } from './kept.ts';

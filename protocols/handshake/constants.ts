@@ -11,8 +11,11 @@ export const pending_ms_max = 30_000;
 /** Handshakes that have been answered but not proven, in all and of one peer. */
 export const pending_max = 1024;
 export const pending_per_peer_max = 32;
-/** Sessions that a node remembers. */
+/** Sessions that a node remembers, in all and of one peer. */
 export const sessions_max = 20_000;
+export const sessions_per_peer_max = 256;
+/** How often expired sessions are looked for. */
+export const sessions_swept_ms = 60_000;
 /** Capabilities that one side may name. */
 export const capabilities_offered_max = 32;
 

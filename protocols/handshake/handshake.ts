@@ -7,7 +7,8 @@ import { use_key_id } from '../identity/index.ts';
 import type { Clock, Network, PeerId, Random, Recorder } from '../ports.ts';
 import { encodeFailure, unlessFailure } from '../reply.ts';
 import { deadline } from '../time.ts';
-import { handshake_limits, handshake_protocol, pending_max, pending_ms_max, pending_per_peer_max, session_ms, sessions_max } from './constants.ts';
+import { handshake_limits, handshake_protocol, pending_max, pending_ms_max, pending_per_peer_max, session_ms } from './constants.ts';
+import { Sessions, type Session } from './sessions.ts';
 import { decodeAnswer, decodeRequest, encodeStep, signedBytes, transcriptHash, type Introduction, type Opening, type Party, type Proof } from './transcript.ts';
 
 /** One of our identities, as it takes part in handshakes. */
@@ -19,19 +20,6 @@ export interface LocalParty {
   readonly policy_digest: Uint8Array;
   /** Our record and our sponsor's, newest. */
   records(): readonly Uint8Array[];
-}
-
-/** A proven, mutual session between one of our identities and one of a peer's. */
-export interface Session {
-  /** 16 bytes of the transcript hash, base64url: both sides know it, nobody else can make it. */
-  readonly id: string;
-  readonly local: string;
-  readonly remote: string;
-  readonly peer: PeerId;
-  /** What the remote side offered; grants nothing. */
-  readonly capabilities: readonly string[];
-  /** Unix milliseconds. */
-  readonly expires_ms: number;
 }
 
 /** What the handshake uses. */
@@ -81,24 +69,15 @@ function sessionId(transcript: Uint8Array): string {
   return toBase64url(transcript.subarray(0, 16));
 }
 
-// Both ends of a session may live on one host, so its id alone does not name an end.
-function localId(session: { readonly id: string; readonly local: string }): string {
-  return `${session.id} ${session.local}`;
-}
-
-function sessionKey(local: string, remote: string, peer: PeerId): string {
-  return `${local} ${remote} ${peer}`;
-}
-
 class MeshHandshake implements Handshake {
   readonly #parts: HandshakeParts;
   readonly #pending = new Map<string, Pending>();
-  readonly #by_id = new Map<string, Session>();
-  readonly #by_parties = new Map<string, Session>();
+  readonly #sessions: Sessions;
   readonly #opening = new Map<string, Promise<Result<Session>>>();
 
   constructor(parts: HandshakeParts) {
     this.#parts = parts;
+    this.#sessions = new Sessions(parts.clock);
   }
 
   start(): void {
@@ -125,15 +104,15 @@ class MeshHandshake implements Handshake {
     const local = this.#parts.party(local_did);
     if (local === undefined) return fail('AGENT_UNKNOWN', `${local_did} does not live on this host`, { fix: 'agentmesh agent list shows who does' });
     const required = Math.max(local.required_trust_score, options.required_trust_score ?? 0);
-    const key = sessionKey(local.identity.did, remote, peer);
-    const live = remote === '' ? undefined : this.#by_parties.get(key);
-    if (live !== undefined && live.expires_ms > this.#parts.clock.now()) {
-      const record = this.#parts.identity.known(remote);
-      const refusal = record === undefined ? undefined : this.#parts.inadmissible(local.identity.did, record, required);
+    const live = this.#sessions.between(local.identity.did, remote, peer);
+    // Without the record nobody can say whether the remote side is still admitted, so it has to show it again.
+    const record = live === undefined ? undefined : this.#parts.identity.known(remote);
+    if (live !== undefined && record !== undefined) {
+      const refusal = this.#parts.inadmissible(local.identity.did, record, required);
       return refusal === undefined ? ok(live) : { ok: false, failure: refusal };
     }
     // Only who demands the same trust may share an answer.
-    const flight = `${key} ${required}`;
+    const flight = `${local.identity.did} ${remote} ${peer} ${required}`;
     const running = this.#opening.get(flight);
     if (running !== undefined) return running;
     const limit = deadline(this.#parts.clock, handshake_limits.exchange_ms_max, options.signal);
@@ -169,18 +148,25 @@ class MeshHandshake implements Handshake {
     return ok(this.#keep(local.identity.did, responder, peer, transcript, answer.value.expires));
   }
 
-  /** The record of a party whose signature over the transcript is good. */
+  /** The newest record of a party whose signature over the transcript is good by it. Records that came along are kept once the proof has shown that somebody stands behind them. */
   async #proven(party: Party, role: 'initiator' | 'responder', transcript: Uint8Array, signature: Uint8Array, records: readonly Uint8Array[]): Promise<Result<DidRecord>> {
     const { identity } = this.#parts;
-    const offered = await identity.offer(records);
-    if (!offered.ok) return fail('HANDSHAKE_RECORD', `the record that came along: ${offered.failure.reason}`, { cause: offered.failure });
+    const inspected = identity.inspect(records);
+    if (!inspected.ok) return fail('HANDSHAKE_RECORD', `the record that came along: ${inspected.failure.reason}`, { cause: inspected.failure });
+    const isProven = (record: DidRecord): boolean => {
+      const key = keyFor(record, `${party.agent_did}#${use_key_id}`, 'authentication');
+      return key !== undefined && verifySignature(key, signedBytes(role, transcript), signature);
+    };
+    const forged = fail('HANDSHAKE_FORGED', `the ${role} did not prove that it is ${party.agent_did}`);
+    const brought = inspected.value.find(({ did }) => did === party.agent_did);
+    if (brought !== undefined && !isProven(brought)) return forged;
+    if (brought !== undefined) await identity.keep(inspected.value);
     await identity.gather([party.agent_did]);
     const record = await identity.resolve(party.agent_did);
     if (!record.ok) return fail('HANDSHAKE_RECORD', `there is no valid record of ${party.agent_did}: ${record.failure.reason}`, { cause: record.failure });
-    const key = keyFor(record.value, `${party.agent_did}#${use_key_id}`, 'authentication');
-    if (key === undefined || !verifySignature(key, signedBytes(role, transcript), signature)) {
-      return fail('HANDSHAKE_FORGED', `the ${role} did not prove that it is ${party.agent_did}`);
-    }
+    // The key of the record that came along may have been replaced since.
+    if (!isProven(record.value)) return forged;
+    if (brought === undefined) await identity.keep(inspected.value);
     return record;
   }
 
@@ -250,36 +236,22 @@ class MeshHandshake implements Handshake {
     const session: Session = {
       id: sessionId(transcript), local, remote: remote.agent_did, peer, capabilities: remote.capabilities, expires_ms,
     };
-    const oldest = this.#by_id.size >= sessions_max ? this.#by_id.values().next().value : undefined;
-    if (oldest !== undefined) this.#drop(oldest);
-    this.#by_id.set(localId(session), session);
-    this.#by_parties.set(sessionKey(local, session.remote, peer), session);
+    this.#sessions.keep(session);
     this.#parts.recorder.record({ kind: 'handshake.done', local, remote: session.remote, peer });
     this.#parts.met(session);
     return session;
   }
 
-  #drop(session: Session): void {
-    this.#by_id.delete(localId(session));
-    const key = sessionKey(session.local, session.remote, session.peer);
-    if (this.#by_parties.get(key)?.id === session.id) this.#by_parties.delete(key);
-  }
-
   session(id: string, local: string, peer: PeerId): Session | undefined {
-    const session = this.#by_id.get(localId({ id, local }));
-    if (session === undefined || session.peer !== peer) return undefined;
-    if (session.expires_ms > this.#parts.clock.now()) return session;
-    this.#drop(session);
-    return undefined;
+    return this.#sessions.find(id, local, peer);
   }
 
   between(local: string, remote: string, peer: PeerId): Session | undefined {
-    const session = this.#by_parties.get(sessionKey(local, remote, peer));
-    return session === undefined ? undefined : this.session(session.id, local, peer);
+    return this.#sessions.between(local, remote, peer);
   }
 
   close(remote: string): void {
-    for (const session of this.#by_id.values()) if (session.remote === remote) this.#drop(session);
+    this.#sessions.close(remote);
   }
 }
 

@@ -1,1 +1,2 @@
-export { handshake, type Handshake, type LocalParty, type Session } from './handshake.ts';
+export { handshake, type Handshake, type LocalParty } from './handshake.ts';
+export type { Session } from './sessions.ts';

@@ -10,6 +10,8 @@ export const lookup_ms_max = 10_000;
 export const cache_fresh_ms: number = 15 * 60_000;
 /** A DID of which nobody had a valid record is not looked up again for this long. */
 export const absent_ms = 30_000;
+/** A sponsor whose key is here attests its agent again when the attestation has less than this left. */
+export const attestation_renewal_s: number = 30 * 86_400;
 /** Own records are published again this often, with a new expiry. */
 export const republish_ms: number = 12 * 3_600_000;
 /** The life of a published document; see decisions on 48 hours. */
@@ -20,5 +22,3 @@ export const absent_max = 4096;
 export const seen_max = 20_000;
 /** Records that a peer may send along with a message. */
 export const offered_records_max = 18;
-/** Bytes of other people's records that this host stores for the DHT. */
-export const stored_bytes_max: number = 64 * 1024 * 1024;

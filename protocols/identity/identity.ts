@@ -1,13 +1,12 @@
 import { toBase64url } from '../../crypto/bytes.ts';
 import { compareRecords, didDocument, verifyRecord, type DidRecord } from '../../crypto/did-record.ts';
 import { didOf, parseDid } from '../../crypto/did.ts';
-import { assert } from '../../crypto/assert.ts';
 import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
-import type { RecordStore } from '../../storage/records.ts';
+import type { Kept, RecordStore } from '../../storage/records.ts';
 import type { Clock, Network, PeerId, RecordAnswer, Recorder } from '../ports.ts';
 import { deadline } from '../time.ts';
 import {
-  absent_max, absent_ms, cache_fresh_ms, document_lifetime_ms, lookup_ms_max, offered_records_max, record_namespace, record_quorum, record_storers_max, seen_max, stored_bytes_max,
+  absent_max, absent_ms, cache_fresh_ms, lookup_ms_max, offered_records_max, record_namespace, record_quorum, record_storers_max, seen_max,
 } from './constants.ts';
 
 /** What the identity service uses. */
@@ -16,8 +15,6 @@ export interface IdentityParts {
   readonly network: Network;
   readonly records: RecordStore;
   readonly recorder: Recorder;
-  /** Replaces {@link stored_bytes_max}. */
-  readonly stored_bytes_max?: number;
 }
 
 /** A W3C DID Resolution result. The error is the draft's camel-case string, so that `did-resolver` understands it. */
@@ -37,10 +34,16 @@ export interface Identity {
   resolve(did: string, options?: { readonly fresh?: boolean }): Promise<Result<DidRecord>>;
   /** Resolves DIDs and the sponsors in their records, so that a decision can be taken offline. Unknown ones stay unknown. */
   gather(dids: Iterable<string>): Promise<void>;
-  /** Takes records that a peer sent along; each is verified, and only ever replaced by a newer one. Fails at the first bad one. */
+  /** Verifies records that a peer sent along and keeps none of them. Fails at the first bad one, or with `RECORD_TOO_MANY`. */
+  inspect(records: readonly Uint8Array[]): Result<readonly DidRecord[]>;
+  /** Keeps verified records, each unless a newer one is known; returns the ones that hold. */
+  keep(records: readonly DidRecord[]): Promise<readonly DidRecord[]>;
+  /** Inspects records that a peer sent along, and keeps them if all are good. */
   offer(records: readonly Uint8Array[]): Promise<Result<readonly DidRecord[]>>;
-  /** Keeps our own record and stores it at the peers nearest to it; says how many took it. */
-  publish(record: Uint8Array): Promise<Result<number>>;
+  /** Keeps our own record and tells nobody. Fails as {@link verifyRecord} does. */
+  hold(record: Uint8Array): Promise<Result<DidRecord>>;
+  /** Holds our own record and stores it at the peers nearest to it; says how many took it. Fails as `hold` does, or as the network's `put`. */
+  publish(record: Uint8Array, options?: { readonly signal?: AbortSignal }): Promise<Result<number>>;
   /** The same as `resolve` in the form of W3C DID Resolution. */
   resolution(did: string, options?: { readonly fresh?: boolean }): Promise<Resolution>;
 }
@@ -74,10 +77,6 @@ class MeshIdentity implements Identity {
   /** What the last look-up of a DID said, where it found nothing valid. */
   readonly #absent = new Map<string, { readonly at_ms: number; readonly failure: Failure }>();
   readonly #lookups = new Map<string, Promise<Result<DidRecord>>>();
-  readonly #own = new Set<string>();
-  /** Size of each record that was stored here for the DHT, oldest first, so that strangers cannot fill the host. */
-  readonly #stored = new Map<string, { readonly bytes: number; readonly since_ms: number }>();
-  #stored_bytes_sum = 0;
 
   constructor(parts: IdentityParts) {
     this.#parts = parts;
@@ -96,37 +95,16 @@ class MeshIdentity implements Identity {
     if (!record.ok) return record;
     const wrong = misplaced(key, record.value);
     if (wrong !== undefined) return { ok: false, failure: wrong };
-    const room = this.#makeRoom(record.value);
-    if (!room.ok) return room;
-    const mark = await this.#keep(record.value);
+    // The DHT also asks here about the answers to our own look-ups, which must not fail for what strangers have stored.
+    if (!this.#lookups.has(record.value.did) && !await this.#parts.records.hasRoom(record.value)) {
+      return fail('RECORD_STORE_FULL', 'this host has no room left for other people\'s records');
+    }
+    const { record: mark } = await this.#keep(record.value);
     if (compareRecords(mark, record.value) < 0) {
       this.#parts.recorder.record({ kind: 'identity.rollback-refused', did: record.value.did });
       return fail('RECORD_STALE', 'a newer record of this DID is known');
     }
     return ok(undefined);
-  }
-
-  /** Counts the room that a stranger's record takes, until the DHT has forgotten it. */
-  #makeRoom({ did, bytes }: DidRecord): Result<void> {
-    if (this.#own.has(did)) return ok(undefined);
-    const now_ms = this.#parts.clock.now();
-    for (const [oldest, { since_ms }] of this.#stored) {
-      if (now_ms - since_ms <= document_lifetime_ms) break;
-      this.#giveRoom(oldest);
-    }
-    const bytes_max = this.#parts.stored_bytes_max ?? stored_bytes_max;
-    if (this.#stored_bytes_sum - (this.#stored.get(did)?.bytes ?? 0) + bytes.length > bytes_max) {
-      return fail('RECORD_STORE_FULL', `this host stores at most ${bytes_max} bytes of other people's records`);
-    }
-    this.#giveRoom(did);
-    this.#stored.set(did, { bytes: bytes.length, since_ms: now_ms });
-    this.#stored_bytes_sum += bytes.length;
-    return ok(undefined);
-  }
-
-  #giveRoom(did: string): void {
-    this.#stored_bytes_sum -= this.#stored.get(did)?.bytes ?? 0;
-    this.#stored.delete(did);
   }
 
   #select(values: readonly Uint8Array[]): number {
@@ -138,10 +116,10 @@ class MeshIdentity implements Identity {
     return best?.index ?? 0;
   }
 
-  async #keep(record: DidRecord): Promise<DidRecord> {
-    const mark = await this.#parts.records.keep(record);
+  async #keep(record: DidRecord): Promise<Kept> {
+    const kept = await this.#parts.records.keep(record);
     this.#absent.delete(record.did);
-    return mark;
+    return kept;
   }
 
   #saw(did: string): void {
@@ -187,7 +165,7 @@ class MeshIdentity implements Identity {
     } finally {
       limit.done();
     }
-    const kept = look.best === undefined ? undefined : await this.#keep(look.best);
+    const kept = look.best === undefined ? undefined : (await this.#keep(look.best)).record;
     if (kept !== undefined && (kept.document.deactivated || kept.document.expires > clock.now())) {
       this.#saw(did);
       return ok(kept);
@@ -237,29 +215,51 @@ class MeshIdentity implements Identity {
     await Promise.all([...sponsors].map((did) => this.resolve(did)));
   }
 
-  async offer(records: readonly Uint8Array[]): Promise<Result<readonly DidRecord[]>> {
+  inspect(records: readonly Uint8Array[]): Result<readonly DidRecord[]> {
     if (records.length > offered_records_max) return fail('RECORD_TOO_MANY', `at most ${offered_records_max} records come with a message`);
-    const kept: DidRecord[] = [];
+    const now_ms = this.#parts.clock.now();
+    const inspected: DidRecord[] = [];
     for (const bytes of records) {
       const same = this.#parts.records.same(bytes);
-      const is_current = same !== undefined && (same.document.deactivated || same.document.expires > this.#parts.clock.now());
-      const record = is_current ? ok(same) : verifyRecord(bytes, { now_ms: this.#parts.clock.now() });
+      const is_current = same !== undefined && (same.document.deactivated || same.document.expires > now_ms);
+      const record = is_current ? ok(same) : verifyRecord(bytes, { now_ms });
       if (!record.ok) return record;
-      kept.push(await this.#keep(record.value));
-      this.#saw(record.value.did);
+      inspected.push(record.value);
     }
-    return ok(kept);
+    return ok(inspected);
   }
 
-  async publish(bytes: Uint8Array): Promise<Result<number>> {
+  async keep(records: readonly DidRecord[]): Promise<readonly DidRecord[]> {
+    const holding: DidRecord[] = [];
+    for (const record of records) {
+      const kept = await this.#keep(record);
+      // Who sends what we know already must not keep us from looking for something newer.
+      if (kept.is_news) this.#saw(record.did);
+      holding.push(kept.record);
+    }
+    return holding;
+  }
+
+  async offer(records: readonly Uint8Array[]): Promise<Result<readonly DidRecord[]>> {
+    const inspected = this.inspect(records);
+    return inspected.ok ? ok(await this.keep(inspected.value)) : inspected;
+  }
+
+  async hold(bytes: Uint8Array): Promise<Result<DidRecord>> {
     const record = verifyRecord(bytes, { now_ms: this.#parts.clock.now() });
-    assert(record.ok, 'a record that we publish is valid');
-    this.#own.add(record.value.did);
-    await this.#keep(record.value);
+    if (!record.ok) return record;
+    this.#parts.records.claim(record.value.did);
+    const kept = await this.#keep(record.value);
     this.#saw(record.value.did);
-    const parsed = parseDid(record.value.did);
-    assert(parsed.ok, 'a record belongs to a DID');
-    const limit = deadline(this.#parts.clock, lookup_ms_max);
+    return ok(kept.record);
+  }
+
+  async publish(bytes: Uint8Array, options: { readonly signal?: AbortSignal } = {}): Promise<Result<number>> {
+    const held = await this.hold(bytes);
+    if (!held.ok) return held;
+    const parsed = parseDid(held.value.did);
+    if (!parsed.ok) return parsed;
+    const limit = deadline(this.#parts.clock, lookup_ms_max, options.signal);
     return this.#parts.network.put(record_namespace, parsed.value.digest, bytes, { signal: limit.signal }).finally(() => limit.done());
   }
 

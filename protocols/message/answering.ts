@@ -3,12 +3,12 @@ import { bigEndian, concat, fromUtf8, toBase64url, utf8 } from '../../crypto/byt
 import { canonicalJsonBytes, parseCanonicalJson } from '../../crypto/canonical.ts';
 import { parseChain, parseInvocation, verifyChain, verifyInvocation, type Chain, type Invocation } from '../../crypto/chain.ts';
 import { sha256 } from '../../crypto/hash.ts';
-import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
+import { fail, messageOf, ok, type Failure, type Result } from '../../crypto/result.ts';
 import type { Session } from '../handshake/index.ts';
 import type { Change, PeerId } from '../ports.ts';
 import { encodeFailure } from '../reply.ts';
 import { every } from '../time.ts';
-import { message_limits, message_protocol, receipt_kept_s, result_bytes_max } from './constants.ts';
+import { message_limits, message_protocol, pruned_at_once_max, receipt_kept_s, result_bytes_max } from './constants.ts';
 import type { Execution, Executor, MessageParts, RemoteCall } from './message.ts';
 import { decodeRequest, encodeAnswer, signReceipt, type MessageRequest, type Receipt } from './receipt.ts';
 
@@ -42,7 +42,9 @@ export class MessageAnswering {
 
   start(): void {
     this.#parts.network.handle(message_protocol, message_limits, (request, from, signal) => this.#answer(request, from, signal));
-    this.#stop_pruning = every(this.#parts.clock, () => receipt_kept_s * 1000, () => this.#prune());
+    this.#stop_pruning = every(this.#parts.clock, () => receipt_kept_s * 1000, () => this.#prune(), (error) => {
+      this.#parts.recorder.record({ kind: 'message.prune.failed', reason: messageOf(error) });
+    });
   }
 
   stop(): void {
@@ -55,16 +57,19 @@ export class MessageAnswering {
 
   /** Drops receipts of invocations that have expired and would be refused for that. */
   async #prune(): Promise<void> {
-    const expired: Change[] = [];
     const before = bigEndian(Math.max(0, this.#now_s() - receipt_kept_s), 6);
-    for await (const [key] of this.#parts.store.entries('receipt', { lt: before, limit: 10_000 })) expired.push({ space: 'receipt', key });
-    if (expired.length > 0) await this.#parts.store.batch(expired, { sync: false });
+    let expired: Change[];
+    do {
+      expired = [];
+      for await (const [key] of this.#parts.store.entries('receipt', { lt: before, limit: pruned_at_once_max })) expired.push({ space: 'receipt', key });
+      if (expired.length > 0) await this.#parts.store.batch(expired, { sync: false });
+    } while (expired.length === pruned_at_once_max);
   }
 
   async #answer(bytes: Uint8Array, from: PeerId, signal: AbortSignal): Promise<Uint8Array> {
     const opened = this.#open(bytes, from);
     if (!opened.ok) {
-      this.#parts.recorder.record({ kind: 'message.refused', peer: from, code: opened.failure.code, reason: opened.failure.reason });
+      this.#refused(from, opened.failure);
       return encodeFailure(opened.failure);
     }
     const { invocation } = opened.value;
@@ -74,6 +79,10 @@ export class MessageAnswering {
     const answer = this.#settle(opened.value, signal).finally(() => this.#running.delete(name));
     this.#running.set(name, answer);
     return answer;
+  }
+
+  #refused(peer: PeerId, { code, reason }: Failure): void {
+    this.#parts.recorder.record({ kind: 'message.refused', peer, code, reason });
   }
 
   /** Shape and session: what fails here has no session, so it gets no signature of ours. */
@@ -105,7 +114,10 @@ export class MessageAnswering {
       return this.#receipt(opened, refusal({ code: 'OUTCOME_UNKNOWN', reason: 'this host stopped while the command ran; it is not run again' }, 'error'));
     }
     const call = await this.#verify(opened, { space: 'receipt', key, value: begun_mark });
-    if (!call.ok) return this.#receipt(opened, refusal(call.failure, 'deny'));
+    if (!call.ok) {
+      this.#refused(opened.session.peer, call.failure);
+      return this.#receipt(opened, refusal(call.failure, 'deny'));
+    }
     return this.#receipt(opened, await this.#parts.execute(call.value, signal), key);
   }
 
@@ -127,6 +139,7 @@ export class MessageAnswering {
       executor: executor.identity.did, session: session.id, args_hash: sha256(request.arguments), ...(chain === undefined ? {} : { chain: chain.value }),
     }, evidence);
     if (!valid.ok) return valid;
+    if (valid.value.kind !== 'agent') return fail('INVOCATION_KIND', 'only agents give commands', { fix: 'delegate to an agent with a sponsor' });
     const permitted = this.#permitted(executor, invocation, chain?.value);
     if (permitted !== undefined) return { ok: false, failure: permitted };
     return ok({
@@ -141,15 +154,15 @@ export class MessageAnswering {
     });
   }
 
+  /** Trust is asked for again with every command: a session outlives what it began with. */
   #permitted(executor: Executor, invocation: Invocation, chain: Chain | undefined): Failure | undefined {
-    if (chain === undefined) {
-      if (executor.authority === 'open') return undefined;
+    if (chain === undefined && executor.authority === 'delegated') {
       return { code: 'DELEGATION_REQUIRED', reason: 'this agent only acts on a delegation', fix: `ask one of ${executor.roots.join(', ')} to delegate ${invocation.command.text}` };
     }
-    if (executor.authority === 'delegated' && !executor.roots.includes(chain.root)) {
+    if (chain !== undefined && executor.authority === 'delegated' && !executor.roots.includes(chain.root)) {
       return { code: 'CHAIN_ROOT_FOREIGN', reason: `the delegation starts at ${chain.root}, whom this agent does not answer to`, fix: `a delegation from ${executor.roots.join(' or ')}` };
     }
-    return this.#parts.distrusted(executor.identity.did, invocation.iss, chain.caveats.trust ?? 0);
+    return this.#parts.distrusted(executor.identity.did, invocation.iss, chain?.caveats.trust ?? 0);
   }
 
   /** Signs what became of a call. With a key it is kept for repetitions, unsynced: the decision is durable already, and after a power cut a repetition is refused as of unknown outcome. */

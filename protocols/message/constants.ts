@@ -10,8 +10,12 @@ export const result_bytes_max: number = 256 * 1024;
 export const invocation_lifetime_s = 60;
 /** How long a receipt is kept for the invocation's repetition; longer than any invocation lives. */
 export const receipt_kept_s = 600;
-/** The longest reason in a receipt. */
-export const reason_length_max = 500;
+/** Receipts that are dropped in one batch. */
+export const pruned_at_once_max = 10_000;
+/** The longest words in a receipt, as JSON: with the longest command they fit into a token. */
+export const reason_bytes_max = 800;
+export const rule_bytes_max = 200;
+export const code_bytes_max = 64;
 
 /** Bounds of one exchange. */
 export const message_limits: ProtocolLimits = {

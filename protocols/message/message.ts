@@ -58,7 +58,7 @@ export interface MessageParts {
   readonly origin: string;
   executor(did: string): Executor | undefined;
   evidence(): Evidence;
-  /** Why the caller has too little trust for what a chain's caveats demand, if so. */
+  /** Why the caller has too little trust for what a chain's caveats or the executor itself demand, if so. */
   distrusted(observer: string, subject: string, required_trust_score: number): Failure | undefined;
   readonly execute: Execute;
   /** Notes an interaction whose receipt both sides can show, and stores these changes with it. */

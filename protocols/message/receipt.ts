@@ -1,13 +1,14 @@
 /** The bytes of a governed message: request, receipt, answer. */
 import { fromBase64url, toBase64url, utf8 } from '../../crypto/bytes.ts';
 import { decodeCbor, encodeCbor, hasShape, isStrings, isWhole, type Fields } from '../../crypto/canonical.ts';
-import { chain_links_max } from '../../crypto/chain.ts';
+import { chain_links_max, parseInvocation } from '../../crypto/chain.ts';
 import { isDid } from '../../crypto/did.ts';
 import { keyFor, type DidRecord } from '../../crypto/did-record.ts';
 import { digest_bytes, sha256 } from '../../crypto/hash.ts';
 import { createToken, decodeToken, verifyToken, type TokenSigner } from '../../crypto/jwt.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
-import { arguments_bytes_max, reason_length_max, result_bytes_max } from './constants.ts';
+import { shortened } from '../reply.ts';
+import { arguments_bytes_max, code_bytes_max, reason_bytes_max, result_bytes_max, rule_bytes_max } from './constants.ts';
 
 /** A request as it travels. */
 export interface MessageRequest {
@@ -62,9 +63,16 @@ export function decodeRequest(bytes: Uint8Array): Result<MessageRequest> {
   return ok({ invocation, chain, records, arguments: given });
 }
 
-/** Signs a receipt. */
+/** Signs a receipt. Words that are too long for a token are shortened. */
 export async function signReceipt(signer: TokenSigner, receipt: Omit<Receipt, 'iss'>): Promise<string> {
-  return createToken('mesh-rcpt+jwt', signer, { ...receipt, reason: receipt.reason.slice(0, reason_length_max), v: 1 });
+  const { reason, rule, code } = receipt;
+  return createToken('mesh-rcpt+jwt', signer, {
+    ...receipt,
+    reason: shortened(reason, reason_bytes_max),
+    rule: rule === null ? null : shortened(rule, rule_bytes_max),
+    code: code === null ? null : shortened(code, code_bytes_max),
+    v: 1,
+  });
 }
 
 /** The wire form of an answer: the receipt, and the result where there is one. */
@@ -125,6 +133,10 @@ export function verifyReceipt(answer: MessageAnswer, invocation: string, executo
   const key = keyFor(executor, token.value.key_id, 'assertionMethod');
   if (receipt.iss !== executor.did || key === undefined || !verifyToken(token.value, key)) {
     return fail('RECEIPT_FORGED', `the receipt is not signed by ${executor.did}`);
+  }
+  const asked = parseInvocation(invocation);
+  if (!asked.ok || receipt.aud !== asked.value.iss || receipt.cmd !== asked.value.command.text) {
+    return fail('RECEIPT_MISMATCH', 'the receipt is for another caller or about another command');
   }
   const result_hash = answer.result === null ? null : toBase64url(sha256(answer.result));
   if (receipt.inv !== toBase64url(sha256(utf8(invocation))) || receipt.res_h !== result_hash) {

@@ -4,7 +4,7 @@ import { canonicalJsonBytes, parseCanonicalJson } from '../../crypto/canonical.t
 import { parseChain } from '../../crypto/chain.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import { createToken } from '../../crypto/jwt.ts';
-import { fail, ok, type Result } from '../../crypto/result.ts';
+import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
 import type { Session } from '../handshake/index.ts';
 import { locate } from '../place.ts';
 import { unlessFailure } from '../reply.ts';
@@ -92,7 +92,8 @@ export class MessageSending {
     const result = answer.value.result === null ? ok(undefined) : parseCanonicalJson(answer.value.result);
     if (!result.ok) return fail('RECEIPT_MALFORMED', `the result: ${result.failure.reason}`);
     // Nobody waits for our own book-keeping; a receipt that a crash keeps us from noting raises no score, that is all.
-    void this.#parts.settled(sending.from.did, sending.to, receipt.value, receipt_hash, []);
+    this.#parts.settled(sending.from.did, sending.to, receipt.value, receipt_hash, [])
+      .catch((error: unknown) => this.#parts.recorder.record({ kind: 'message.settle.failed', reason: messageOf(error) }));
     return ok({ receipt: receipt.value, receipt_token: answer.value.receipt, receipt_hash, invocation, result: result.value });
   }
 }

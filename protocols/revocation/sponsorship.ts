@@ -88,6 +88,7 @@ function checkAttestation(text: string, agent: DidRecord, sponsor: DidRecord, ev
   }
   const key = keyFor(sponsor, token.value.key_id, 'assertionMethod');
   if (key === undefined || !verifyToken(token.value, key)) return forged(`the attestation is not signed with a key of ${sponsor.did}`);
+  if (isRevoked(evidence, 'key', token.value.key_id, sponsor.did)) return withdrawn(`${sponsor.did} revoked the key that signed its attestation of ${agent.did}`);
   if (isRevoked(evidence, 'token', jti, sponsor.did)) return withdrawn(`${sponsor.did} revoked its attestation of ${agent.did}`);
   const window = checkWindow({ nbf, exp }, evidence.now_s);
   if (!window.ok) return fail('SPONSOR_EXPIRED', `the attestation is not in force: ${window.failure.reason}`, { fix: 'its sponsor must attest again' });

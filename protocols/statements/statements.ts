@@ -1,6 +1,6 @@
 import { fromUtf8, utf8 } from '../../crypto/bytes.ts';
 import { token_bytes_max } from '../../crypto/jwt.ts';
-import { ok, type Result } from '../../crypto/result.ts';
+import { messageOf, ok, type Result } from '../../crypto/result.ts';
 import { parseStatement, type Statement } from '../../crypto/statement.ts';
 import type { PeerId, Verdict } from '../ports.ts';
 import { deadline, every } from '../time.ts';
@@ -27,24 +27,28 @@ export class StatementExchange implements Statements {
   }
 
   start(): void {
-    const { network, store, clock, random } = this.#parts;
+    const { network, store, clock, random, recorder } = this.#parts;
+    const failed = (kind: string) => (error: unknown): void => recorder.record({ kind, reason: messageOf(error) });
     network.subscribe(statements_topic, (message, from) => this.#pushed(message, from), () => undefined);
-    network.handle(sync_protocol, sync_limits, (request) => answerSync(store, request));
+    network.handle(sync_protocol, sync_limits, (request, from) => answerSync(store, request, (reason) => {
+      this.#parts.recorder.record({ kind: 'sync.refused', peer: from, code: 'SYNC_MALFORMED', reason });
+      network.penalise(from, 'malformed sync request');
+    }));
     network.watch((peer, state) => {
-      if (state === 'connected') void this.#pull(peer.id);
+      if (state === 'connected') this.#pull(peer.id).catch(failed('sync.failed'));
       else this.#pushes.delete(peer.id);
     });
     const period_ms = (): number => pull_period_ms * (1 + pull_jitter * (2 * random.fraction() - 1));
     this.#timers = [
-      every(clock, period_ms, () => this.#pullFromSomebody()),
-      every(clock, () => prune_period_ms, async () => void await store.prune()),
+      every(clock, period_ms, () => this.#pullFromSomebody(), failed('sync.failed')),
+      every(clock, () => prune_period_ms, async () => void await store.prune(), failed('statement.prune.failed')),
     ];
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
     for (const cancel of this.#timers) cancel();
-    await Promise.all(this.#pulls.values());
+    await Promise.allSettled(this.#pulls.values());
     await this.#admission.idle();
   }
 

@@ -30,19 +30,23 @@ function refused(code: string, reason: string): Uint8Array {
   return encodeFailure({ code, reason });
 }
 
-/** Answers one request of a peer from the store. */
-export async function answerSync(store: StatementStore, request: Uint8Array): Promise<Uint8Array> {
+/** Answers one request of a peer from the store; `malformed` hears of one that no honest peer sends. */
+export async function answerSync(store: StatementStore, request: Uint8Array, malformed: (reason: string) => void = () => undefined): Promise<Uint8Array> {
+  const refuse = (reason: string): Uint8Array => {
+    malformed(reason);
+    return refused('SYNC_MALFORMED', reason);
+  };
   const decoded = decodeCbor(request);
-  if (!decoded.ok) return refused('SYNC_MALFORMED', decoded.failure.reason);
+  if (!decoded.ok) return refuse(decoded.failure.reason);
   const { value } = decoded;
   if (hasShape(value, ['kind', 'after']) && value['kind'] === 'ids') {
     const { after } = value;
-    if (after !== null && !isId(after)) return refused('SYNC_MALFORMED', 'after is null or a hash of 32 bytes');
+    if (after !== null && !isId(after)) return refuse('after is null or a hash of 32 bytes');
     return encodeCbor({ ids: store.ids(after, ids_per_page_max) });
   }
   if (hasShape(value, ['kind', 'ids']) && value['kind'] === 'statements') {
     const { ids } = value;
-    if (!isIds(ids, statements_per_request_max)) return refused('SYNC_MALFORMED', `ids are at most ${statements_per_request_max} hashes of 32 bytes`);
+    if (!isIds(ids, statements_per_request_max)) return refuse(`ids are at most ${statements_per_request_max} hashes of 32 bytes`);
     const texts = await Promise.all(ids.map((id) => store.get(id)));
     return encodeCbor({ statements: texts.filter((text) => text !== undefined) });
   }

@@ -79,7 +79,7 @@ export interface Trust {
   distrusted(observer: string, subject: string, required_score: number): Failure | undefined;
   /**
    * Notes an interaction. The caller stores the changes in its own batch and
-   * then calls `applied`, from which moment it counts. The changes hold running
+   * then calls `applied`, from which moment it counts. The sums are running
    * sums: hand them to the store in the order in which they came.
    */
   interaction(observer: string, subject: string, interaction: Interaction): Recorded;

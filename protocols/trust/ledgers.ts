@@ -18,6 +18,11 @@ export interface Interaction {
 
 /** What an interaction changes in the store, and the call that makes it count once that is durable. */
 export interface Recorded {
+  /** Whether it is a new one; a receipt that was counted before changes nothing. */
+  readonly counts: boolean;
+  /** Pairs that were forgotten to make room. */
+  readonly dropped: readonly Change[];
+  /** What is dropped, and the pair's sums, made when asked for with everything noted by then: of several interactions of one pair only the last one's sums need be stored. */
   readonly changes: readonly Change[];
   applied(): void;
 }
@@ -44,7 +49,7 @@ interface Pair {
 const mark_time_bytes = 8;
 const mark_bytes: number = mark_time_bytes + digest_bytes;
 
-const nothing: Recorded = { changes: [], applied: () => undefined };
+const nothing: Recorded = { counts: false, dropped: [], changes: [], applied: () => undefined };
 
 const nameOf = (observer: string, subject: string): string => `${observer} ${subject}`;
 
@@ -104,7 +109,7 @@ export class Ledgers {
   }
 
   /**
-   * Notes an interaction. The changes hold running sums: hand them to the store
+   * Notes an interaction. The changes are running sums: hand them to the store
    * in the order in which they came. A receipt that was counted before, or that
    * is older than all that are remembered, changes nothing.
    */
@@ -121,7 +126,11 @@ export class Ledgers {
     pair.receipts = [...receipts, { time_ms: interaction.time_ms, hash }].sort((a, b) => a.time_ms - b.time_ms).slice(-receipts_per_pair_max);
     const { latest, latest_version } = pair;
     return {
-      changes: [...dropped, { space: 'interaction', key: pair.key, value: encodePair(pair) }],
+      counts: true,
+      dropped,
+      get changes() {
+        return [...dropped, { space: 'interaction' as const, key: pair.key, value: encodePair(pair) }];
+      },
       applied: () => {
         if (latest_version <= pair.durable_version) return;
         pair.durable = latest;

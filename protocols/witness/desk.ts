@@ -5,7 +5,7 @@
 import { decodeCbor, encodeCbor, hasShape, isWhole } from '../../crypto/canonical.ts';
 import { parseCheckpoint } from '../../crypto/checkpoint.ts';
 import { parseNote } from '../../crypto/note.ts';
-import { fail, ok, type Result } from '../../crypto/result.ts';
+import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
 import { formatProof } from '../../crypto/tlog-proof.ts';
 import { encodeDisclosure } from '../../storage/audit-entry.ts';
 import type { AuditLog } from '../../storage/audit-log.ts';
@@ -58,9 +58,12 @@ export async function proofOf(log: AuditLog, index: number): Promise<Result<Uint
   return ok(formatProof({ extra, index, hashes: hashes.value, checkpoint: note.value }));
 }
 
-/** Answers one question. `known` gives what this host holds as a witness. Never throws. */
-export async function answerQuestion(log: AuditLog, known: (origin: string) => Promise<Result<Uint8Array>>, request: Uint8Array): Promise<Uint8Array> {
+/** Answers one question. `known` gives what this host holds as a witness; `malformed` hears of what is no question. Never throws. */
+export async function answerQuestion(
+  log: AuditLog, known: (origin: string) => Promise<Result<Uint8Array>>, request: Uint8Array, malformed: (failure: Failure) => void,
+): Promise<Uint8Array> {
   const question = parseQuestion(request);
+  if (!question.ok) malformed(question.failure);
   const answer = question.ok ? await find(log, known, question.value) : question;
   return answer.ok ? answer.value : encodeFailure(answer.failure);
 }

@@ -109,15 +109,19 @@ class WitnessService implements Witness {
     });
     this.verifier_key = this.#rule.verifier_key;
     network.handle(witness_protocol, witness_limits, (request, from) => this.#cosign(request, from));
-    network.handle(audit_protocol, audit_limits, (request) => answerQuestion(log, (origin) => this.#rule.known(origin), request));
+    network.handle(audit_protocol, audit_limits, (request, from) => answerQuestion(log, (origin) => this.#rule.known(origin), request, ({ code, reason }) => {
+      recorder.record({ kind: 'audit.question.refused', peer: from, code, reason });
+      network.penalise(from, 'malformed question about a log');
+    }));
   }
 
   start(): void {
-    const { clock, random } = this.#parts;
+    const { clock, random, recorder } = this.#parts;
+    const failed = (error: unknown): void => recorder.record({ kind: 'audit.witness.failed', reason: messageOf(error) });
     const around = (period_ms: number) => (): number => period_ms * (0.9 + 0.2 * random.fraction());
     this.#timers.push(
-      every(clock, around(this.#checkpoint_ms), () => this.#publish()),
-      every(clock, around(this.#anchor_ms), () => this.#anchorOthers()),
+      every(clock, around(this.#checkpoint_ms), () => this.#publish(), failed),
+      every(clock, around(this.#anchor_ms), () => this.#anchorOthers(), failed),
     );
   }
 

@@ -51,7 +51,7 @@ async function chain(...plans: readonly LinkPlan[]): Promise<string[]> {
 }
 
 function evidence(changes: Partial<Evidence> = {}): Evidence {
-  return { now_s: start_s + 60, record: known, revoked: () => undefined, unsponsored: () => undefined, ...changes };
+  return { now_s: start_s + 60, record: known, revoked: () => undefined, revokedKey: () => undefined, unsponsored: () => undefined, ...changes };
 }
 
 function check(tokens: readonly string[], changes: Partial<Evidence> = {}): Result<Chain> {
@@ -186,14 +186,14 @@ test('forms and bounds are checked before any record is asked for', async () => 
 const args_hash = sha256(utf8('{}'));
 const session = 'session-1';
 
-async function invoke(changes: { readonly [name: string]: unknown } = {}, links?: Chain, invoker: Person = c, signer: TokenSigner = invoker.signer): Promise<Result<unknown>> {
+async function invoke(changes: { readonly [name: string]: unknown } = {}, links?: Chain, invoker: Person = c, signer: TokenSigner = invoker.signer, known_otherwise: Partial<Evidence> = {}): Promise<Result<unknown>> {
   const token = await createToken('mesh-inv+jwt', { key_id: invoker.signer.key_id, key: signer.key }, {
     aud: mallory.did, sub: links?.root ?? invoker.did, cmd: 'read:reports/today', args_h: toBase64url(args_hash), prf: links === undefined ? null : toBase64url(links.hash),
     nonce: toBase64url(new Uint8Array(16)), iat: start_s + 60, exp: start_s + 120, chl: session, v: 1, ...changes,
   });
   const invocation = parseInvocation(token);
   if (!invocation.ok) return invocation;
-  return verifyInvocation(invocation.value, { executor: mallory.did, session, args_hash, ...(links === undefined ? {} : { chain: links }) }, evidence());
+  return verifyInvocation(invocation.value, { executor: mallory.did, session, args_hash, ...(links === undefined ? {} : { chain: links }) }, evidence(known_otherwise));
 }
 
 test('an invocation by the holder of a chain passes; by anybody else, or for anything else, it does not', async () => {
@@ -220,6 +220,14 @@ test('an invocation by the holder of a chain passes; by anybody else, or for any
     ['a short nonce', 'INVOCATION_MALFORMED', 4, await invoke({ nonce: 'x' }, links)],
     ['a forged signature', 'CHAIN_FORGED', 13, await invoke({}, links, c, mallory.signer)],
   ] as const) refused(result, code, step, 'invocation', what);
+});
+
+test('refused: a link or an invocation signed with a key that was revoked, whatever its name', async () => {
+  const revokedKey = (of: Person): Partial<Evidence> => ({ revokedKey: (key_id) => (key_id === of.signer.key_id ? { code: 'REVOKED', reason: 'stolen' } : undefined) });
+  const tokens = await chain(first, second, third);
+  refused(check(tokens, revokedKey(a)), 'REVOKED', 11, 1, 'the key of the second issuer');
+  assert.ok(check(tokens, revokedKey(c)).ok, 'the holder has signed no link');
+  refused(await invoke({}, unwrap(check(tokens)), c, c.signer, revokedKey(c)), 'REVOKED', 11, 'invocation', 'the key of the invoker');
 });
 
 test('a delegation alone executes nothing', async () => {

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { decodeCbor, encodeCbor, isFields } from '../../crypto/canonical.ts';
 import {
-  attestationsHash, compareRecords, didDocument, encodeRecord, establishments_max, eventHash, keyFor, record_bytes_max, signEvent, verifyRecord, type DidRecord,
+  attestationsHash, compareRecords, didDocument, encodeRecord, establishments_max, eventHash, keyFor, record_bytes_max, signEvent, statedRecord, verifyRecord, type DidRecord,
   type DocumentEvent, type Establishment, type Signed,
 } from '../../crypto/did-record.ts';
 import { didOf } from '../../crypto/did.ts';
@@ -209,17 +209,45 @@ test('whoever stores a record can neither strip nor swap its attestations', () =
   for (const attestations of [[], ['first'], ['second', 'first'], ['first', 'other']]) assert.is(codeOf({ ...record, attestations }), 'RECORD_INVALID');
 });
 
-test('everybody picks the same of two records: deactivated, rotation, sequence, end, hash', () => {
+test('everybody picks the same of two records: rotation, deactivated, sequence, end, hash', () => {
   const plain = verified(draft(1));
   const later = verified(draft(1, { sequence: 2 }));
   const longer = verified(draft(1, { expires: start_ms + 47 * hour_ms }));
   const rotation = verified(draft(2));
   const ended = verified(draft(1, { deactivated: true }));
-  const order = [ended, rotation, later, plain, longer];
+  const order = [rotation, ended, later, plain, longer];
   fc.assert(fc.property(fc.shuffledSubarray(order, { minLength: order.length }), (shuffled) => {
     assert.equal([...shuffled].sort(compareRecords).map(({ hash }) => hash), order.map(({ hash }) => hash));
   }), { numRuns: 30 });
   assert.is(keyFor(ended, `${ended.did}#use`, 'assertionMethod'), undefined, 'a deactivated DID signs nothing');
+});
+
+test('a key that was rotated away cannot deactivate the DID', () => {
+  const stolen = verified(draft(1, { deactivated: true, sequence: 1_000_000 }));
+  assert.ok(compareRecords(verified(draft(2)), stolen) < 0);
+  const ended = verified(draft(2, { deactivated: true }));
+  assert.ok(compareRecords(ended, verified(draft(2, { sequence: 9 }))) < 0, 'the key that holds now can');
+});
+
+test('no time in a record is in the future, or none at all', () => {
+  const at_genesis = (time: number): string => {
+    const first = establishment(0, null, { time });
+    return codeOf({ establishments: [signed(first)], document: signEvent(documentOf(first), [{ index: 0, key: keyOf(0) }]), attestations: [] });
+  };
+  assert.is(at_genesis(start_ms), 'accepted');
+  assert.is(at_genesis(start_ms + 2 * hour_ms), 'RECORD_INVALID');
+  assert.is(at_genesis(9e15), 'RECORD_INVALID');
+  const second = establishment(1, establishment(0, null), { time: start_ms + 2 * hour_ms });
+  assert.is(codeOf(rotated(signed(second), keyOf(1))), 'RECORD_INVALID', 'a rotation');
+  assert.is(codeOf(draft(1, { deactivated: true, expires: 8_640_000_000_000_000 })), 'accepted');
+  assert.is(codeOf(draft(1, { deactivated: true, expires: 8_640_000_000_000_001 })), 'RECORD_INVALID', 'no date can name it');
+});
+
+test('what a stored record says of itself is read without verifying it', () => {
+  const stated = statedRecord(encodeRecord(draft(3, { deactivated: true })));
+  assert.is(stated?.number, 2);
+  assert.is(stated?.document.deactivated, true);
+  assert.is(statedRecord(new Uint8Array()), undefined);
 });
 
 test('a key serves only its uses and only under its full name', () => {

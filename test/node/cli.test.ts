@@ -43,7 +43,7 @@ const examples: readonly Example[] = [
   { inputs: ['delegation', 'list'], method: 'delegation.list', params: {}, shows: [/delegation-1 .*read:reports +1 +in /] },
   { inputs: ['endorse', 'bob', '--from', 'alice', '--weight', '0.8', '--why', 'good work'], method: 'endorse', params: { from: 'alice', subject: 'bob', weight: 0.8, why: 'good work' }, shows: [/^endorsed: statement statement-1\n$/] },
   { inputs: ['revoke', 'agent', 'bob', '--from', 'alice', '--why', 'stolen'], method: 'revoke', params: { from: 'alice', kind: 'agent', target: 'bob', why: 'stolen' }, shows: [/^revoked: statement statement-2\n$/] },
-  { inputs: ['trust', 'show', 'bob', '--observer', 'analyst'], method: 'trust.show', params: { subject: 'bob', observer: 'analyst' }, shows: [/^720 of 1000 {2}trusted/, /82 %/, / \+140 +direct/, / -20 +endorsement +did:mesh:bafkre…52zy/] },
+  { inputs: ['trust', 'show', 'bob', '--observer', 'analyst'], method: 'trust.show', params: { subject: 'bob', observer: 'analyst' }, shows: [/^720 of 1000 {2}trusted/, /82 %/, /\+140\.0 +direct/, / -20\.0 +endorsement +did:mesh:bafkre…52zy/] },
   { inputs: ['audit', 'head', '--did', 'bob'], method: 'audit.head', params: { did: 'bob' }, shows: [/witness-b\n +witness-c/, /— origin sig/] },
   { inputs: ['audit', 'anchor'], method: 'audit.anchor', params: {}, shows: [/size +43/] },
   { inputs: ['audit', 'prove', '12'], method: 'audit.prove', params: { index: 12 }, shows: [/^c2sp\.org\/tlog-proof@v1\nindex 12\n\nnote\n$/] },
@@ -105,7 +105,7 @@ test('a process of its own prints and ends in the same way', async (context) => 
 test('colour and width are for terminals, and NO_COLOR is respected', async (context) => {
   const { data } = await host(context);
   const env = { AGENTMESH_DATA: data };
-  const kept = { NO_COLOR: process.env['NO_COLOR'], FORCE_COLOR: process.env['FORCE_COLOR'], TERM: process.env['TERM'] };
+  const kept = { NO_COLOR: process.env['NO_COLOR'], FORCE_COLOR: process.env['FORCE_COLOR'], TERM: process.env['TERM'], CI: process.env['CI'] };
   context.after(() => {
     for (const [name, value] of Object.entries(kept)) {
       if (value === undefined) delete process.env[name];
@@ -114,6 +114,7 @@ test('colour and width are for terminals, and NO_COLOR is respected', async (con
   });
   delete process.env['NO_COLOR'];
   delete process.env['FORCE_COLOR'];
+  delete process.env['CI'];
   process.env['TERM'] = 'xterm-256color';
   const inputs = ['call', 'a', 'b:c', '--from', 'x'];
   assert.ok((await inside(inputs, env, 80)).stdout.startsWith('\u001b[32mverdict: allow\u001b[39m\n'));

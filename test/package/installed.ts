@@ -31,7 +31,7 @@ export interface Installed {
  * clone is in reach, neither its commands nor what npm told its own scripts.
  */
 export function userEnvironment(home: string, node: string = process.execPath): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !/^npm_(?!config_)|^npm_config_(?:local_prefix|loglevel)$|^(?:NODE_|AGENTMESH_|INIT_CWD$|PATH$)/i.test(name));
+  const kept = Object.entries(process.env).filter(([name]) => !/^npm_(?!config_)|^npm_config_(?:local_prefix|loglevel)$|^(?:NODE_|AGENTMESH_|FORCE_COLOR$|INIT_CWD$|PATH$)/i.test(name));
   const path = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => !folder.includes('node_modules'));
   return {
     ...Object.fromEntries(kept),
@@ -112,7 +112,7 @@ export class Running {
   /** Resolves when it has printed a text; rejects when it ends before. */
   async printed(text: string): Promise<void> {
     while (!this.#output.includes(text)) {
-      if (this.#child.exitCode !== null) throw new Error(`it ended before it printed "${text}":\n${this.#output}`);
+      if ((this.#child.exitCode ?? this.#child.signalCode) !== null) throw new Error(`it ended before it printed "${text}":\n${this.#output}`);
       await new Promise((resolve) => { setTimeout(resolve, 20); });
     }
   }
@@ -120,7 +120,8 @@ export class Running {
   /** Sends a signal; its exit code, or the signal's name if that ended it. */
   async end(signal: 'SIGINT' | 'SIGKILL'): Promise<number | string> {
     const child = this.#child;
-    if (child.exitCode !== null) return child.exitCode;
+    const over = child.exitCode ?? child.signalCode;
+    if (over !== null) return over;
     const ended = once(child, 'close');
     child.kill(signal);
     const [code, by]: unknown[] = await ended;

@@ -1,8 +1,10 @@
 import * as assert from 'uvu/assert';
 import { utf8 } from '../../crypto/bytes.ts';
+import { encodeRecord, signEvent } from '../../crypto/did-record.ts';
 import type { TokenSigner } from '../../crypto/jwt.ts';
 import { ok, unwrap, type Result } from '../../crypto/result.ts';
-import { handshake_limits, handshake_protocol, pending_max, pending_ms_max, pending_per_peer_max, session_ms } from '../../protocols/handshake/constants.ts';
+import { handshake_limits, handshake_protocol, pending_max, pending_ms_max, pending_per_peer_max, session_ms, sessions_max, sessions_per_peer_max } from '../../protocols/handshake/constants.ts';
+import { Sessions, type Session } from '../../protocols/handshake/sessions.ts';
 import {
   decodeAnswer, decodeRequest, encodeStep, signedBytes, transcriptHash, type Answer, type Introduction, type Opening, type Party,
 } from '../../protocols/handshake/transcript.ts';
@@ -10,13 +12,14 @@ import { document_lifetime_ms, offered_records_max } from '../../protocols/ident
 import type { Network } from '../../protocols/ports.ts';
 import { unlessFailure } from '../../protocols/reply.ts';
 import { suite } from '../harness.ts';
-import { agentOf, person, type Person } from '../people.ts';
+import { agentOf, keyNamed, person, start_ms, type Person } from '../people.ts';
 import { codeOf, failureOf, hostWorld, type HostWorld, type SimulatedHost } from '../simulated-hosts.ts';
 
 const test = suite('protocols/handshake');
 const never = new AbortController().signal;
 const mallory = await person('mallory');
 const victim = await person('victim');
+const worker_did = (await person('worker')).did;
 
 function introduction(who: Person, changes: Partial<Introduction> = {}): Introduction {
   return {
@@ -109,6 +112,52 @@ test('a session ends with its time, and the next one is another', async (context
   assert.is(b.host.handshake.session(first.id, worker.did, a.peer), undefined);
   assert.is(b.host.handshake.between(worker.did, asker.did, a.peer), undefined);
   assert.is.not((await world.get(a.host.handshake.open(asker.did, worker.did, b.peer))).id, first.id);
+});
+
+test('a session is worth nothing while the record of its remote side is not known', async (context) => {
+  const world = await hostWorld(context, { count: 2 });
+  const [a, b] = [world.at(0), world.at(1)];
+  const [asker, worker] = [await world.hire(0, 'asker'), await world.hire(1, 'worker')];
+  const first = await world.get(a.host.handshake.open(asker.did, worker.did, b.peer));
+  const { identity } = a.host;
+  const known = identity.known.bind(identity);
+  identity.known = (did) => (did === worker.did ? undefined : known(did));
+  assert.is.not((await world.get(a.host.handshake.open(asker.did, worker.did, b.peer))).id, first.id, 'it proves itself again, and shows its record');
+  identity.known = known;
+});
+
+test('one peer that opens sessions without end loses its own oldest ones, nobody else\'s', () => {
+  const sessions = new Sessions({ now: () => start_ms });
+  const session = (peer: string, index: number): Session => ({
+    id: `${peer}-${index}`, local: worker_did, remote: `did:mesh:${peer}`, peer, capabilities: [], expires_ms: start_ms + session_ms,
+  });
+  sessions.keep(session('honest', 0));
+  for (let index = 0; index < sessions_max + 1; index += 1) sessions.keep(session('greedy', index));
+  assert.is(sessions.find('honest-0', worker_did, 'honest')?.id, 'honest-0');
+  assert.is(sessions.between(worker_did, 'did:mesh:honest', 'honest')?.id, 'honest-0');
+  assert.is(sessions.size, sessions_per_peer_max + 1);
+  assert.is(sessions.find(`greedy-${sessions_max - sessions_per_peer_max}`, worker_did, 'greedy'), undefined, 'the oldest are gone');
+  assert.is(sessions.find(`greedy-${sessions_max - sessions_per_peer_max + 1}`, worker_did, 'greedy')?.peer, 'greedy');
+  sessions.close('did:mesh:greedy');
+  assert.is(sessions.size, 1);
+});
+
+test('many peers take a bounded place, and expired sessions none', () => {
+  let now_ms = start_ms;
+  const sessions = new Sessions({ now: () => now_ms });
+  const keep = (peer: string, index: number): void => sessions.keep({
+    id: `${index}`, local: worker_did, remote: mallory.did, peer, capabilities: [], expires_ms: now_ms + session_ms,
+  });
+  for (let index = 0; index < sessions_max + 10; index += 1) keep(`peer-${index % 1000}`, index);
+  assert.is(sessions.size, sessions_max);
+  assert.is(sessions.find('9', worker_did, 'peer-9'), undefined);
+  assert.is(sessions.find('10', worker_did, 'peer-10')?.id, '10');
+  now_ms += session_ms;
+  keep('late', 0);
+  assert.is(sessions.size, 1);
+  now_ms += session_ms;
+  assert.is(sessions.between(worker_did, mallory.did, 'late'), undefined);
+  assert.is(sessions.size, 0);
 });
 
 test('who answers in another name than was asked for is not taken', async (context) => {
@@ -330,6 +379,33 @@ test('an agent that asks for a node does not take the node\'s place among the ne
   assert.is(b.host.neighbours.did(a.peer), a.host.identities.node.did);
   unwrap(await world.finish(a.host.handshake.open(asker.did, b.host.identities.node.did, b.peer)));
   assert.is(b.host.neighbours.did(a.peer), a.host.identities.node.did);
+});
+
+test('records that come with a handshake are kept once it is proven, not before', async (context) => {
+  const world = await hostWorld(context, { count: 1 });
+  const host = world.at(0);
+  const network = await world.stranger('stranger', host);
+  const records = [mallory.record.bytes, victim.record.bytes];
+  const { prove } = await opened(world, network, host, mallory, '', { records });
+  assert.is(codeOf(await prove(victim.signer)), 'HANDSHAKE_FORGED');
+  const claimed = await opened(world, network, host, victim, '', { records });
+  assert.is(codeOf(await claimed.prove(mallory.signer)), 'HANDSHAKE_FORGED');
+  assert.is(host.host.identity.known(mallory.did), undefined);
+  assert.is(host.host.identity.known(victim.did), undefined);
+  const honest = await opened(world, network, host, mallory, '', { records });
+  assert.is(codeOf(await honest.prove(mallory.signer)), 'ok');
+  assert.is(host.host.identity.known(mallory.did)?.did, mallory.did);
+});
+
+test('a record with an older key proves nobody once a newer one is known', async (context) => {
+  const world = await hostWorld(context, { count: 1 });
+  const host = world.at(0);
+  const network = await world.stranger('stranger', host);
+  const changed = await person('mallory, changed');
+  const newer = signEvent({ ...mallory.document, sequence: 9, methods: changed.document.methods }, [{ index: 0, key: keyNamed('mallory, update') }]);
+  unwrap(await world.finish(host.host.identity.offer([encodeRecord({ establishments: [mallory.establishment], document: newer, attestations: [] })])));
+  const { prove } = await opened(world, network, host, mallory);
+  assert.is(codeOf(await prove(mallory.signer)), 'HANDSHAKE_FORGED');
 });
 
 test.run();

@@ -6,7 +6,7 @@ import { utf8 } from '../../crypto/bytes.ts';
 import { ok, unwrap } from '../../crypto/result.ts';
 import { absent_ms, cache_fresh_ms, document_lifetime_ms, offered_records_max, record_namespace, record_quorum } from '../../protocols/identity/constants.ts';
 import { identity, type Identity } from '../../protocols/identity/index.ts';
-import type { Fact, Network } from '../../protocols/ports.ts';
+import type { Fact, Network, RecordAnswer, RecordRules } from '../../protocols/ports.ts';
 import { Simulator } from '../../simulator/kernel.ts';
 import { simulatedNetwork } from '../../simulator/network.ts';
 import { Wire } from '../../simulator/wire.ts';
@@ -14,7 +14,7 @@ import { recordStore } from '../../storage/records.ts';
 import { openStore, type Store } from '../../storage/store.ts';
 import { suite, type TestContext } from '../harness.ts';
 import { agentOf, keyNamed, person, start_ms, type Person } from '../people.ts';
-import { codeOf, failureOf } from '../simulated-hosts.ts';
+import { codeOf, failureOf, interposed } from '../simulated-hosts.ts';
 
 const test = suite('protocols/identity');
 const never = new AbortController().signal;
@@ -38,7 +38,12 @@ interface World {
   pass(ms: number): Promise<void>;
   host(index: number): Host;
   /** Adds a host, connected with every other. */
-  add(name: string, options?: { readonly store?: Store; readonly stored_bytes_max?: number }): Promise<Host>;
+  add(name: string, options?: {
+    readonly store?: Store;
+    readonly stored_bytes_max?: number;
+    /** Whether the network puts every answer of a look-up before the host's own rules, as a DHT may. */
+    readonly validates_answers?: boolean;
+  }): Promise<Host>;
   /** Adds a peer that stores whatever it is told to answer for a DID. */
   liar(name: string, did: string, answer: Uint8Array): Promise<Network>;
 }
@@ -49,12 +54,25 @@ function countingGets(network: Network): { readonly counted: Network; readonly l
     lookups += 1;
     return network.get(...given);
   };
-  return { counted: new Proxy(network, { get: (target, name) => name === 'get' ? get : bound(target, name) }), lookups: () => lookups };
+  return { counted: interposed(network, { get }), lookups: () => lookups };
 }
 
-function bound(target: Network, name: string | symbol): unknown {
-  const value: unknown = Reflect.get(target, name, target);
-  return typeof value === 'function' ? value.bind(target) : value;
+function validating(network: Network): Network {
+  let validate: RecordRules['validate'] | undefined;
+  const records: Network['records'] = (namespace, rules) => {
+    validate = (key, value) => rules.validate(key, value);
+    network.records(namespace, rules);
+  };
+  const get: Network['get'] = async (namespace, key, options) => {
+    const answered = await network.get(namespace, key, options);
+    const believed: RecordAnswer[] = [];
+    for (const answer of answered.ok ? answered.value : []) {
+      const { value } = answer;
+      if (value !== undefined && (await validate?.(key, value))?.ok === true) believed.push(answer);
+    }
+    return ok(believed);
+  };
+  return interposed(network, { get, records });
 }
 
 async function makeWorld(context: TestContext, count: number): Promise<World> {
@@ -83,10 +101,12 @@ async function makeWorld(context: TestContext, count: number): Promise<World> {
       const facts: Fact[] = [];
       const recorder = { record: (fact: Fact) => void facts.push(fact) };
       const clock = simulator.clock(name);
-      const { counted: network, lookups } = countingGets(simulatedNetwork(wire, { id: name, clock, recorder }));
+      const wired = simulatedNetwork(wire, { id: name, clock, recorder });
+      const { counted: network, lookups } = countingGets(options.validates_answers === true ? validating(wired) : wired);
       const store = options.store ?? unwrap(await openStore({ kind: 'memory' }));
       const { stored_bytes_max } = options;
-      const service = identity({ clock, network, records: recordStore(store), recorder, ...(stored_bytes_max === undefined ? {} : { stored_bytes_max }) });
+      const records = recordStore({ store, now: () => clock.now(), ...(stored_bytes_max === undefined ? {} : { stored_bytes_max }) });
+      const service = identity({ clock, network, records, recorder });
       service.start();
       await join(network);
       const host: Host = { network, identity: service, store, facts, lookups };
@@ -251,7 +271,7 @@ test('a document from the future, as a wrong clock makes one, is not believed an
   const recorder = { record: (fact: Fact) => void facts.push(fact) };
   const clock = simulator.clock('slow', { skew_ms: -3_600_000 });
   const network = simulatedNetwork(wire, { id: 'slow', clock, recorder });
-  const slow = identity({ clock, network, recorder, records: recordStore(unwrap(await openStore({ kind: 'memory' }))) });
+  const slow = identity({ clock, network, recorder, records: recordStore({ store: unwrap(await openStore({ kind: 'memory' })), now: () => clock.now() }) });
   slow.start();
   unwrap(await network.start());
   context.after(() => network.stop());
@@ -328,6 +348,60 @@ test('strangers fill a bounded part of the host, for as long as their records li
   assert.is(unwrap(await finish(full.identity.publish(aliceAt(2)))), 1, 'and is stored at others');
   await pass(document_lifetime_ms + 1);
   assert.equal((await publishAll()).filter((storers) => storers === 1).length, 3, 'there is room again when theirs have expired');
+});
+
+test('a record of ours that nobody would take is a failure, not the end', async (context) => {
+  const { finish, host } = await makeWorld(context, 2);
+  const { identity: own } = host(0);
+  assert.is(codeOf(await finish(own.publish(version(alice, 'alice', { capabilities: [`read:${'x'.repeat(300)}`] })))), 'RECORD_INVALID');
+  assert.is(codeOf(await finish(own.publish(version(alice, 'alice', {}, ['x'.repeat(11_000)])))), 'RECORD_TOO_LARGE');
+  assert.is(own.known(alice.did), undefined);
+  assert.is(codeOf(await finish(own.hold(aliceAt(1)))), 'ok');
+  assert.is(sequenceOf(own.known(alice.did)), 1, 'known at once');
+  assert.is(codeOf(await finish(host(1).identity.resolve(alice.did))), 'DID_NOT_FOUND', 'and nobody was told');
+});
+
+test('a host that strangers have filled still looks up whom it needs', async (context) => {
+  const { finish, host, add } = await makeWorld(context, 1);
+  const full = await add('full', { stored_bytes_max: 1, validates_answers: true });
+  assert.is(unwrap(await finish(host(0).identity.publish(aliceAt(1)))), 0, 'it stores nothing for others');
+  assert.is(sequenceOf(unwrap(await finish(full.identity.resolve(alice.did)))), 1);
+});
+
+test('who sends a record again that is known does not keep the host from looking for a newer one', async (context) => {
+  const { finish, host, pass, simulator } = await makeWorld(context, 2);
+  const old = aliceAt(1);
+  unwrap(await finish(host(1).identity.offer([old])));
+  await pass(cache_fresh_ms / 2);
+  unwrap(await finish(host(1).identity.offer([old])));
+  await pass(cache_fresh_ms / 2);
+  await finish(host(0).identity.publish(aliceAt(2, Math.floor(simulator.now_ms))));
+  unwrap(await finish(host(1).identity.offer([old])));
+  const asked = host(1).lookups();
+  assert.is(sequenceOf(unwrap(await finish(host(1).identity.resolve(alice.did)))), 2);
+  assert.is(host(1).lookups(), asked + 1);
+});
+
+test('records that are only inspected leave nothing behind', async (context) => {
+  const { finish, host } = await makeWorld(context, 1);
+  const { identity: reader, store } = host(0);
+  const inspected = unwrap(reader.inspect([alice.record.bytes, scout.record.bytes]));
+  assert.equal(inspected.map(({ did }) => did), [alice.did, scout.did]);
+  assert.is(codeOf(reader.inspect([utf8('garbage')])), 'RECORD_INVALID');
+  assert.is(reader.known(alice.did), undefined);
+  assert.is(await store.get('record', digestOf(alice.did)), undefined);
+  assert.is((await finish(reader.keep(inspected))).length, 2);
+  assert.is(reader.known(alice.did)?.did, alice.did);
+});
+
+test('a record whose dates are none is refused, and resolving it throws nothing', async (context) => {
+  const { finish, host } = await makeWorld(context, 1);
+  const dated = await person('dated', { deactivated: true });
+  const document = signEvent({ ...dated.document, expires: 9e15 }, [{ index: 0, key: keyNamed('dated, update') }]);
+  const bytes = encodeRecord({ establishments: [dated.establishment], document, attestations: [] });
+  assert.is(codeOf(await finish(host(0).identity.offer([bytes]))), 'RECORD_INVALID');
+  const { didResolutionMetadata } = await finish(host(0).identity.resolution(dated.did));
+  assert.is(didResolutionMetadata['error'], 'notFound');
 });
 
 test.run();

@@ -1,20 +1,22 @@
 import * as assert from 'uvu/assert';
 import { bigEndian, concat, toBase64url, utf8 } from '../../crypto/bytes.ts';
-import { canonicalJsonBytes, decodeCbor, encodeCbor, hasShape, type Json } from '../../crypto/canonical.ts';
+import { canonicalJsonBytes, encodeCbor, type Json } from '../../crypto/canonical.ts';
+import { didOf } from '../../crypto/did.ts';
 import { keyFor } from '../../crypto/did-record.ts';
 import { sha256 } from '../../crypto/hash.ts';
-import { createToken, decodeToken, verifyToken } from '../../crypto/jwt.ts';
+import { createToken, decodeToken, verifyToken, type TokenSigner } from '../../crypto/jwt.ts';
 import { unwrap, type Result } from '../../crypto/result.ts';
 import type { LocalIdentity } from '../../node/identities.ts';
-import { Policy } from '../../node/kernel/index.ts';
+import { misdeeds_max } from '../../node/libp2p/standing.ts';
 import { session_ms } from '../../protocols/handshake/constants.ts';
-import { invocation_lifetime_s, message_limits, message_protocol, receipt_kept_s, result_bytes_max } from '../../protocols/message/constants.ts';
-import { decodeAnswer, decodeRequest, encodeAnswer, encodeRequest, signReceipt, verifyReceipt, type MessageRequest, type Receipt } from '../../protocols/message/receipt.ts';
+import { arguments_bytes_max, invocation_lifetime_s, message_limits, message_protocol, receipt_kept_s, result_bytes_max } from '../../protocols/message/constants.ts';
+import { decodeAnswer, encodeAnswer, encodeRequest, signReceipt, verifyReceipt, type MessageRequest, type Receipt } from '../../protocols/message/receipt.ts';
 import type { Network } from '../../protocols/ports.ts';
 import { unlessFailure } from '../../protocols/reply.ts';
 import { sleep } from '../../protocols/time.ts';
 import { suite, type TestContext } from '../harness.ts';
-import { codeOf, failureOf, hostWorld, type HostWorld, type WorldInit } from '../simulated-hosts.ts';
+import { keyNamed } from '../people.ts';
+import { codeOf, failureOf, hostWorld, interposed, type HostWorld, type WorldInit } from '../simulated-hosts.ts';
 
 const test = suite('protocols/message');
 const never = new AbortController().signal;
@@ -84,6 +86,22 @@ async function refusalOf(given: Pair, changes: Changes): Promise<string | null> 
   return code;
 }
 
+async function count(world: HostWorld, index: number): Promise<number> {
+  let receipts = 0;
+  for await (const _ of world.at(index).store.entries('receipt', {})) receipts += 1;
+  return receipts;
+}
+
+/** Bad conduct of one agent as another sees it. */
+async function misbehave(world: HostWorld, observer: LocalIdentity, subject: LocalIdentity): Promise<void> {
+  const { host, store } = world.at(1);
+  const noted = host.trust.interaction(observer.did, subject.did, {
+    outcome: { kind: 'violation', severity: 'critical' }, dimension: 'security_posture', receipt_hash: sha256(utf8('misdeed')), time_ms: Math.floor(world.simulator.now_ms),
+  });
+  await store.batch(noted.changes, { sync: false });
+  noted.applied();
+}
+
 test('what is allowed comes back with a receipt that names the decision in the executor\'s log', async (context) => {
   const given = await pair(context);
   const { world, asker, worker, served } = given;
@@ -142,21 +160,26 @@ test('a handler that throws ends in an error whose inside stays inside, and one 
 
 test('the caller does not take a receipt that is forged, about something else, or missing', async (context) => {
   let tamper: (answer: Uint8Array) => Uint8Array | Promise<Uint8Array> = (answer) => answer;
-  const given = await pair(context, { interpose: tampering((answer) => tamper(answer)) });
+  const given = await pair(context, {
+    interpose: (network) => interposed(network, {
+      handle: (protocol, limits, handler) => network.handle(protocol, limits, async (...asked) => {
+        const answer = await handler(...asked);
+        return protocol === message_protocol ? tamper(answer) : answer;
+      }),
+    }),
+  });
   const { world, asker, worker } = given;
   const call = async (): Promise<string> => codeOf(await world.finish(world.at(0).actions.call({ from: 'asker', to: worker.did, command: 'read:reports' })));
   assert.is(await call(), 'ok');
   const parts = (answer: Uint8Array): { receipt: string; result: Uint8Array | null } => unwrap(decodeAnswer(answer));
-  const resign = (changes: Partial<Receipt>, signer = worker.signer) => async (answer: Uint8Array): Promise<Uint8Array> => {
-    const { iss: _iss, v: _v, ...claims } = unwrap(decodeToken(parts(answer).receipt)).claims;
-    return encodeAnswer(await signReceipt(signer, { ...receiptOf(claims), ...changes }), parts(answer).result);
-  };
-  const [head, claims] = ['x', 'y'];
-  assert.ok(head !== claims);
+  const resign = (changes: { readonly inv?: string; readonly aud?: string; readonly cmd?: string }, signer: TokenSigner = worker.signer) => async (answer: Uint8Array): Promise<Uint8Array> =>
+    encodeAnswer(await createToken('mesh-rcpt+jwt', signer, { ...unwrap(decodeToken(parts(answer).receipt)).claims, ...changes }), parts(answer).result);
   for (const [what, change, code] of [
     ['another result', (answer: Uint8Array) => encodeAnswer(parts(answer).receipt, utf8('"forged"')), 'RECEIPT_MISMATCH'],
     ['no result', (answer: Uint8Array) => encodeAnswer(parts(answer).receipt, null), 'RECEIPT_MISMATCH'],
     ['another invocation', resign({ inv: toBase64url(sha256(utf8('another'))) }), 'RECEIPT_MISMATCH'],
+    ['another caller', resign({ aud: worker.did }), 'RECEIPT_MISMATCH'],
+    ['another command', resign({ cmd: 'read:report' }), 'RECEIPT_MISMATCH'],
     ['another signer', resign({}, asker.signer), 'RECEIPT_FORGED'],
     ['another key of the same name', resign({}, { key_id: worker.signer.key_id, key: asker.signer.key }), 'RECEIPT_FORGED'],
     ['no receipt', () => encodeCbor({ result: null }), 'RECEIPT_MALFORMED'],
@@ -202,28 +225,212 @@ test('repeated after a restart of the executor, a command gets its old receipt a
   assert.equal(served, [null]);
 });
 
-test('a command that was cut off in the middle is not run again, and its outcome is said to be unknown', async (context) => {
+test('an invocation is repeated only as what it is: nothing else is governed in its place', async (context) => {
+  const given = await pair(context);
+  const { world, asker, worker, served } = given;
+  const { actions } = world.at(0);
+  const other = await world.hire(0, 'other', { authority: 'open' });
+  const { delegation } = await world.get(actions.delegate({ from: 'sponsor-0', to: asker.did, capabilities: ['read:**'] }));
+  const call = { from: asker.did, to: worker.did, command: 'read:reports', arguments: 'hello', delegation: delegation.id };
+  const first = await world.get(actions.call(call));
+  const { invocation } = first;
+  const decisions = (): number => world.at(0).host.log.size();
+  const before = decisions();
+  for (const [what, changes] of [
+    ['another agent', { from: other.did }], ['another executor', { to: other.did }], ['another command', { command: 'read:other' }],
+    ['other arguments', { arguments: 'hello!' }], ['another delegation', { delegation: toBase64url(sha256(utf8('another'))) }], ['none', { delegation: 'none' }],
+  ] as const) {
+    const failure = failureOf(await world.finish(actions.call({ ...call, ...changes, invocation })));
+    assert.is(failure.code, 'INVOCATION_MISMATCH', what);
+    assert.match(failure.reason, `read:reports from ${asker.did} to ${worker.did}`);
+  }
+  assert.is(codeOf(await world.finish(actions.call({ ...call, invocation: 'a.b.c' }))), 'TOKEN_MALFORMED');
+  assert.is(decisions(), before, 'nothing was decided about what was not sent');
+  assert.is((await world.get(actions.call({ ...call, invocation }))).receipt_token, first.receipt_token);
+  const { from, to, command } = call;
+  assert.is((await world.get(actions.call({ from, to, command, arguments: 'hello', invocation }))).receipt_token, first.receipt_token, 'it names its delegation by itself');
+  const roots: Json[] = [];
+  for await (const entry of world.at(0).host.log.entries({ from: before })) {
+    const { payload } = unwrap(entry);
+    const record: { readonly kind?: string; readonly delegation?: { readonly root: string } | null } = payload === undefined ? {} : JSON.parse(new TextDecoder().decode(payload));
+    if (record.kind === 'decision') roots.push(record.delegation?.root ?? null);
+  }
+  assert.equal(roots, [world.sponsor(0).did, world.sponsor(0).did], 'and is governed as resting on it');
+  assert.equal(served, ['hello']);
+});
+
+test('a receipt can be read however long its words are', async () => {
+  const key = keyNamed('executor');
+  const did = didOf(sha256(utf8('executor')));
+  const cmd = `${'a'.repeat(63)}:${Array.from({ length: 16 }, () => 'b'.repeat(63)).join('/')}`;
+  for (const words of ['x', '策', '\u0001', '"', '😀', '\ud800'].map((character) => character.repeat(1000))) {
+    const token = await signReceipt({ key_id: `${did}#use`, key }, {
+      aud: did, inv: toBase64url(sha256(utf8('invocation'))), cmd, verdict: 'error', code: words, rule: words, reason: `x${words}`, res_h: toBase64url(sha256(utf8('result'))),
+      log: { origin: 'x'.repeat(255), index: Number.MAX_SAFE_INTEGER }, iat: Number.MAX_SAFE_INTEGER,
+    });
+    const { reason, rule, code } = unwrap(decodeToken(token, 'mesh-rcpt+jwt')).claims;
+    assert.ok([reason, rule, code].every((word) => typeof word === 'string' && word.length > 0 && word.isWellFormed()));
+  }
+});
+
+test('a command during which the executor crashed is not run again, and its outcome is said to be unknown', async (context) => {
   const given = await pair(context);
   const { world, asker, worker, served } = given;
   world.employ(1, worker, () => new Promise(() => served.push('begun')));
-  const invocation = (await requestOf(given)).invocation;
-  const cut = new AbortController();
-  void world.at(0).actions.call({ from: 'asker', to: worker.did, command: 'read:reports', arguments: 'hello', invocation, signal: cut.signal });
+  const { invocation } = await requestOf(given);
+  const call = { from: asker.did, to: worker.did, command: 'read:reports', arguments: 'hello', invocation };
+  const cut = world.at(0).actions.call(call);
   await world.until('the handler runs', () => served.length === 1);
-  // What a killed process leaves behind: the decision with its mark, and no receipt.
-  const { store, files } = world.at(1);
-  const left = await copyOf(store);
-  const marks = [...left.values()].filter(({ space, value }) => space === 'receipt' && Buffer.compare(value, utf8('begun')) === 0);
-  assert.is(marks.length, 1, 'the mark is stored before the effect');
-  cut.abort();
-  await world.restart(1);
-  await put(store, left, world.at(1).host.log.size());
+  await world.crash(1);
+  assert.is(codeOf(await world.finish(cut)), 'PEER_UNREACHABLE');
   world.employ(1, unwrap(world.at(1).actions.own('worker')), () => served.push('again'));
   await world.get(world.at(0).host.identity.resolve(worker.did, { fresh: true }));
-  const again = await world.get(world.at(0).actions.call({ from: asker.did, to: worker.did, command: 'read:reports', arguments: 'hello', invocation }));
+  const again = await world.get(world.at(0).actions.call(call));
   assert.equal([again.receipt.verdict, again.receipt.code], ['error', 'OUTCOME_UNKNOWN']);
   assert.equal(served, ['begun']);
-  assert.ok(files !== undefined);
+});
+
+test('an invocation that does not fit is refused, each with its code', async (context) => {
+  const given = await pair(context);
+  const { world, asker, worker, served } = given;
+  const other = await world.hire(0, 'other');
+  const now_s = Math.floor(world.simulator.now_ms / 1000);
+  const forger = { ...asker, signer: { key_id: asker.signer.key_id, key: other.signer.key } };
+  for (const [what, changes, code] of [
+    ['expired', { claims: { iat: now_s - 300, exp: now_s - 240 } }, 'INVOCATION_EXPIRED'],
+    ['from the future', { claims: { iat: now_s + 300, exp: now_s + 360 } }, 'INVOCATION_EXPIRED'],
+    ['longer than it may live', { claims: { exp: now_s + 3600 } }, 'INVOCATION_LIFETIME'],
+    ['with an end beyond all time', { claims: { exp: Number.MAX_SAFE_INTEGER } }, 'INVOCATION_LIFETIME'],
+    ['with changed arguments', { arguments: canonicalJsonBytes('changed') }, 'INVOCATION_ARGUMENTS'],
+    ['with arguments in another spelling', { arguments: utf8(' "hello"') }, 'MESSAGE_MALFORMED'],
+    ['for another session', { claims: { chl: 'x'.repeat(22) } }, 'INVOCATION_SESSION'],
+    ['in another name', { claims: { sub: worker.did } }, 'INVOCATION_CHAIN'],
+    ['under a chain that did not come along', { claims: { prf: toBase64url(sha256(utf8('chain'))) } }, 'INVOCATION_CHAIN'],
+    ['signed with another key', { signer: forger }, 'CHAIN_FORGED'],
+    ['with a record that is none', { request: { records: [utf8('garbage')] } }, 'RECORD_INVALID'],
+    ['with a chain that is none', { request: { chain: ['a.b.c'] } }, 'TOKEN_MALFORMED'],
+  ] as const) {
+    assert.is(await refusalOf(given, changes), code, what);
+  }
+  assert.equal(served, []);
+  const counted = world.at(1).facts.filter(({ kind }) => kind === 'message.refused').map(({ code }) => code);
+  assert.ok(counted.includes('CHAIN_FORGED') && counted.includes('INVOCATION_EXPIRED') && counted.length === 12, `each is counted: ${counted.join(', ')}`);
+  assert.is((await receiptFor(given, await requestOf(given))).verdict, 'allow', 'and with nothing wrong it runs');
+});
+
+test('what comes without a session of its sender gets no receipt and no effect', async (context) => {
+  const given = await pair(context);
+  const { world, asker, worker, served } = given;
+  const other = await world.hire(0, 'other');
+  const codeFor = async (changes: Changes, from?: Network): Promise<string> => codeOf(await deliver(given, encodeRequest(await requestOf(given, changes)), from));
+  assert.is(await codeFor({ signer: other, claims: { sub: other.did } }), 'SESSION_UNKNOWN', 'another agent over the session of the asker');
+  assert.is(await codeFor({ claims: { aud: other.did } }), 'AGENT_UNKNOWN', 'for an agent that lives elsewhere');
+  assert.is(await codeFor({ claims: { aud: world.sponsor(1).did } }), 'AGENT_UNKNOWN', 'for a sponsor, who takes no commands');
+  assert.is(await codeFor({ claims: { aud: world.at(1).host.identities.node.did } }), 'AGENT_UNKNOWN', 'for the node');
+  const thief = await world.stranger('thief', world.at(1));
+  assert.is(await codeFor({}, thief), 'SESSION_UNKNOWN', 'a stolen request over another channel');
+  const request = await requestOf(given);
+  await world.pass(session_ms);
+  assert.is(codeOf(await deliver(given, encodeRequest(request))), 'SESSION_UNKNOWN', 'after the session\'s end');
+  assert.equal(served, []);
+  const { reason, fix } = failureOf(await deliver(given, encodeRequest(request)));
+  assert.match(`${reason} ${fix ?? ''}`, 'shake hands again');
+  assert.is(codeOf(await world.finish(world.at(0).actions.call({ from: asker.did, to: worker.did, command: 'read:reports' }))), 'ok', 'the honest caller does that by itself');
+});
+
+test('an agent that acts only on a delegation refuses commands without one, and with one from a sponsor that it does not answer to', async (context) => {
+  const world = await hostWorld(context, { count: 2 });
+  const asker = await world.hire(0, 'asker');
+  const bound = await world.hire(1, 'bound');
+  const call = async (more: { readonly delegation?: string } = {}): Promise<Receipt> =>
+    (await world.get(world.at(0).actions.call({ from: 'asker', to: bound.did, command: 'read:reports', ...more }))).receipt;
+  const without = await call();
+  assert.equal([without.verdict, without.code], ['deny', 'DELEGATION_REQUIRED']);
+  assert.match(without.reason, world.sponsor(1).did);
+  const foreign = await world.get(world.at(0).actions.delegate({ from: 'sponsor-0', to: asker.did, capabilities: ['read:**'] }));
+  const under_foreign = await call({ delegation: foreign.delegation.id });
+  assert.equal([under_foreign.verdict, under_foreign.code], ['deny', 'CHAIN_ROOT_FOREIGN']);
+  assert.match(under_foreign.reason, world.sponsor(1).did, 'it says whose delegation would pass');
+  const right = await world.get(world.at(1).actions.delegate({ from: 'sponsor-1', to: asker.did, capabilities: ['read:**'] }));
+  assert.is((await call({ delegation: right.delegation.id })).verdict, 'allow');
+  const wary = await world.get(world.at(1).actions.delegate({ from: 'sponsor-1', to: asker.did, capabilities: ['read:reports'], caveats: { trust: 900 } }));
+  const distrusted = await call({ delegation: wary.delegation.id });
+  assert.equal([distrusted.verdict, distrusted.code], ['deny', 'TRUST_TOO_LOW']);
+});
+
+test('trust that is lost after the handshake counts at the next command', async (context) => {
+  const world = await hostWorld(context, { count: 2 });
+  const asker = await world.hire(0, 'asker');
+  const choosy = await world.hire(1, 'choosy', { authority: 'open', required_trust: 600 });
+  const call = async (): Promise<string | null> => {
+    const answered = await world.finish(world.at(0).actions.call({ from: 'asker', to: choosy.did, command: 'read:reports' }));
+    return answered.ok ? answered.value.receipt.code : answered.failure.code;
+  };
+  assert.is(await call(), 'TRUST_TOO_LOW');
+  await world.get(world.at(1).actions.endorse('sponsor-1', asker.did, 1000, 'a year of good work'));
+  assert.is(await call(), null);
+  // Withdrawn, and bad conduct on top, for the good call has raised the score by itself.
+  await world.get(world.at(1).actions.endorse('sponsor-1', asker.did, 0, 'no longer'));
+  await misbehave(world, choosy, asker);
+  const { receipt } = await world.get(world.at(0).actions.call({ from: 'asker', to: choosy.did, command: 'read:reports' }));
+  assert.equal([receipt.verdict, receipt.code], ['deny', 'TRUST_TOO_LOW']);
+});
+
+test('bytes that are no message, or too many, are refused with a code, counted, and cost nothing', async (context) => {
+  const given = await pair(context);
+  const { world } = given;
+  const host = world.at(1);
+  const good = await requestOf(given);
+  const malformed: readonly Uint8Array[] = [
+    new Uint8Array(), utf8('garbage'), new Uint8Array(100_000).fill(0x81), encodeCbor({ version: 2, ...good }), encodeCbor({ version: 1, ...good, extra: 1 }),
+    encodeRequest({ ...good, arguments: new Uint8Array(arguments_bytes_max + 1) }), encodeRequest({ ...good, chain: Array.from({ length: 9 }, () => 'x') }),
+    encodeRequest({ ...good, invocation: 'x'.repeat(5000) }), encodeRequest({ ...good, invocation: 'a.b.c' }),
+    encodeRequest(await requestOf(given, { claims: { cmd: 'read:**' } })), encodeRequest(await requestOf(given, { claims: { nonce: 'short' } })),
+  ];
+  for (const [index, bytes] of malformed.entries()) {
+    const garbler = await world.stranger(`garbler-${index}`, host);
+    assert.match(codeOf(await deliver(given, bytes, garbler)), /^(?:MESSAGE|TOKEN|INVOCATION)_/, `malformed ${index}`);
+    assert.is(host.facts.filter(({ kind, peer }) => kind === 'network.peer.penalised' && peer === garbler.id).length, 1, `malformed ${index}`);
+  }
+  assert.is(host.facts.filter(({ kind }) => kind === 'message.refused').length, malformed.length);
+  assert.is(codeOf(await deliver(given, new Uint8Array(message_limits.request_bytes_max + 1))), 'REQUEST_TOO_LARGE');
+  assert.is((await receiptFor(given, good)).verdict, 'allow');
+});
+
+test('a flood of bad requests gets its senders refused, leaves nothing behind, and others are answered meanwhile', async (context) => {
+  const given = await pair(context);
+  const { world, worker } = given;
+  const floods = await Promise.all(Array.from({ length: 5 }, (_, index) => world.stranger(`flood-${index}`, world.at(1))));
+  const large = utf8('x'.repeat(500_000));
+  const codes: string[] = [];
+  const flooding = floods.map(async (flood) => {
+    for (let round = 0; round < 100; round += 1) {
+      codes.push(codeOf(await flood.request(world.at(1).peer, message_protocol, large, { limits: message_limits, signal: never })));
+    }
+  });
+  const calls: string[] = [];
+  const calling = (async () => {
+    for (let round = 0; round < 10; round += 1) calls.push(codeOf(await world.at(0).actions.call({ from: 'asker', to: worker.did, command: 'read:reports' })));
+  })();
+  await world.finish(Promise.all([...flooding, calling]));
+  assert.ok(calls.every((code) => code === 'ok'));
+  const refused = world.at(1).facts.filter(({ kind }) => kind === 'network.peer.refused').map(({ peer }) => String(peer));
+  assert.equal(refused.toSorted((a, b) => a < b ? -1 : 1), floods.map(({ id }) => id));
+  assert.ok(codes.filter((code) => code === 'ok').length <= 5 * misdeeds_max, 'after that they are not even heard');
+  assert.is(await count(world, 1), 10, 'only the receipts of the honest are kept');
+});
+
+test('receipts are kept for as long as they can be asked for, however many they are', async (context) => {
+  const given = await pair(context);
+  const { world, worker } = given;
+  const { store } = world.at(1);
+  const old_s = Math.floor(world.simulator.now_ms / 1000);
+  const many = Array.from({ length: 25_000 }, (_, index) => ({ space: 'receipt', key: concat(bigEndian(old_s, 6), sha256(bigEndian(index, 4))), value: utf8('old') } as const));
+  await store.batch(many, { sync: false });
+  await world.pass(receipt_kept_s * 1000);
+  await world.get(world.at(0).actions.call({ from: 'asker', to: worker.did, command: 'read:reports' }));
+  await world.pass(receipt_kept_s * 1000 + 5000);
+  assert.is(await count(world, 1), 1);
 });
 
 test.run();

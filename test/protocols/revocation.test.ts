@@ -69,7 +69,8 @@ if (root === undefined || middle === undefined || leaf === undefined) throw new 
 function verdict({ service }: World): number | string {
   const chain = verifyChain(links, {
     now_s: start_s, record: directory(everybody).known,
-    revoked: (each: Delegation, above) => service.revoked(each, above), unsponsored: (record) => service.unsponsored(record),
+    revoked: (each: Delegation, above) => service.revoked(each, above),
+    revokedKey: (key_id) => service.revokedKey(key_id), unsponsored: (record) => service.unsponsored(record),
   });
   if (chain.ok) return 'holds';
   return chain.failure.code === 'REVOKED' ? Number(chain.failure.detail?.['link']) : chain.failure.code;
@@ -216,7 +217,7 @@ test('a sponsor is a known, active human or organisation; others than agents nee
 test('a sponsor withdraws: the agent, the attestation, or itself; nobody else can', async () => {
   const agent = await attested(bySponsor(sponsor.signer));
   const id = toBase64url(plan.jti);
-  for (const target of [{ kind: 'sponsorship', id: agent.did }, { kind: 'token', id }, { kind: 'did', id: sponsor.did }] satisfies RevocationTarget[]) {
+  for (const target of [{ kind: 'sponsorship', id: agent.did }, { kind: 'token', id }, { kind: 'key', id: sponsor.signer.key_id }, { kind: 'did', id: sponsor.did }] satisfies RevocationTarget[]) {
     const here = await world();
     await here.revoke(stranger, target);
     await here.revoke(other, target);

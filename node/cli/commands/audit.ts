@@ -6,7 +6,7 @@ import { ask, printLines, show, type CommonFlags, type Outcome } from '../ask.ts
 import type { Context } from '../context.ts';
 import { writeOutput } from '../input.ts';
 import { details, table } from '../view/table.ts';
-import { jsonText, moment, shellWord, visible } from '../view/text.ts';
+import { jsonText, moment, shellWord, shortId, visible } from '../view/text.ts';
 
 /** Flags of `audit head`. */
 export interface DidFlags extends CommonFlags {
@@ -86,12 +86,30 @@ export function exportLog(context: Context, flags: ExportFlags): Promise<Outcome
   ])));
 }
 
+function field(payload: object, name: string): string {
+  const value: unknown = Object.entries(payload).find(([key]) => key === name)?.[1];
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
+
+/** An entry's payload in one line; `--json` has all of it. */
+function summary(payload: unknown): string {
+  if (typeof payload !== 'object' || payload === null) return '-';
+  const action: unknown = 'action' in payload ? payload.action : undefined;
+  if (field(payload, 'kind') === 'decision' && typeof action === 'object' && action !== null) {
+    const rule = field(payload, 'rule');
+    const what = [field(action, 'type'), field(action, 'resource')].filter((part) => part !== '').join(':');
+    return `decision: ${field(payload, 'verdict')} ${what} for ${shortId(field(payload, 'agent'))}${rule === '' ? '' : `, rule ${rule}`}`;
+  }
+  if (field(payload, 'kind') === 'outcome') return `outcome of ${field(payload, 'decision')}: ${field(payload, 'status')} after ${field(payload, 'duration_ms')} ms`;
+  return jsonText(payload).replace(/\n\s*/g, ' ');
+}
+
 /** `agentmesh audit log`. */
 export function log(context: Context, flags: LogFlags): Promise<Outcome> {
   const params = { ...(flags.from === undefined ? {} : { from: flags.from }), ...(flags.limit === undefined ? {} : { limit: flags.limit }) };
   return show(context, flags, 'audit.log', params, (entries) => {
-    const columns = [{ title: 'INDEX', right: true }, { title: 'TIME' }, { title: 'KIND' }, { title: 'PAYLOAD' }];
-    const rows = entries.map((entry) => [String(entry.index), moment(entry.time_ms), entry.kind, jsonText(entry.payload).replace(/\n\s*/g, ' ')]);
+    const columns = [{ title: 'INDEX', right: true }, { title: 'TIME' }, { title: 'KIND' }, { title: 'WHAT' }];
+    const rows = entries.map((entry) => [String(entry.index), moment(entry.time_ms), entry.kind, summary(entry.payload)]);
     printLines(context, table(columns, rows, context.width));
   });
 }

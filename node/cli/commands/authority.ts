@@ -108,7 +108,7 @@ function printScore(context: Context, score: ScoreView): void {
   if (score.items.length === 0) return;
   context.print();
   const columns = [{ title: 'EFFECT', right: true }, { title: 'KIND' }, { title: 'FROM' }, { title: 'WHAT' }];
-  const rows = score.items.map((item) => [`${item.effect > 0 ? '+' : ''}${item.effect}`, item.kind, item.from === undefined ? '-' : shortId(item.from), item.text]);
+  const rows = score.items.map((item) => [`${item.effect > 0 ? '+' : ''}${item.effect.toFixed(1)}`, item.kind, item.from === undefined ? '-' : shortId(item.from), item.text]);
   printLines(context, table(columns, rows, context.width));
 }
 

@@ -15,7 +15,7 @@ const call: Command<Context> = buildCommand<CallFlags, [string, string], Context
       from: neededFlag('who', 'Agent of this host that calls'),
       arguments: { kind: 'parsed', parse: jsonValue, optional: true, placeholder: 'json', brief: 'Arguments of the call, as JSON' },
       argumentsFile: textFlag('file', 'File with the arguments as JSON, - for standard input'),
-      delegation: textFlag('id', 'Delegation to call under (see `agentmesh delegation list`)'),
+      delegation: textFlag('id', 'Delegation to call under (see `agentmesh delegation list`), or none; by default the best one of a sponsor whom either side answers to'),
       invocation: textFlag('token', 'Send this earlier invocation again; it has no second effect'),
     },
     positional: { kind: 'tuple', parameters: [argument('to', who), argument('command', 'Verb and resource, e.g. read:reports')] },

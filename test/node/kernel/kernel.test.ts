@@ -23,6 +23,7 @@ function observed(init: KernelInit = {}, faults: Partial<FlightRecorder> = {}): 
     return Promise.resolve(ok({ index: records.length - 1 }));
   };
   const flight_recorder: FlightRecorder = {
+    unavailable: () => undefined,
     decision: (record, attach) => {
       attached.push(attach);
       return add(record);
@@ -166,6 +167,30 @@ test('a record waits for a batch only where caller or policy say so, and no rule
   assert.equal(await audit({ policies: [batched] }), ['batched', 'batched']);
   const audited = policyOf([{ name: 'watch', condition: 'true', action: 'audit' }]);
   assert.equal(await audit({ policies: [batched, audited] }, { audit: 'batched' }), ['durable', 'durable']);
+});
+
+test('a batched record is not waited for, but nothing runs that cannot be recorded', async () => {
+  let decide = (): void => undefined;
+  const { kernel, steps } = observed({}, {
+    decision: () => new Promise((resolve) => {
+      decide = () => resolve(ok({ index: 0 }));
+    }),
+  });
+  const running = kernel.run(call(() => {
+    steps.push('effect');
+    decide();
+    return Promise.resolve();
+  }, { audit: 'batched' }));
+  assert.is(code(await running), 'ok');
+  assert.equal(steps, ['effect', 'outcome done']);
+
+  const broken = observed({}, { unavailable: () => ({ code: 'AUDIT_FROZEN', reason: 'frozen' }) });
+  const refused = await broken.kernel.run(call(() => {
+    broken.steps.push('effect');
+    return Promise.resolve();
+  }, { audit: 'batched' }));
+  assert.is(code(refused), 'AUDIT_UNAVAILABLE');
+  assert.not.ok(broken.steps.includes('effect'));
 });
 
 test('SIGKILL aborts what runs, at once and for ever, and cannot be undone', async () => {
@@ -386,7 +411,7 @@ test('agents at work at the same time keep their own scope, trust and limits', a
 
 test('an attached agent acts where nobody else is named', async () => {
   const { kernel, records } = observed();
-  unwrap(kernel.attach('did:mesh:x', { sponsor: 'did:mesh:s' }));
+  unwrap(kernel.attach('did:mesh:x', () => ({ sponsor: 'did:mesh:s' })));
   unwrap(kernel.attach('did:mesh:x'));
   assert.is(code(kernel.attach('did:mesh:y')), 'KERNEL_TAKEN');
   await kernel.govern(() => 1)();
