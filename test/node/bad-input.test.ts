@@ -4,14 +4,19 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as assert from 'uvu/assert';
+import { toBase64url } from '../../crypto/bytes.ts';
+import { canonicalJsonBytes } from '../../crypto/canonical.ts';
 import { encodeRecord, signEvent } from '../../crypto/did-record.ts';
+import { sha256 } from '../../crypto/hash.ts';
+import { createToken } from '../../crypto/jwt.ts';
 import { unwrap, type Result } from '../../crypto/result.ts';
 import { system_clock } from '../../node/clock.ts';
 import { AgentIdentity, createNode, KernelSpace, Policy, type Node } from '../../node/index.ts';
 import { libp2pNetwork } from '../../node/libp2p.ts';
 import { delegation_limits, delegation_protocol } from '../../protocols/delegation/constants.ts';
 import { handshake_limits, handshake_protocol } from '../../protocols/handshake/constants.ts';
-import { message_limits, message_protocol } from '../../protocols/message/constants.ts';
+import { arguments_bytes_max, message_limits, message_protocol } from '../../protocols/message/constants.ts';
+import { encodeRequest } from '../../protocols/message/receipt.ts';
 import type { Network, ProtocolLimits } from '../../protocols/ports.ts';
 import { unlessFailure } from '../../protocols/reply.ts';
 import { sync_limits, sync_protocol } from '../../protocols/statements/constants.ts';
@@ -137,14 +142,15 @@ test('connections that say nothing, or babble, at the node\'s own port cost it n
   await stopsInTime(node);
 });
 
-function heapBytes(): number {
+/** What the process holds on to, garbage aside. */
+function heldBytes(): number {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
   collect();
   return process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers;
 }
 
-test('a flood of bad requests over every protocol is refused, counted and forgotten, and its sender turned away', async (context) => {
+test('a flood of bad requests over every protocol is refused and counted, and its sender turned away', async (context) => {
   const { node, call } = await pair(context);
   // A witness answers in the form of its protocol, with a status.
   const protocols: readonly (readonly [string, ProtocolLimits, string])[] = [
@@ -152,7 +158,6 @@ test('a flood of bad requests over every protocol is refused, counted and forgot
     [delegation_protocol, delegation_limits, 'DELEGATION_MALFORMED'], [sync_protocol, sync_limits, 'SYNC_MALFORMED'],
     [witness_protocol, witness_limits, 'WITNESS'], [audit_protocol, audit_limits, 'AUDIT_QUESTION_INVALID'],
   ];
-  const before_bytes = heapBytes();
   for (const [protocol, limits, code] of protocols) {
     const flood = await peer(context);
     unwrap(await flood.dial(node.addresses[0] ?? '', { signal: never }));
@@ -167,13 +172,41 @@ test('a flood of bad requests over every protocol is refused, counted and forgot
     assert.is(again.ok, false, `over ${protocol} it is turned away`);
     await flood.stop();
   }
-  const grown_bytes = heapBytes() - before_bytes;
-  assert.ok(grown_bytes < 8_000_000, `the process holds ${grown_bytes} bytes more`);
   const counted = node.counters.troubles().map(({ what }) => what);
   for (const what of ['handshake.refused HANDSHAKE_MALFORMED', 'message.refused MESSAGE_MALFORMED', 'delegation.refused DELEGATION_MALFORMED', 'sync.refused SYNC_MALFORMED', 'audit.question.refused AUDIT_QUESTION_INVALID', 'network.peer.refused']) {
     assert.ok(counted.includes(what), `${what} is among ${counted.join(', ')}`);
   }
   await stopsInTime(node);
+});
+
+test('fifty megabytes of well-formed requests that nobody may make are forgotten as they are refused', async (context) => {
+  const { node, call } = await pair(context);
+  const flood = await peer(context);
+  unwrap(await flood.dial(node.addresses[0] ?? '', { signal: never }));
+  const mallory = await person('mallory', { now_ms: Date.now() });
+  const agent = unwrap(node.actions.own('agent'));
+  const sent = async (round: number): Promise<string> => {
+    const now_s = Math.floor(Date.now() / 1000);
+    const given = canonicalJsonBytes(`${round} `.padEnd(arguments_bytes_max - 2, 'x'));
+    const invocation = await createToken('mesh-inv+jwt', mallory.signer, {
+      aud: agent.did, sub: mallory.did, cmd: 'read:x', args_h: toBase64url(sha256(given)), prf: null, nonce: toBase64url(sha256(given).subarray(0, 16)),
+      iat: now_s, exp: now_s + 60, chl: 'none', v: 1,
+    });
+    const bytes = encodeRequest({ invocation, chain: [], records: [], arguments: given });
+    return codeOf(unlessFailure(await flood.request(node.peer_id, message_protocol, bytes, { limits: message_limits, signal: never })));
+  };
+  assert.is(await sent(0), 'SESSION_UNKNOWN');
+  const before_bytes = heldBytes();
+  for (let round = 1; round <= 200; round += 10) {
+    const codes = await Promise.all(Array.from({ length: 10 }, (_, index) => sent(round + index)));
+    assert.ok(codes.every((code) => code === 'SESSION_UNKNOWN'), codes.join());
+  }
+  const grown_bytes = heldBytes() - before_bytes;
+  assert.ok(grown_bytes < 25_000_000, `the process holds ${grown_bytes} bytes more`);
+  assert.is(codeOf(await call()), 'ok');
+  let receipts = 0;
+  for await (const _ of node.host.parts.store.entries('receipt', {})) receipts += 1;
+  assert.is(receipts, 0, 'nothing was stored');
 });
 
 test.run();
