@@ -18,7 +18,7 @@ import type { Interaction, Trust } from '../protocols/trust/index.ts';
 import type { AuditLog } from '../storage/audit-log.ts';
 import type { AgentSettings } from '../storage/identities.ts';
 import { loadHandler, type AgentDelegation, type AgentHandler } from './agents.ts';
-import { Attachment, auditRecorder } from './flight-recorder.ts';
+import { Attachment, auditRecorder, type Decided } from './flight-recorder.ts';
 import type { Identities, LocalIdentity } from './identities.ts';
 import { KernelSpace, Policy, type CallContext } from './kernel/index.ts';
 
@@ -193,22 +193,26 @@ export class AgentHouse {
       ...(identity.sponsor === null ? {} : { sponsor: identity.sponsor }),
       ...(chain === undefined ? {} : { delegation: { root: chain.root, depth: depthOf(chain), capabilities: chain.capabilities.map(({ text }) => text) } }),
     };
+    let served: Json = null;
+    const done = ({ decision, index }: Decided): Execution => ({ verdict: 'allow', code: null, rule: decision.rule, reason: decision.reason, result: served, index });
     const outcome = await kernel.scoped(identity.capabilities, () => kernel.run({
       agent: call.executor,
       action: { type: command.verb, resource: command.path.join('/'), direction: 'in', caller: call.caller },
       data: call.arguments,
       context,
-      attach: new Attachment([call.begun]),
+      attach: new Attachment([call.begun], (decided) => call.conclude(done(decided))),
       signal,
-      effect: (effect_signal) => this.#serve(agent, call, effect_signal),
+      effect: async (effect_signal) => {
+        served = await this.#serve(agent, call, effect_signal);
+      },
     }));
     if (!outcome.ok) {
       const { failure } = outcome;
       const unserved = failure.cause instanceof FailureError && failure.cause.failure === handler_missing;
       return refused(unserved ? handler_missing : failure, indexIn(failure));
     }
-    const { decision, index, value } = outcome.value;
-    return { verdict: 'allow', code: null, rule: decision.verdict.rule, reason: decision.verdict.reason, result: value, index };
+    const { decision, index } = outcome.value;
+    return { verdict: 'allow', code: null, rule: decision.verdict.rule, reason: decision.verdict.reason, result: served, index };
   }
 
   async #serve(agent: HousedAgent, call: RemoteCall, signal: AbortSignal): Promise<Json> {

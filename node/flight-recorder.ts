@@ -3,14 +3,26 @@ import { canonicalJsonBytes } from '../crypto/canonical.ts';
 import { ok, type Result } from '../crypto/result.ts';
 import type { Change } from '../protocols/ports.ts';
 import type { AuditLog } from '../storage/audit-log.ts';
-import type { FlightRecorder } from './kernel/recorder.ts';
+import type { DecisionRecord, FlightRecorder } from './kernel/recorder.ts';
 
-/** What a call may hand through the kernel to its decision's record: changes for the same atomic batch. */
+/** A recorded decision and where it stands. */
+export interface Decided {
+  readonly decision: DecisionRecord;
+  readonly index: number;
+}
+
+/** What a call may hand through the kernel to its records. */
 export class Attachment {
+  /** Go into the same atomic batch as the decision. */
   readonly changes: readonly Change[];
+  /** Makes changes that go into the same atomic batch as the outcome of an effect that was done. */
+  readonly conclude: (decided: Decided) => Promise<readonly Change[]>;
+  /** The decision, once it is recorded. */
+  decided: Decided | undefined;
 
-  constructor(changes: readonly Change[]) {
+  constructor(changes: readonly Change[], conclude: (decided: Decided) => Promise<readonly Change[]>) {
     this.changes = changes;
+    this.conclude = conclude;
   }
 }
 
@@ -30,11 +42,18 @@ export function auditRecorder(log: AuditLog): FlightRecorder {
   };
   return {
     unavailable: () => log.frozen,
-    decision: (record, attach) => append(record.agent, record, {
-      durable: record.audit === 'durable',
-      with: attach instanceof Attachment ? attach.changes : [],
-    }),
-    outcome: (record) => append(record.agent, record, { durable: false, with: [] }),
+    async decision(decision, attach) {
+      const attached = attach instanceof Attachment ? attach : undefined;
+      const recorded = await append(decision.agent, decision, { durable: decision.audit === 'durable', with: attached?.changes ?? [] });
+      if (recorded.ok && attached !== undefined) attached.decided = { decision, index: recorded.value.index };
+      return recorded;
+    },
+    async outcome(outcome, attach) {
+      const concluded = attach instanceof Attachment && outcome.status === 'done' && attach.decided !== undefined
+        ? await attach.conclude(attach.decided)
+        : [];
+      return append(outcome.agent, outcome, { durable: false, with: concluded });
+    },
   };
 }
 

@@ -38,7 +38,7 @@ export interface Call<T> extends Question {
   readonly effect: (signal: AbortSignal) => Promise<T>;
   /** Whether the decision must be durable before the effect; a policy may relax it too, and its audit obligation wins. */
   readonly audit?: 'durable' | 'batched';
-  /** Handed to the flight recorder with the decision. */
+  /** Handed to the flight recorder with the decision, and again with the outcome. */
   readonly attach?: unknown;
   /** The caller's own way to give up. */
   readonly signal?: AbortSignal;
@@ -62,8 +62,6 @@ export interface Outcome<T> {
   readonly call_id: string;
   /** Index of the decision's record. */
   readonly index: number;
-  /** Index of the outcome's record. */
-  readonly outcome_index: number;
 }
 
 /** Thrown by governed functions where the kernel refused: a {@link FailureError} that names the rule. */

@@ -54,7 +54,7 @@ export class Journal {
   }
 
   /** Writes what became of the effect. */
-  async outcome({ call_id, agent, audit, time_ms: decided_ms }: DecisionRecord, decision: number, settled: Settled<unknown>): Promise<Recorded> {
+  async outcome({ call_id, agent, audit, time_ms: decided_ms }: DecisionRecord, decision: number, settled: Settled<unknown>, attach?: unknown): Promise<Recorded> {
     const time_ms = this.#clock.now();
     const copied = settled.status === 'done' ? snapshot(settled.value) : undefined;
     const recorded = await attempt(() => this.#recorder.outcome({
@@ -68,7 +68,7 @@ export class Journal {
       time_ms,
       duration_ms: Math.max(0, time_ms - decided_ms),
       audit,
-    }));
+    }, attach));
     return recorded.ok ? recorded : { ok: false, failure: unavailable('outcome', recorded.failure, true) };
   }
 }

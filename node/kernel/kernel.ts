@@ -277,7 +277,7 @@ export class KernelSpace {
       if (refusal !== undefined) return await this.#aborted(record, recording, refusal);
       handed_over = true;
       const settled = await this.#frames.run(this.#frame(prepared, record.call_id, signal), () => settle(call.effect, signal, admission.value.release));
-      return await this.#settled(settled, decision, record, recording);
+      return await this.#settled(settled, decision, record, recording, call.attach);
     } catch (error) {
       return fail('KERNEL_DENIED', `the kernel could not decide: ${messageOf(error)}`, { cause: error });
     } finally {
@@ -289,17 +289,19 @@ export class KernelSpace {
     return { agent, context, scopes, call: { agent, call_id, signal } };
   }
 
-  async #settled<T>(settled: Settled<T>, decision: Decision, record: DecisionRecord, recording: Promise<Recorded>): Promise<Result<Outcome<T>>> {
+  async #settled<T>(settled: Settled<T>, decision: Decision, record: DecisionRecord, recording: Promise<Recorded>, attach: unknown): Promise<Result<Outcome<T>>> {
     const recorded = await recording;
     if (!recorded.ok) return fail(recorded.failure.code, recorded.failure.reason, { ...recorded.failure, detail: { effect_ran: true } });
     const { index } = recorded.value;
-    const outcome = await this.#journal.outcome(record, index, settled);
+    const recorded_outcome = this.#journal.outcome(record, index, settled, attach);
+    // Like its decision, a batched outcome only has to be on its way.
+    const outcome = record.audit === 'durable' ? await recorded_outcome : ok(undefined);
     if (settled.status !== 'done') {
       const code = settled.status === 'aborted' ? 'CALL_ABORTED' : 'EFFECT_FAILED';
       return fail(code, messageOf(settled.error), { cause: settled.error, detail: { call_id: record.call_id, index } });
     }
     if (!outcome.ok) return outcome;
-    return ok({ value: settled.value, decision, call_id: record.call_id, index, outcome_index: outcome.value.index });
+    return ok({ value: settled.value, decision, call_id: record.call_id, index });
   }
 
   async #aborted(record: DecisionRecord, recording: Promise<Recorded>, refusal: Failure): Promise<Result<never>> {

@@ -72,7 +72,7 @@ export interface FlightRecorder {
   /** Why nothing can be recorded at present, if so: asked before an effect whose decision is not waited for. */
   unavailable(): Failure | undefined;
   decision(record: DecisionRecord, attach?: unknown): Promise<Result<{ readonly index: number }>>;
-  outcome(record: OutcomeRecord): Promise<Result<{ readonly index: number }>>;
+  outcome(record: OutcomeRecord, attach?: unknown): Promise<Result<{ readonly index: number }>>;
 }
 
 /** Which records to give: between two times (Unix milliseconds, inclusive), of one verdict. */

@@ -19,6 +19,12 @@ interface Opened {
   readonly session: Session;
 }
 
+interface Made {
+  readonly token: string;
+  readonly receipt: Receipt;
+  readonly answer: Uint8Array;
+}
+
 function refusal(failure: Failure, verdict: 'deny' | 'error'): Execution {
   return { verdict, code: failure.code, rule: null, reason: failure.reason + (failure.fix === undefined ? '' : ` (what would pass: ${failure.fix})`), index: null };
 }
@@ -113,16 +119,28 @@ export class MessageAnswering {
     if (stored !== undefined) {
       return this.#receipt(opened, refusal({ code: 'OUTCOME_UNKNOWN', reason: 'this host stopped while the command ran; it is not run again' }, 'error'));
     }
-    const call = await this.#verify(opened, { space: 'receipt', key, value: begun_mark });
+    let concluded: Uint8Array | undefined;
+    const call = await this.#verify(opened, {
+      begun: { space: 'receipt', key, value: begun_mark },
+      conclude: async (execution) => {
+        const made = await this.#make(opened, execution);
+        await this.#noted(opened, made, []);
+        concluded = made.answer;
+        return [{ space: 'receipt', key, value: made.answer }];
+      },
+    });
     if (!call.ok) {
       this.#refused(opened.session.peer, call.failure);
       return this.#receipt(opened, refusal(call.failure, 'deny'));
     }
-    return this.#receipt(opened, await this.#parts.execute(call.value, signal), key);
+    const execution = await this.#parts.execute(call.value, signal);
+    // What was done has its receipt already, kept together with the outcome; whatever else came of it gets one now.
+    if (execution.verdict === 'allow' && concluded !== undefined) return concluded;
+    return this.#receipt(opened, execution, key);
   }
 
   /** Walk 2 between session and kernel: records, chain, revocation, trust. */
-  async #verify(opened: Opened, begun: Change): Promise<Result<RemoteCall>> {
+  async #verify(opened: Opened, journal: Pick<RemoteCall, 'begun' | 'conclude'>): Promise<Result<RemoteCall>> {
     const { identity } = this.#parts;
     const { request, invocation, executor, session } = opened;
     const given = parseCanonicalJson(request.arguments);
@@ -150,7 +168,7 @@ export class MessageAnswering {
       arguments: given.value,
       ...(chain === undefined ? {} : { chain: chain.value }),
       invocation,
-      begun,
+      ...journal,
     });
   }
 
@@ -167,6 +185,16 @@ export class MessageAnswering {
 
   /** Signs what became of a call. With a key it is kept for repetitions, unsynced: the decision is durable already, and after a power cut a repetition is refused as of unknown outcome. */
   async #receipt(opened: Opened, execution: Execution, key?: Uint8Array): Promise<Uint8Array> {
+    const made = await this.#make(opened, execution);
+    await this.#noted(opened, made, key === undefined ? [] : [{ space: 'receipt', key, value: made.answer }]);
+    return made.answer;
+  }
+
+  #noted(opened: Opened, made: Made, changes: readonly Change[]): Promise<void> {
+    return this.#parts.settled(opened.executor.identity.did, opened.invocation.iss, made.receipt, sha256(utf8(made.token)), changes);
+  }
+
+  async #make(opened: Opened, execution: Execution): Promise<Made> {
     const { invocation, executor } = opened;
     const result = execution.result === undefined ? null : canonicalJsonBytes(execution.result);
     const fits = result === null || result.length <= result_bytes_max;
@@ -184,11 +212,7 @@ export class MessageAnswering {
       iat: this.#now_s(),
     };
     const token = await signReceipt(executor.identity.signer, content);
-    const receipt: Receipt = { iss: executor.identity.did, ...content };
-    const answer = encodeAnswer(token, sent);
-    const kept: readonly Change[] = key === undefined ? [] : [{ space: 'receipt', key, value: answer }];
-    await this.#parts.settled(executor.identity.did, invocation.iss, receipt, sha256(utf8(token)), kept);
-    return answer;
+    return { token, receipt: { iss: executor.identity.did, ...content }, answer: encodeAnswer(token, sent) };
   }
 
 }

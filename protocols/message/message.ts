@@ -21,6 +21,8 @@ export interface RemoteCall {
   readonly invocation: Invocation;
   /** Goes into the same atomic batch as the decision's record, so that a crash cannot make the command run twice. */
   readonly begun: Change;
+  /** Signs the receipt of a command that was done, and gives the changes that keep it: they go into the same atomic batch as the outcome's record. */
+  conclude(execution: Execution): Promise<readonly Change[]>;
 }
 
 /** What became of a call at the kernel. */

@@ -201,6 +201,9 @@ test('fifty megabytes of well-formed requests that nobody may make are forgotten
     const codes = await Promise.all(Array.from({ length: 10 }, (_, index) => sent(round + index)));
     assert.ok(codes.every((code) => code === 'SESSION_UNKNOWN'), codes.join());
   }
+  // What a closed exchange held is let go of a turn later, so one collection alone still counts it.
+  heldBytes();
+  await new Promise((resolve) => setTimeout(resolve, 200));
   const grown_bytes = heldBytes() - before_bytes;
   assert.ok(grown_bytes < 25_000_000, `the process holds ${grown_bytes} bytes more`);
   assert.is(codeOf(await call()), 'ok');
