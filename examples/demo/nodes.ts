@@ -1,5 +1,6 @@
 /** The demo's node processes: started, asked through their control sockets, stopped and killed. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,16 +14,21 @@ import { controlClient } from '../../node/control/client.ts';
 const launcher = fileURLToPath(new URL('../../node/cli/launch.js', import.meta.url));
 const start_ms_max = 20_000;
 
+// Below the ports that systems give to outgoing connections, one of which could take the port before the node does.
+const first_port = 20_000;
+const ports = 10_000;
+
 /** A port of the loopback interface that nobody listens on. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port')));
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(first_port, first_port + ports);
+    const is_free = await new Promise<boolean>((resolve) => {
+      const server = createServer();
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
     });
-  });
+    if (is_free) return port;
+  }
 }
 
 /** One node process with its own data folder and port. */
