@@ -29,7 +29,7 @@ export interface AgentPlan {
   readonly sponsor: Who;
   /** What it may do and what it serves, as `verb:resource`. */
   readonly capabilities: readonly string[];
-  /** The agent of this host that it is made for: it gets no capability that its parent lacks. */
+  /** The agent that it is made for, here or elsewhere: it gets no capability that its parent lacks. */
   readonly parent?: Who;
   /** Path of its policy file. */
   readonly policy?: string;
@@ -95,7 +95,7 @@ export class Actions {
     const { identities, agents } = this.#host;
     const required_trust = plan.required_trust ?? 0;
     if (!Number.isInteger(required_trust) || required_trust < 0 || required_trust > 1000) return fail('TRUST_INVALID', 'a required trust score is a whole number from 0 to 1000', { fix: 'for example 500' });
-    const narrowed = this.#withinParent(plan);
+    const narrowed = await this.#withinParent(plan);
     if (!narrowed.ok) return narrowed;
     const roots: string[] = [];
     for (const who of plan.roots ?? []) {
@@ -112,11 +112,16 @@ export class Actions {
     return ready.ok ? created : ready;
   }
 
-  #withinParent(plan: AgentPlan): Result<void> {
+  /** A parent elsewhere is held to what its record says that it may do. */
+  async #withinParent(plan: AgentPlan): Promise<Result<void>> {
     if (plan.parent === undefined) return ok(undefined);
-    const parent = this.own(plan.parent);
-    if (!parent.ok) return parent;
-    return this.#host.agents.withinScope(parent.value.capabilities, plan.capabilities, parent.value.name);
+    const did = this.#host.identities.didOf(plan.parent);
+    if (!did.ok) return did;
+    const record = await this.#host.identity.resolve(did.value);
+    if (!record.ok) return record;
+    const { kind, document } = record.value;
+    if (kind !== 'agent') return fail('PARENT_KIND', `${document.name} is not an agent`, { fix: 'leave --parent out, or name an agent' });
+    return this.#host.agents.withinScope(document.capabilities, plan.capabilities, document.name);
   }
 
   /** Proves a local agent to another agent and the other way round, and says how far it is trusted. Fails with a code of the handshake or `TRUST_TOO_LOW`. */

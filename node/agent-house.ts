@@ -60,6 +60,9 @@ export interface OutgoingCall {
 /** Interactions wait this long, or for so many, to be stored together. */
 const noted_ms_max = 100;
 const noted_max = 1024;
+/** Refusals that are recorded: one in this time on average, and so many at once. */
+const refusal_ms = 100;
+const refusals_burst = 100;
 
 const refusal_codes = new Set(['KERNEL_DENIED', 'APPROVAL_REQUIRED', 'SCOPE_EXCEEDED', 'AGENT_STOPPED', 'AGENT_KILLED', 'KERNEL_STOPPED', 'KERNEL_OVERLOADED', 'CALL_INVALID', 'HANDLER_MISSING']);
 
@@ -77,6 +80,8 @@ function depthOf(chain: Chain | HeldDelegation): number {
 export class AgentHouse {
   readonly #parts: AgentHouseParts;
   readonly #agents = new Map<string, HousedAgent>();
+  /** When the next refusal's turn to be recorded comes, Unix milliseconds; in the past while there is room. */
+  #refusals_due_ms = 0;
   readonly #noted = new Map<string, { readonly observer: string; readonly subject: string; readonly interaction: Interaction }>();
   #host_policies: readonly Policy[] = [];
 
@@ -293,6 +298,26 @@ export class AgentHouse {
     const changes = noted.flatMap(({ pair, recorded }) => last.get(pair) === recorded ? recorded.changes : recorded.dropped);
     if (changes.length > 0) await this.#parts.store.batch(changes, { sync: false });
     for (const { recorded } of noted) recorded.applied();
+  }
+
+  /**
+   * Records a command that was refused for want of a proof, so that the attempt
+   * can be shown later. So many a second and no more: whoever has a session
+   * could otherwise fill the disk with refusals; the rest is only counted.
+   */
+  async recordRefusal(executor: string, invocation: Invocation, failure: Failure): Promise<number | null> {
+    const time_ms = this.#parts.clock.now();
+    this.#refusals_due_ms = Math.max(this.#refusals_due_ms, time_ms - refusals_burst * refusal_ms) + refusal_ms;
+    if (this.#refusals_due_ms > time_ms) {
+      this.#refusals_due_ms -= refusal_ms;
+      return null;
+    }
+    const record = {
+      kind: 'refusal', agent: executor, caller: invocation.iss, command: invocation.command.text, code: failure.code, reason: failure.reason,
+      invocation: toBase64url(invocation.token.hash), time_ms,
+    };
+    const appended = await this.#parts.log.append({ subject: executor, payload: canonicalJsonBytes(record) }, { durable: false });
+    return appended.ok ? appended.value.index : null;
   }
 
   /** Work under a delegation of ours is done: recorded in one batch with its mark, and then good for the worker's standing with the issuer. Fails as {@link AuditLog.append} does. */

@@ -167,6 +167,7 @@ class Composition implements Host {
       evidence: () => this.#evidence(),
       distrusted: (observer, subject, required) => this.#distrusted(observer, subject, Math.max(required, this.#requiredTrust(observer))),
       execute: (call, signal) => this.agents.execute(call, signal),
+      refused: (executor, invocation, failure) => this.agents.recordRefusal(executor, invocation, failure),
       settled: (observer, subject, receipt, receipt_hash, changes) => this.agents.settled(observer, subject, receipt, receipt_hash, changes),
     });
     this.witness = witness(settings.witness ?? {})({

@@ -21,7 +21,7 @@ export interface AgentIdentityInit {
   readonly sponsor: string;
   /** What it may do and what it serves, as `verb:resource`. */
   readonly capabilities?: readonly string[];
-  /** The agent of this host that it is made for; it gets no capability that its parent lacks. */
+  /** The agent that it is made for, here or elsewhere: it gets no capability that its parent lacks. */
   readonly parentAgent?: string;
   /** The kernel that governs it; without one, a kernel that only knows the node's policy. */
   readonly kernel?: KernelSpace;

@@ -131,7 +131,8 @@ export class MessageAnswering {
     });
     if (!call.ok) {
       this.#refused(opened.session.peer, call.failure);
-      return this.#receipt(opened, refusal(call.failure, 'deny'));
+      const index = await this.#parts.refused(opened.executor.identity.did, invocation, call.failure);
+      return this.#receipt(opened, { ...refusal(call.failure, 'deny'), index });
     }
     const execution = await this.#parts.execute(call.value, signal);
     // What was done has its receipt already, kept together with the outcome; whatever else came of it gets one now.

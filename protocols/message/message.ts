@@ -63,6 +63,8 @@ export interface MessageParts {
   /** Why the caller has too little trust for what a chain's caveats or the executor itself demand, if so. */
   distrusted(observer: string, subject: string, required_trust_score: number): Failure | undefined;
   readonly execute: Execute;
+  /** Records that a caller with a session was refused before the kernel; gives the index in our audit log, or `null` where too many are. */
+  refused(executor: string, invocation: Invocation, failure: Failure): Promise<number | null>;
   /** Notes an interaction whose receipt both sides can show, and stores these changes with it. */
   settled(observer: string, subject: string, receipt: Receipt, receipt_hash: Uint8Array, changes: readonly Change[]): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { bigEndian, concat, toBase64url, utf8 } from '../../crypto/bytes.ts';
-import { canonicalJsonBytes, encodeCbor, type Json } from '../../crypto/canonical.ts';
+import { canonicalJsonBytes, encodeCbor, isFields, type Json } from '../../crypto/canonical.ts';
 import { didOf } from '../../crypto/did.ts';
 import { keyFor } from '../../crypto/did-record.ts';
 import { sha256 } from '../../crypto/hash.ts';
@@ -336,6 +336,24 @@ test('what comes without a session of its sender gets no receipt and no effect',
   const { reason, fix } = failureOf(await deliver(given, encodeRequest(request)));
   assert.match(`${reason} ${fix ?? ''}`, 'shake hands again');
   assert.is(codeOf(await world.finish(world.at(0).actions.call({ from: asker.did, to: worker.did, command: 'read:reports' }))), 'ok', 'the honest caller does that by itself');
+});
+
+test('a refused command stands in the executor\'s audit log, and a flood of them cannot fill it', async (context) => {
+  const world = await hostWorld(context, { count: 2 });
+  await world.hire(0, 'asker');
+  const bound = await world.hire(1, 'bound');
+  const { log } = world.at(1).host;
+  const call = async (): Promise<Receipt> => (await world.get(world.at(0).actions.call({ from: 'asker', to: bound.did, command: 'read:reports' }))).receipt;
+  const receipt = await call();
+  const entry = unwrap(await log.read(receipt.log?.index ?? -1));
+  const record: unknown = JSON.parse(Buffer.from(entry.payload ?? new Uint8Array()).toString());
+  assert.ok(isFields(record));
+  assert.equal([record['kind'], record['agent'], record['command'], record['code']], ['refusal', bound.did, 'read:reports', 'DELEGATION_REQUIRED']);
+  const size_before = log.size();
+  let unrecorded = 0;
+  for (let round = 0; round < 200; round += 1) unrecorded += (await call()).log === null ? 1 : 0;
+  assert.ok(unrecorded > 0, 'beyond the burst they are only counted');
+  assert.is(log.size() - size_before, 200 - unrecorded);
 });
 
 test('an agent that acts only on a delegation refuses commands without one, and with one from a sponsor that it does not answer to', async (context) => {

@@ -100,6 +100,7 @@ function summary(payload: unknown): string {
     const what = [field(action, 'type'), field(action, 'resource')].filter((part) => part !== '').join(':');
     return `decision: ${field(payload, 'verdict')} ${what} for ${shortId(field(payload, 'agent'))}${rule === '' ? '' : `, rule ${rule}`}`;
   }
+  if (field(payload, 'kind') === 'refusal') return `refused ${field(payload, 'command')} of ${shortId(field(payload, 'caller'))}: ${field(payload, 'code')}`;
   if (field(payload, 'kind') === 'outcome') return `outcome of ${field(payload, 'decision')}: ${field(payload, 'status')} after ${field(payload, 'duration_ms')} ms`;
   return jsonText(payload).replace(/\n\s*/g, ' ');
 }
