@@ -3,18 +3,16 @@
  * handler. Commands of other agents come in here, commands to others go out
  * from here; either way through the kernel.
  */
-import { fromHex, utf8 } from '../crypto/bytes.ts';
+import { fromHex, toBase64url, utf8 } from '../crypto/bytes.ts';
 import type { Json } from '../crypto/canonical.ts';
 import { firstWidened, parseCapabilities, type Capability } from '../crypto/capability.ts';
 import type { Chain, Invocation } from '../crypto/chain.ts';
-import { canonicalJsonBytes } from '../crypto/canonical.ts';
 import { sha256 } from '../crypto/hash.ts';
-import { fail, FailureError, messageOf, ok, type Failure, type Result } from '../crypto/result.ts';
-import { toBase64url } from '../crypto/bytes.ts';
-import type { Completion, HeldDelegation } from '../protocols/delegation/index.ts';
-import { jsonResult, type Execution, type Receipt, type RemoteCall } from '../protocols/message/index.ts';
-import type { Change, Clock, Random, Recorder, Store } from '../protocols/ports.ts';
-import type { Interaction, Trust } from '../protocols/trust/index.ts';
+import { fail, FailureError, ok, type Failure, type Result } from '../crypto/result.ts';
+import type { HeldDelegation } from '../protocols/delegation/index.ts';
+import { jsonResult, type Execution, type RemoteCall } from '../protocols/message/index.ts';
+import type { Clock, Random, Recorder } from '../protocols/ports.ts';
+import type { Trust } from '../protocols/trust/index.ts';
 import type { AuditLog } from '../storage/audit-log.ts';
 import type { AgentSettings } from '../storage/identities.ts';
 import { loadHandler, type AgentDelegation, type AgentHandler } from './agents.ts';
@@ -29,7 +27,6 @@ export interface AgentHouseParts {
   readonly log: AuditLog;
   readonly identities: Identities;
   readonly trust: Trust;
-  readonly store: Store;
   readonly recorder: Recorder;
   /** Why an agent of ours must not act any more, if so: revoked, or its sponsor withdrew. */
   barred(did: string): Failure | undefined;
@@ -57,13 +54,6 @@ export interface OutgoingCall {
   readonly signal?: AbortSignal;
 }
 
-/** Interactions wait this long, or for so many, to be stored together. */
-const noted_ms_max = 100;
-const noted_max = 1024;
-/** Refusals that are recorded: one in this time on average, and so many at once. */
-const refusal_ms = 100;
-const refusals_burst = 100;
-
 const refusal_codes = new Set(['KERNEL_DENIED', 'APPROVAL_REQUIRED', 'SCOPE_EXCEEDED', 'AGENT_STOPPED', 'AGENT_KILLED', 'KERNEL_STOPPED', 'KERNEL_OVERLOADED', 'CALL_INVALID', 'HANDLER_MISSING']);
 
 const handler_missing: Failure = { code: 'HANDLER_MISSING', reason: 'no program serves this agent at present', fix: 'its host creates it with --handler FILE, or a program registers a handler' };
@@ -80,9 +70,6 @@ function depthOf(chain: Chain | HeldDelegation): number {
 export class AgentHouse {
   readonly #parts: AgentHouseParts;
   readonly #agents = new Map<string, HousedAgent>();
-  /** When the next refusal's turn to be recorded comes, Unix milliseconds; in the past while there is room. */
-  #refusals_due_ms = 0;
-  readonly #noted = new Map<string, { readonly observer: string; readonly subject: string; readonly interaction: Interaction }>();
   #host_policies: readonly Policy[] = [];
 
   constructor(parts: AgentHouseParts) {
@@ -104,10 +91,9 @@ export class AgentHouse {
     return ok(undefined);
   }
 
-  /** Ends every running call and stores what was noted. */
-  async stop(): Promise<void> {
+  /** Ends every running call. */
+  stop(): void {
     for (const agent of this.#agents.values()) agent.kernel.stop('the node is stopping');
-    await this.#flush();
   }
 
   /** Whether an agent with these settings could work. Fails with a `POLICY_…` or `HANDLER_UNUSABLE` code. */
@@ -261,76 +247,6 @@ export class AgentHouse {
     }));
     return outcome.ok ? outcome.value.value : outcome;
   }
-
-  /**
-   * Stores changes that a receipt rests on, and notes what the receipt says about
-   * the other side: a moment later and together, since nobody waits for it. Only
-   * receipts that both sides hold count.
-   */
-  async settled(observer: string, subject: string, receipt: Receipt, receipt_hash: Uint8Array, changes: readonly Change[]): Promise<void> {
-    const interaction = interactionOf(observer, receipt, receipt_hash, this.#parts.clock.now());
-    if (interaction !== undefined) this.#note(observer, subject, interaction);
-    if (changes.length > 0) await this.#parts.store.batch(changes, { sync: false });
-  }
-
-  #note(observer: string, subject: string, interaction: Interaction): void {
-    this.#noted.set(`${observer} ${subject} ${toBase64url(interaction.receipt_hash)}`, { observer, subject, interaction });
-    if (this.#noted.size >= noted_max) void this.#flush();
-    else if (this.#noted.size === 1) this.#parts.clock.after(noted_ms_max, () => void this.#flush());
-  }
-
-  /** Makes the noted interactions count and stores the sums, the last ones of each pair. */
-  async #flush(): Promise<void> {
-    try {
-      await this.#store();
-    } catch (error) {
-      // The store is closed or broken: the receipts stay, only this node's sums do not learn of them.
-      this.#parts.recorder.record({ kind: 'trust.notes-failed', reason: messageOf(error) });
-    }
-  }
-
-  async #store(): Promise<void> {
-    const noted = [...this.#noted.values()].map(({ observer, subject, interaction }) => ({
-      pair: `${observer} ${subject}`, recorded: this.#parts.trust.interaction(observer, subject, interaction),
-    }));
-    this.#noted.clear();
-    const last = new Map(noted.filter(({ recorded }) => recorded.counts).map(({ pair, recorded }) => [pair, recorded]));
-    const changes = noted.flatMap(({ pair, recorded }) => last.get(pair) === recorded ? recorded.changes : recorded.dropped);
-    if (changes.length > 0) await this.#parts.store.batch(changes, { sync: false });
-    for (const { recorded } of noted) recorded.applied();
-  }
-
-  /**
-   * Records a command that was refused for want of a proof, so that the attempt
-   * can be shown later. So many a second and no more: whoever has a session
-   * could otherwise fill the disk with refusals; the rest is only counted.
-   */
-  async recordRefusal(executor: string, invocation: Invocation, failure: Failure): Promise<number | null> {
-    const time_ms = this.#parts.clock.now();
-    this.#refusals_due_ms = Math.max(this.#refusals_due_ms, time_ms - refusals_burst * refusal_ms) + refusal_ms;
-    if (this.#refusals_due_ms > time_ms) {
-      this.#refusals_due_ms -= refusal_ms;
-      return null;
-    }
-    const record = {
-      kind: 'refusal', agent: executor, caller: invocation.iss, command: invocation.command.text, code: failure.code, reason: failure.reason,
-      invocation: toBase64url(invocation.token.hash), time_ms,
-    };
-    const appended = await this.#parts.log.append({ subject: executor, payload: canonicalJsonBytes(record) }, { durable: false });
-    return appended.ok ? appended.value.index : null;
-  }
-
-  /** Work under a delegation of ours is done: recorded in one batch with its mark, and then good for the worker's standing with the issuer. Fails as {@link AuditLog.append} does. */
-  async completed({ delegation, worker, result_hash }: Completion, mark: Change): Promise<Result<void>> {
-    const { clock, log } = this.#parts;
-    const { id, holder, issuer } = delegation;
-    const record = { kind: 'completion', delegation: id, holder, worker, issuer, result_hash, time_ms: clock.now() };
-    // Sealed under the issuer, who lives here: strangers get no keys of their own in the vault.
-    const appended = await log.append({ subject: issuer, payload: canonicalJsonBytes(record) }, { with: [mark] });
-    if (!appended.ok) return appended;
-    this.#note(issuer, worker, { outcome: { kind: 'compliant' }, dimension: 'collaboration_health', receipt_hash: sha256(utf8(`completion ${id}`)), time_ms: clock.now() });
-    return ok(undefined);
-  }
 }
 
 function delegationOf(chain: Chain): AgentDelegation {
@@ -361,14 +277,4 @@ function refused(failure: Failure, index: number | null): Execution {
       : failure.reason + (failure.fix === undefined ? '' : ` (what would pass: ${failure.fix})`),
     index,
   };
-}
-
-/** What a receipt says about the other side; nothing where it only tells that a proof was missing. */
-function interactionOf(observer: string, receipt: Receipt, receipt_hash: Uint8Array, time_ms: number): Interaction | undefined {
-  const executor_observes = receipt.iss === observer;
-  const dimension = executor_observes ? 'policy_compliance' : 'collaboration_health';
-  if (receipt.verdict === 'allow') return { outcome: { kind: 'compliant' }, dimension, receipt_hash, time_ms };
-  const is_attempt = executor_observes && (receipt.code === 'KERNEL_DENIED' || receipt.code === 'SCOPE_EXCEEDED');
-  const is_fault = !executor_observes && receipt.verdict === 'error';
-  return is_attempt || is_fault ? { outcome: { kind: 'anomaly', degree: 0.5 }, dimension, receipt_hash, time_ms } : undefined;
 }

@@ -3,16 +3,15 @@
  * other, starts them, and stops them in reverse. The real node and the
  * simulator both begin here.
  */
-import type { Evidence } from '../crypto/chain.ts';
 import { didOfOrigin, logOrigin, witnessName } from '../crypto/checkpoint.ts';
 import type { DidRecord, VerificationMethod } from '../crypto/did-record.ts';
 import { key_bytes } from '../crypto/keys.ts';
 import { signature_type_log, signature_type_witness, verifierKey } from '../crypto/note.ts';
-import { fail, ok, type Failure, type Result } from '../crypto/result.ts';
+import { fail, ok, type Result } from '../crypto/result.ts';
 import { delegation, type Delegations } from '../protocols/delegation/index.ts';
-import { handshake, type Handshake, type LocalParty } from '../protocols/handshake/index.ts';
-import { identity, use_key_id, type Identity } from '../protocols/identity/index.ts';
-import { message, type Executor, type Message } from '../protocols/message/index.ts';
+import { handshake, type Handshake } from '../protocols/handshake/index.ts';
+import { identity, type Identity } from '../protocols/identity/index.ts';
+import { message, type Message } from '../protocols/message/index.ts';
 import type { Clock, Network, Random, Recorder, Store } from '../protocols/ports.ts';
 import { revocation, type RevocationService } from '../protocols/revocation/index.ts';
 import { statements, type Statements } from '../protocols/statements/index.ts';
@@ -25,6 +24,8 @@ import { recordStore } from '../storage/records.ts';
 import { openStatements, type StatementStore } from '../storage/statements.ts';
 import { openVault } from '../storage/vault.ts';
 import { AgentHouse } from './agent-house.ts';
+import { Authority } from './authority.ts';
+import { Books } from './books.ts';
 import { Identities, type LocalIdentity } from './identities.ts';
 import { startFailure, stopEach } from './lifecycle.ts';
 import { withLoopback } from './loopback.ts';
@@ -119,6 +120,8 @@ class Composition implements Host {
   readonly witness: Witness;
   readonly neighbours: Neighbours;
   readonly agents: AgentHouse;
+  readonly books: Books;
+  readonly authority: Authority;
 
   constructor(built: Built) {
     const { parts, settings, identities, log, statement_store } = built;
@@ -133,14 +136,20 @@ class Composition implements Host {
       revocation: ({ target }) => this.#revoked(target.id),
     })({ clock, random, network, store: statement_store, identity: this.identity, recorder });
     this.revocation = revocation({ clock, store: statement_store, identity: this.identity, statements: this.statements });
-    this.trust = trust({ roots: (observer) => this.#roots(observer) })({
+    this.authority = new Authority({
+      clock, identities, identity: this.identity, revocation: this.revocation, required_trust: settings.required_trust,
+      trust: () => this.trust,
+      policyDigest: (did) => this.agents.policyDigest(did),
+    });
+    const { authority } = this;
+    this.trust = trust({ roots: (observer) => authority.roots(observer) })({
       clock, store, statements: statement_store, exchange: this.statements, identity: this.identity, revocation: this.revocation, recorder,
     });
     this.neighbours = new Neighbours({ clock, network, identities, recorder, handshake: () => this.handshake });
     this.handshake = handshake({
       clock, random, network, identity: this.identity, recorder,
-      party: (did) => this.#party(did),
-      inadmissible: (local, remote, required) => this.#inadmissible(local, remote, required),
+      party: (did) => authority.party(did),
+      inadmissible: (local, remote, required) => authority.inadmissible(local, remote, required),
       met: (session) => {
         if (this.identity.known(session.remote)?.kind === 'node') this.neighbours.met(session);
       },
@@ -148,27 +157,25 @@ class Composition implements Host {
     this.delegations = delegation({
       clock, random, network, store, identity: this.identity, recorder,
       own: (did) => identities.find(did),
-      evidence: () => this.#evidence(),
-      honoured: () => new Set([...identities.list('human', 'org').map(({ did }) => did), ...identities.list('agent').flatMap(({ did }) => this.#roots(did))]),
-      completed: (completion, mark) => this.agents.completed(completion, mark),
+      evidence: () => authority.evidence(),
+      honoured: () => authority.honoured(),
+      completed: (completion, mark) => this.books.completed(completion, mark),
     });
+    this.books = new Books({ clock, log, trust: this.trust, store, recorder });
     this.agents = new AgentHouse({
-      clock, random, log, identities, trust: this.trust, recorder, store,
-      barred: (did) => {
-        const record = this.identity.known(did);
-        return record === undefined ? undefined : this.#barred(record);
-      },
+      clock, random, log, identities, trust: this.trust, recorder,
+      barred: (did) => authority.barredDid(did),
       served: (chain, invocation) => this.delegations.served(chain, invocation),
     });
     this.message = message({
       clock, random, network, store, identity: this.identity, handshake: this.handshake, recorder,
       origin: log.origin,
-      executor: (did) => this.#executor(did),
-      evidence: () => this.#evidence(),
-      distrusted: (observer, subject, required) => this.#distrusted(observer, subject, Math.max(required, this.#requiredTrust(observer))),
+      executor: (did) => authority.executor(did),
+      evidence: () => authority.evidence(),
+      distrusted: (observer, subject, required) => authority.distrusted(observer, subject, Math.max(required, authority.requiredTrust(observer))),
       execute: (call, signal) => this.agents.execute(call, signal),
-      refused: (executor, invocation, failure) => this.agents.recordRefusal(executor, invocation, failure),
-      settled: (observer, subject, receipt, receipt_hash, changes) => this.agents.settled(observer, subject, receipt, receipt_hash, changes),
+      refused: (executor, invocation, failure) => this.books.recordRefusal(executor, invocation, failure),
+      settled: (observer, subject, receipt, receipt_hash, changes) => this.books.settled(observer, subject, receipt, receipt_hash, changes),
     });
     this.witness = witness(settings.witness ?? {})({
       clock, random, network, store, log, recorder,
@@ -179,77 +186,12 @@ class Composition implements Host {
     });
   }
 
-  /** Sponsors whose delegations and whose word an agent of ours honours. */
-  #roots(did: string): readonly string[] {
-    const local = this.identities.find(did);
-    if (local === undefined) return [];
-    const own = local.sponsor === null ? [] : [local.sponsor];
-    return [...own, ...(local.agent?.roots ?? [])];
-  }
-
-  #party(did: string): LocalParty | undefined {
-    const local = this.identities.find(did);
-    if (local === undefined) return undefined;
-    return {
-      identity: local,
-      capabilities: local.capabilities,
-      required_trust_score: this.#requiredTrust(local.did),
-      policy_digest: this.agents.policyDigest(local.did),
-      records: () => this.identities.recordsOf(local),
-    };
-  }
-
-  #requiredTrust(did: string): number {
-    const local = this.identities.find(did);
-    return local === undefined || local.kind === 'node' ? 0 : Math.max(this.settings.required_trust, local.agent?.required_trust ?? 0);
-  }
-
-  // A score costs more than anything else in a call, and nobody falls short of nothing.
-  #distrusted(observer: string, subject: string, required: number): Failure | undefined {
-    return required === 0 ? undefined : this.trust.distrusted(observer, subject, required);
-  }
-
-  /** Trust is a question between agents; nodes only have to be who they say and not be revoked. */
-  #inadmissible(local: string, remote: DidRecord, required: number): Failure | undefined {
-    const barred = this.#barred(remote);
-    // The kind in a record is its owner's own word, so it is our side alone that decides whether trust matters.
-    if (barred !== undefined || local === this.identities.node.did) return barred;
-    return this.#distrusted(local, remote.did, required);
-  }
-
-  #evidence(): Evidence {
-    return {
-      now_s: Math.floor(this.parts.clock.now() / 1000),
-      record: (did) => this.#validRecord(did),
-      revoked: (link, above) => this.revocation.revoked(link, above),
-      revokedKey: (key_id) => this.revocation.revokedKey(key_id),
-      unsponsored: (record) => this.#barred(record),
-    };
-  }
-
-  /** The record of a DID, unless it has expired: its host must have come back within two days. */
-  #validRecord(did: string): DidRecord | undefined {
-    const record = this.identity.known(did);
-    return record?.document.deactivated === true || (record?.document.expires ?? 0) > this.parts.clock.now() ? record : undefined;
-  }
-
   /** A revocation came that may concern a DID: whether it does is for the authority of its issuer to say. */
   #revoked(did: string): void {
     const reason = this.revocation.revokedDid(did);
     if (reason === undefined) return;
     this.handshake.close(did);
     this.agents.kill(did, reason.reason);
-  }
-
-  /** Why a DID must not act: it, its daily key or its sponsorship is revoked, or nobody answers for it. */
-  #barred(record: DidRecord): Failure | undefined {
-    return this.revocation.barred(record) ?? this.revocation.revokedKey(`${record.did}#${use_key_id}`);
-  }
-
-  #executor(did: string): Executor | undefined {
-    const local = this.identities.find(did);
-    if (local?.agent === null || local === undefined) return undefined;
-    return { identity: local, authority: local.agent.authority, roots: this.#roots(did) };
   }
 
   async logKey(origin: string): Promise<Result<string>> {
@@ -283,15 +225,8 @@ class Composition implements Host {
     const listening = await this.parts.network.start();
     if (!listening.ok) return listening;
     if (!this.log.frozen) this.witness.start();
-    this.identities.start((agent_did) => this.#mayBeAttested(agent_did));
+    this.identities.start((agent_did) => this.authority.mayBeAttested(agent_did));
     return ok(undefined);
-  }
-
-  /** Whether a sponsor of ours still answers for an agent: nothing but the end of its attestation may bar it. */
-  #mayBeAttested(agent_did: string): boolean {
-    const record = this.identity.known(agent_did);
-    const barred = record === undefined ? undefined : this.#barred(record);
-    return record !== undefined && (barred === undefined || barred.code === 'SPONSOR_EXPIRED');
   }
 
   stop(): Promise<void> {
@@ -303,6 +238,7 @@ class Composition implements Host {
       () => this.message.stop(),
       () => this.statements.stop(),
       () => this.parts.network.stop(),
+      () => this.books.stop(),
       () => this.log.close(),
     );
   }

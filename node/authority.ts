@@ -1,0 +1,121 @@
+/** Who may do what on this host: the questions that protocols ask, answered from identities, revocations and trust. */
+import type { Evidence } from '../crypto/chain.ts';
+import type { DidRecord } from '../crypto/did-record.ts';
+import type { Failure } from '../crypto/result.ts';
+import type { LocalParty } from '../protocols/handshake/index.ts';
+import { use_key_id, type Identity } from '../protocols/identity/index.ts';
+import type { Executor } from '../protocols/message/index.ts';
+import type { Clock } from '../protocols/ports.ts';
+import type { RevocationService } from '../protocols/revocation/index.ts';
+import type { Trust } from '../protocols/trust/index.ts';
+import type { Identities } from './identities.ts';
+
+/** What authority is judged by. */
+export interface AuthorityParts {
+  readonly clock: Clock;
+  readonly identities: Identities;
+  readonly identity: Identity;
+  readonly revocation: RevocationService;
+  /** The trust score that callers need at every agent of this host, 0..1000. */
+  readonly required_trust: number;
+  /** Given later than the constructor runs, because trust asks for the roots. */
+  trust(): Trust;
+  policyDigest(did: string): Uint8Array;
+}
+
+/** The authority of local and remote identities on this host. */
+export class Authority {
+  readonly #parts: AuthorityParts;
+
+  constructor(parts: AuthorityParts) {
+    this.#parts = parts;
+  }
+
+  /** Sponsors whose delegations and whose word an agent of ours honours. */
+  roots(did: string): readonly string[] {
+    const local = this.#parts.identities.find(did);
+    if (local === undefined) return [];
+    const own = local.sponsor === null ? [] : [local.sponsor];
+    return [...own, ...(local.agent?.roots ?? [])];
+  }
+
+  /** A local identity as it takes part in handshakes. */
+  party(did: string): LocalParty | undefined {
+    const local = this.#parts.identities.find(did);
+    if (local === undefined) return undefined;
+    return {
+      identity: local,
+      capabilities: local.capabilities,
+      required_trust_score: this.requiredTrust(local.did),
+      policy_digest: this.#parts.policyDigest(local.did),
+      records: () => this.#parts.identities.recordsOf(local),
+    };
+  }
+
+  /** The trust score that callers need at a local identity. */
+  requiredTrust(did: string): number {
+    const local = this.#parts.identities.find(did);
+    return local === undefined || local.kind === 'node' ? 0 : Math.max(this.#parts.required_trust, local.agent?.required_trust ?? 0);
+  }
+
+  /** Why a subject has too little of our trust, if so. A score costs more than anything else in a call, and nobody falls short of nothing. */
+  distrusted(observer: string, subject: string, required: number): Failure | undefined {
+    return required === 0 ? undefined : this.#parts.trust().distrusted(observer, subject, required);
+  }
+
+  /** Trust is a question between agents; nodes only have to be who they say and not be revoked. */
+  inadmissible(local: string, remote: DidRecord, required: number): Failure | undefined {
+    const barred = this.barred(remote);
+    // The kind in a record is its owner's own word, so it is our side alone that decides whether trust matters.
+    if (barred !== undefined || local === this.#parts.identities.node.did) return barred;
+    return this.distrusted(local, remote.did, required);
+  }
+
+  /** What is known for a decision about a chain or an invocation, now. */
+  evidence(): Evidence {
+    return {
+      now_s: Math.floor(this.#parts.clock.now() / 1000),
+      record: (did) => this.#validRecord(did),
+      revoked: (link, above) => this.#parts.revocation.revoked(link, above),
+      revokedKey: (key_id) => this.#parts.revocation.revokedKey(key_id),
+      unsponsored: (record) => this.barred(record),
+    };
+  }
+
+  /** The record of a DID, unless it has expired: its host must have come back within two days. */
+  #validRecord(did: string): DidRecord | undefined {
+    const record = this.#parts.identity.known(did);
+    return record?.document.deactivated === true || (record?.document.expires ?? 0) > this.#parts.clock.now() ? record : undefined;
+  }
+
+  /** Why a DID must not act: it, its daily key or its sponsorship is revoked, or nobody answers for it. */
+  barred(record: DidRecord): Failure | undefined {
+    return this.#parts.revocation.barred(record) ?? this.#parts.revocation.revokedKey(`${record.did}#${use_key_id}`);
+  }
+
+  /** A local agent as it takes commands. */
+  executor(did: string): Executor | undefined {
+    const local = this.#parts.identities.find(did);
+    if (local?.agent === null || local === undefined) return undefined;
+    return { identity: local, authority: local.agent.authority, roots: this.roots(did) };
+  }
+
+  /** Whether a sponsor of ours still answers for an agent: nothing but the end of its attestation may bar it. */
+  mayBeAttested(agent_did: string): boolean {
+    const record = this.#parts.identity.known(agent_did);
+    const barred = record === undefined ? undefined : this.barred(record);
+    return record !== undefined && (barred === undefined || barred.code === 'SPONSOR_EXPIRED');
+  }
+
+  /** The roots that any identity of this host honours. */
+  honoured(): ReadonlySet<string> {
+    const { identities } = this.#parts;
+    return new Set([...identities.list('human', 'org').map(({ did }) => did), ...identities.list('agent').flatMap(({ did }) => this.roots(did))]);
+  }
+
+  /** Why a DID must not act, as far as its record is known. */
+  barredDid(did: string): Failure | undefined {
+    const record = this.#parts.identity.known(did);
+    return record === undefined ? undefined : this.barred(record);
+  }
+}
