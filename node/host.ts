@@ -70,6 +70,7 @@ export interface Host {
   readonly witness: Witness;
   readonly neighbours: Neighbours;
   readonly agents: AgentHouse;
+  readonly books: Books;
   /** The vkey of a log, from the record of the DID in its origin. */
   logKey(origin: string): Promise<Result<string>>;
   /** The peers that can witness for us, and the vkeys of their witness keys. */

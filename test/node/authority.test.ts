@@ -1,0 +1,88 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { utf8 } from '../../crypto/bytes.ts';
+import { sha256 } from '../../crypto/hash.ts';
+import type { Receipt } from '../../protocols/message/index.ts';
+import { suite } from '../harness.ts';
+import { codeOf, hostWorld } from '../simulated-hosts.ts';
+
+const test = suite('node/authority');
+
+test('a revoked agent is stopped on its own host, for good', async (context) => {
+  const world = await hostWorld(context, { count: 2 });
+  await world.hire(0, 'asker');
+  const worker = await world.hire(1, 'worker', { authority: 'open' });
+  const state = (): string | undefined => world.at(1).host.agents.get(worker.did)?.kernel.stateOf(worker.did);
+  assert.is(state(), 'running');
+  await world.get(world.at(1).actions.revoke('sponsor-1', 'agent', worker.did, 'misbehaved'));
+  await world.pass(1000);
+  assert.is(state(), 'killed', 'its kernel was told, not asked');
+  const out = (): Promise<unknown> => world.finish(world.at(1).actions.call({ from: worker.did, to: worker.did, command: 'read:x' })).then(codeOf);
+  assert.is(await out(), 'REVOKED');
+  await world.restart(1);
+  world.employ(1, worker);
+  assert.is(await out(), 'REVOKED', 'a restart gives nothing back');
+  assert.is(codeOf(await world.finish(world.at(0).actions.call({ from: 'asker', to: worker.did, command: 'read:x' }))), 'REVOKED');
+});
+
+test('a revocation by somebody without authority ends no session and stops nobody', async (context) => {
+  const world = await hostWorld(context, { count: 3 });
+  const asker = await world.hire(0, 'asker');
+  const worker = await world.hire(1, 'worker', { authority: 'open' });
+  await world.hire(2, 'envious');
+  const call = async (): Promise<string> => (await world.get(world.at(0).actions.call({ from: 'asker', to: worker.did, command: 'read:x' }))).receipt.verdict;
+  assert.is(await call(), 'allow');
+  const { handshake } = world.at(1).host;
+  const before = handshake.between(worker.did, asker.did, world.at(0).peer);
+  await world.get(world.at(2).actions.revoke('sponsor-2', 'agent', asker.did, 'envy'));
+  await world.get(world.at(2).actions.revoke('sponsor-2', 'agent', worker.did, 'envy'));
+  await world.pass(2000);
+  assert.ok(world.at(1).host.statement_store.size >= 2, 'the statements arrived');
+  assert.is(handshake.between(worker.did, asker.did, world.at(0).peer)?.id, before?.id);
+  assert.is(world.at(1).host.agents.get(worker.did)?.kernel.stateOf(worker.did), 'running');
+  assert.is(await call(), 'allow');
+});
+
+test('no kind of DID gets around the trust that is demanded, and only agents give commands', async (context) => {
+  const world = await hostWorld(context, { count: 2 });
+  await world.hire(0, 'asker');
+  const worker = await world.hire(1, 'worker', { authority: 'open' });
+  const { actions, host } = world.at(0);
+  assert.is(codeOf(await world.finish(actions.verifyPeer('asker', world.at(1).host.identities.node.did, 900))), 'TRUST_TOO_LOW');
+  const answered = await world.get(host.message.send({ from: world.sponsor(0), to: worker.did, command: 'read:x', arguments: null }));
+  assert.equal([answered.receipt.verdict, answered.receipt.code], ['deny', 'INVOCATION_KIND']);
+});
+
+test('interactions that are stored together all count after a restart, whatever came last', async (context) => {
+  const world = await hostWorld(context, { count: 2 });
+  const asker = await world.hire(0, 'asker');
+  const worker = await world.hire(1, 'worker');
+  const receipt: Receipt = { iss: worker.did, aud: asker.did, inv: '', cmd: 'read:x', verdict: 'allow', code: null, rule: null, reason: '', res_h: null, log: null, iat: 0 };
+  const note = (name: string): Promise<void> => world.at(0).host.books.settled(asker.did, worker.did, receipt, sha256(utf8(name)), []);
+  const score = async (): Promise<number> => (await world.get(world.at(0).actions.score(worker.did, asker.did))).score;
+  const first = await score();
+  await note('a');
+  await world.pass(500);
+  const second = await score();
+  await note('b');
+  await note('a');
+  await world.pass(500);
+  const third = await score();
+  assert.ok(first < second && second < third, `${first}, ${second}, ${third}`);
+  await world.restart(0);
+  assert.is(await score(), third);
+});
+
+test('an agent\'s own policy file stands above the kernel that a program brings', async (context) => {
+  const policy = join(context.folder(), 'policy.yaml');
+  writeFileSync(policy, 'version: "1.0"\nrules:\n  - name: writes\n    condition: "action.type == \'write\'"\n    action: allow\n');
+  const world = await hostWorld(context, { count: 2 });
+  await world.hire(0, 'asker');
+  const worker = await world.hire(1, 'worker', { authority: 'open', policy });
+  const call = async (command: string): Promise<string> => (await world.get(world.at(0).actions.call({ from: 'asker', to: worker.did, command }))).receipt.verdict;
+  assert.is(await call('write:x'), 'allow');
+  assert.is(await call('read:x'), 'deny');
+});
+
+test.run();
