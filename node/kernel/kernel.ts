@@ -267,8 +267,9 @@ export class KernelSpace {
       const record = decisionRecord(prepared, decision, { call_id: this.#nextCall(), audit: batched ? 'batched' : 'durable', time_ms: this.#clock.now() });
       const recording = this.#journal.decision(record, call.attach);
       if (decision.code !== null) return denied(decision, record, await recording);
-      // A durable decision is on the disk before its effect; a batched one only has to be on its way there.
-      const recorded = batched ? this.#journal.expected() : await recording;
+      // A durable decision is on the disk before its effect; a batched one only has to be on its way there,
+      // unless the caller's own data ride with it: those are written first, whatever the policy says.
+      const recorded = isAwaited(record, call.attach) ? await recording : this.#journal.expected();
       if (!recorded.ok) return recorded;
       const enclosing = this.#frames.getStore()?.call?.signal;
       const signal = AbortSignal.any([admission.value.signal, call.signal, enclosing].filter((one) => one !== undefined));
@@ -294,8 +295,7 @@ export class KernelSpace {
     if (!recorded.ok) return fail(recorded.failure.code, recorded.failure.reason, { ...recorded.failure, detail: { effect_ran: true } });
     const { index } = recorded.value;
     const recorded_outcome = this.#journal.outcome(record, index, settled, attach);
-    // Like its decision, a batched outcome only has to be on its way.
-    const outcome = record.audit === 'durable' ? await recorded_outcome : ok(undefined);
+    const outcome = isAwaited(record, attach) ? await recorded_outcome : ok(undefined);
     if (settled.status !== 'done') {
       const code = settled.status === 'aborted' ? 'CALL_ABORTED' : 'EFFECT_FAILED';
       return fail(code, messageOf(settled.error), { cause: settled.error, detail: { call_id: record.call_id, index } });
@@ -311,6 +311,11 @@ export class KernelSpace {
     await this.#journal.outcome(record, index, { status: 'aborted', error: refusal.reason });
     return { ok: false, failure: { ...refusal, detail: { ...refusal.detail, call_id: record.call_id, index } } };
   }
+}
+
+/** Whether a call waits for its records to be written. */
+function isAwaited(record: DecisionRecord, attach: unknown): boolean {
+  return record.audit === 'durable' || attach !== undefined;
 }
 
 function abortion(signal: AbortSignal | undefined): Failure | undefined {

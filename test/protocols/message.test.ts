@@ -7,6 +7,7 @@ import { sha256 } from '../../crypto/hash.ts';
 import { createToken, decodeToken, verifyToken, type TokenSigner } from '../../crypto/jwt.ts';
 import { unwrap, type Result } from '../../crypto/result.ts';
 import type { LocalIdentity } from '../../node/identities.ts';
+import { compilePolicy } from '../../node/kernel/policy/load.ts';
 import { misdeeds_max } from '../../node/libp2p/standing.ts';
 import { session_ms } from '../../protocols/handshake/constants.ts';
 import { arguments_bytes_max, invocation_lifetime_s, message_limits, message_protocol, receipt_kept_s, result_bytes_max } from '../../protocols/message/constants.ts';
@@ -336,6 +337,30 @@ test('what comes without a session of its sender gets no receipt and no effect',
   const { reason, fix } = failureOf(await deliver(given, encodeRequest(request)));
   assert.match(`${reason} ${fix ?? ''}`, 'shake hands again');
   assert.is(codeOf(await world.finish(world.at(0).actions.call({ from: asker.did, to: worker.did, command: 'read:reports' }))), 'ok', 'the honest caller does that by itself');
+});
+
+test('a policy that batches its records takes nothing from the receipt: one a command, and the mark of it before the effect', async (context) => {
+  const world = await hostWorld(context, { count: 2 });
+  await world.hire(0, 'asker');
+  const marks: number[] = [];
+  const { store } = world.at(1).host.parts;
+  const batched = unwrap(compilePolicy({ version: '1.0', rules: [{ name: 'reads', condition: "action.type == 'read'", action: 'allow', audit: 'batched' }] }));
+  const worker = await world.hire(1, 'worker', {
+    authority: 'open',
+    policies: [batched],
+    serve: async () => {
+      let count = 0;
+      for await (const _ of store.entries('receipt', {})) count += 1;
+      return marks.push(count);
+    },
+  });
+  const plan = { from: 'asker', to: worker.did, command: 'read:x' };
+  const first = await world.get(world.at(0).actions.call(plan));
+  assert.equal(marks, [1], 'the mark was there when the effect began');
+  await world.pass(1000);
+  const again = await world.get(world.at(0).actions.call({ ...plan, invocation: first.invocation }));
+  assert.is(again.receipt_token, first.receipt_token);
+  assert.equal(marks, [1], 'the repetition had no effect');
 });
 
 test('a refused command stands in the executor\'s audit log, and a flood of them cannot fill it', async (context) => {
