@@ -10,6 +10,7 @@ import { fromBase64url, toBase64url, utf8 } from './bytes.ts';
 import { parseCanonicalJson, isFields, type Fields } from './canonical.ts';
 import { sha256 } from './hash.ts';
 import { verifySignature, type SigningKey } from './keys.ts';
+import { RecentMap } from './recent.ts';
 import { fail, ok, type Result } from './result.ts';
 
 /** The longest token that is ever looked at. */
@@ -112,7 +113,7 @@ export function decodeToken(text: string, type?: TokenType): Result<Token> {
   return ok({ text, type: typ, key_id: kid, claims: claims.value, hash: sha256(utf8(text)), signature });
 }
 
-const decoded_tokens = new Map<string, Token>();
+const decoded_tokens = new RecentMap<string, Token>(decoded_tokens_max);
 
 /** {@link decodeToken} for tokens that come again and again, attestations and delegations: what was well-formed once is remembered. */
 export function decodeLastingToken(text: string, type: TokenType): Result<Token> {
@@ -120,15 +121,13 @@ export function decodeLastingToken(text: string, type: TokenType): Result<Token>
   if (known !== undefined && known.type === type) return ok(known);
   const decoded = decodeToken(text, type);
   if (!decoded.ok) return decoded;
-  const oldest = decoded_tokens.size >= decoded_tokens_max ? decoded_tokens.keys().next().value : undefined;
-  if (oldest !== undefined) decoded_tokens.delete(oldest);
   decoded_tokens.set(text, decoded.value);
   return decoded;
 }
 
 // Whether a signature is good never changes, and the same few attestations and chains are looked at
 // with every call. The key of the memo covers the token with its signature, and the public key.
-const verified_tokens = new Map<string, boolean>();
+const verified_tokens = new RecentMap<string, boolean>(verified_tokens_max);
 
 /** Whether the token's signature is that of the given public key. Asked again, it answers from memory. */
 export function verifyToken(token: Token, public_key: Uint8Array): boolean {
@@ -136,8 +135,6 @@ export function verifyToken(token: Token, public_key: Uint8Array): boolean {
   const known = verified_tokens.get(name);
   if (known !== undefined) return known;
   const is_good = verifySignature(public_key, utf8(token.text.slice(0, token.text.lastIndexOf('.'))), token.signature);
-  const oldest = verified_tokens.size >= verified_tokens_max ? verified_tokens.keys().next().value : undefined;
-  if (oldest !== undefined) verified_tokens.delete(oldest);
   verified_tokens.set(name, is_good);
   return is_good;
 }

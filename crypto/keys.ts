@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, sign as signWith, verify as verifyWith, type KeyObject } from 'node:crypto';
 import { assert } from './assert.ts';
 import { compare, toBase64url } from './bytes.ts';
+import { RecentMap } from './recent.ts';
 import { fail, ok, type Result } from './result.ts';
 
 /** Length of an Ed25519 public key and of its seed (RFC 8032 section 5.1.5). */
@@ -67,17 +68,13 @@ export function checkPublicKey(public_key: Uint8Array): Result<Uint8Array> {
 }
 
 // Importing a key costs as much as a verification, so imported keys are kept, the oldest dropped first.
-const known_keys = new Map<string, KeyObject>();
+const known_keys = new RecentMap<string, KeyObject>(known_keys_max);
 
 function imported(public_key: Uint8Array): KeyObject {
   const name = toBase64url(public_key);
   const known = known_keys.get(name);
   if (known !== undefined) return known;
   const key = createPublicKey({ key: Buffer.concat([spki_prefix, public_key]), format: 'der', type: 'spki' });
-  if (known_keys.size >= known_keys_max) {
-    const oldest = known_keys.keys().next();
-    if (oldest.done !== true) known_keys.delete(oldest.value);
-  }
   known_keys.set(name, key);
   return key;
 }

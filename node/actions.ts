@@ -13,6 +13,7 @@ import type { Session } from '../protocols/handshake/index.ts';
 import type { Answered } from '../protocols/message/index.ts';
 import { locate } from '../protocols/place.ts';
 import type { Score } from '../protocols/trust/index.ts';
+import { checkRequiredTrust } from './config.ts';
 import type { Host } from './host.ts';
 import type { LocalIdentity } from './identities.ts';
 
@@ -94,7 +95,8 @@ export class Actions {
   async createAgent(plan: AgentPlan): Promise<Result<LocalIdentity>> {
     const { identities, agents } = this.#host;
     const required_trust = plan.required_trust ?? 0;
-    if (!Number.isInteger(required_trust) || required_trust < 0 || required_trust > 1000) return fail('TRUST_INVALID', 'a required trust score is a whole number from 0 to 1000', { fix: 'for example 500' });
+    const demanded = checkRequiredTrust(required_trust);
+    if (!demanded.ok) return demanded;
     const narrowed = await this.#withinParent(plan);
     if (!narrowed.ok) return narrowed;
     const roots: string[] = [];
@@ -104,12 +106,12 @@ export class Actions {
       roots.push(did.value);
     }
     const settings = { handler: plan.handler ?? null, policy: plan.policy ?? null, required_trust, authority: plan.authority ?? 'delegated', roots };
-    const usable = await agents.check(settings);
-    if (!usable.ok) return usable;
+    const equipment = await agents.equip(settings);
+    if (!equipment.ok) return equipment;
     const created = await identities.create({ kind: 'agent', name: plan.name, sponsor: plan.sponsor, capabilities: plan.capabilities, agent: settings });
     if (!created.ok) return created;
-    const ready = await agents.admit(created.value);
-    return ready.ok ? created : ready;
+    agents.admit(created.value, equipment.value);
+    return created;
   }
 
   /** A parent elsewhere is held to what its record says that it may do. */

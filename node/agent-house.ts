@@ -34,14 +34,18 @@ export interface AgentHouseParts {
   served(chain: Chain, invocation: Invocation): void;
 }
 
-/** An agent of this host, ready to work. */
-export interface HousedAgent {
-  readonly identity: LocalIdentity;
-  readonly kernel: KernelSpace;
+/** What an agent works with. */
+export interface Equipment {
   /** The policies of its own file; a kernel that a program brought has further ones. */
   readonly policies: readonly Policy[];
   /** What serves its commands; absent as long as no program has given one. */
   handler: AgentHandler | undefined;
+}
+
+/** An agent of this host, ready to work. */
+export interface HousedAgent extends Equipment {
+  readonly identity: LocalIdentity;
+  readonly kernel: KernelSpace;
 }
 
 /** A command of a local agent to another. */
@@ -84,9 +88,10 @@ export class AgentHouse {
       this.#host_policies = [policy.value];
     }
     for (const identity of this.#parts.identities.list('agent')) {
-      const admitted = await this.admit(identity);
+      const equipment = await this.equip(identity.agent);
       // An agent that cannot work refuses its commands and says why; the others go on.
-      if (!admitted.ok) this.#parts.recorder.record({ kind: 'agent.unusable', did: identity.did, name: identity.name, code: admitted.failure.code, reason: admitted.failure.reason });
+      if (equipment.ok) this.admit(identity, equipment.value);
+      else this.#parts.recorder.record({ kind: 'agent.unusable', did: identity.did, name: identity.name, code: equipment.failure.code, reason: equipment.failure.reason });
     }
     return ok(undefined);
   }
@@ -96,29 +101,25 @@ export class AgentHouse {
     for (const agent of this.#agents.values()) agent.kernel.stop('the node is stopping');
   }
 
-  /** Whether an agent with these settings could work. Fails with a `POLICY_…` or `HANDLER_UNUSABLE` code. */
-  async check(settings: AgentSettings): Promise<Result<void>> {
-    const policy = settings.policy === null ? undefined : await Policy.load(settings.policy);
-    if (policy?.ok === false) return policy;
-    const handler = settings.handler === null ? undefined : await loadHandler(settings.handler);
-    return handler?.ok === false ? handler : ok(undefined);
-  }
-
-  /** Readies an agent: loads its policy and handler, and gives it a kernel of its own. */
-  async admit(identity: LocalIdentity): Promise<Result<HousedAgent>> {
-    const settings = identity.agent;
+  /** Loads what an agent with these settings works with. Fails with a `POLICY_…` or `HANDLER_UNUSABLE` code. */
+  async equip(settings: AgentSettings | null): Promise<Result<Equipment>> {
     const policy = settings === null || settings.policy === null ? undefined : await Policy.load(settings.policy);
     if (policy?.ok === false) return policy;
     const handler = settings === null || settings.handler === null ? undefined : await loadHandler(settings.handler);
     if (handler?.ok === false) return handler;
+    return ok({ policies: policy === undefined ? [] : [policy.value], handler: handler?.value });
+  }
+
+  /** Readies an agent: gives it its equipment and a kernel of its own. */
+  admit(identity: LocalIdentity, { policies, handler }: Equipment): HousedAgent {
     const kernel = new KernelSpace({
       policies: this.#host_policies,
-      agents: policy === undefined ? {} : { [identity.did]: [policy.value] },
+      agents: { [identity.did]: policies },
       clock: this.#parts.clock,
       random: this.#parts.random,
       flight_recorder: auditRecorder(this.#parts.log),
     });
-    return ok(this.#house({ identity, kernel, policies: policy === undefined ? [] : [policy.value], handler: handler?.value }));
+    return this.#house({ identity, kernel, policies, handler });
   }
 
   #house(agent: HousedAgent): HousedAgent {

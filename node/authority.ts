@@ -48,7 +48,7 @@ export class Authority {
       capabilities: local.capabilities,
       required_trust_score: this.requiredTrust(local.did),
       policy_digest: this.#parts.policyDigest(local.did),
-      records: () => this.#parts.identities.recordsOf(local),
+      records: () => this.#parts.identity.accountable([local.did]),
     };
   }
 

@@ -1,3 +1,4 @@
+import { fail, ok, type Result } from '../crypto/result.ts';
 import type { Recorder } from '../protocols/ports.ts';
 import type { WitnessInit } from '../protocols/witness/index.ts';
 
@@ -25,4 +26,11 @@ export interface NodeConfig {
   readonly witness?: WitnessInit;
   /** Whether the control socket is served, so that the CLI can ask this node; true when absent. */
   readonly control?: boolean;
+}
+
+/** Whether a number can be demanded as a trust score. Fails with `TRUST_INVALID`. */
+export function checkRequiredTrust(score: number): Result<number> {
+  return Number.isInteger(score) && score >= 0 && score <= 1000
+    ? ok(score)
+    : fail('TRUST_INVALID', 'a required trust score is a whole number from 0 to 1000', { fix: 'for example 500' });
 }

@@ -3,10 +3,9 @@
  * other, starts them, and stops them in reverse. The real node and the
  * simulator both begin here.
  */
-import { didOfOrigin, logOrigin, witnessName } from '../crypto/checkpoint.ts';
-import type { DidRecord, VerificationMethod } from '../crypto/did-record.ts';
+import { didOfOrigin } from '../crypto/checkpoint.ts';
+import type { VerificationMethod } from '../crypto/did-record.ts';
 import { key_bytes } from '../crypto/keys.ts';
-import { signature_type_log, signature_type_witness, verifierKey } from '../crypto/note.ts';
 import { fail, ok, type Result } from '../crypto/result.ts';
 import { delegation, type Delegations } from '../protocols/delegation/index.ts';
 import { handshake, type Handshake } from '../protocols/handshake/index.ts';
@@ -30,6 +29,7 @@ import { Identities, type LocalIdentity } from './identities.ts';
 import { startFailure, stopEach } from './lifecycle.ts';
 import { withLoopback } from './loopback.ts';
 import { Neighbours } from './neighbours.ts';
+import { recordedKey } from './recorded-keys.ts';
 
 /** The outside world of a host. */
 export interface HostParts {
@@ -93,15 +93,6 @@ function nodeKey(keystore: Keystore, name: typeof node_key_names[number]): Resul
   return key === undefined
     ? fail('IDENTITY_KEYS_MISSING', `the node's ${name} key is not in keys.json`, { fix: 'restore keys.json from a backup' })
     : ok(key);
-}
-
-/** The vkey under a name that a DID's record gives, for its log or its witness. */
-function recordedKey(record: DidRecord, use: 'log' | 'witness'): string | undefined {
-  const method = record.document.methods.find((candidate) => candidate.uses.includes(use));
-  if (method === undefined) return undefined;
-  return use === 'log'
-    ? verifierKey(logOrigin(record.did, method.key), signature_type_log, method.key)
-    : verifierKey(witnessName(record.did, method.key), signature_type_witness, method.key);
 }
 
 /** Everything that is built; parts refer to each other through it, so that none has to exist before the one that it calls later. */

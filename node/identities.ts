@@ -306,11 +306,6 @@ export class Identities {
     this.#stopping.abort();
     await Promise.all(this.#publications.values());
   }
-
-  /** The identity's newest record and its sponsor's, to send along with a proof. */
-  recordsOf(identity: LocalIdentity): readonly Uint8Array[] {
-    return [identity.did, identity.sponsor ?? ''].flatMap((did) => this.#parts.identity.known(did)?.bytes ?? []);
-  }
 }
 
 function planOf(stored: StoredIdentity): IdentityPlan {

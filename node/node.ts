@@ -7,7 +7,7 @@ import { keystore_file, openKeystore, type Keystore } from '../storage/keystore.
 import { openStore, spaces, type Space } from '../storage/store.ts';
 import { Actions } from './actions.ts';
 import { system_clock, system_random } from './clock.ts';
-import type { NodeConfig } from './config.ts';
+import { checkRequiredTrust, type NodeConfig } from './config.ts';
 import { controlMethods } from './control/methods.ts';
 import { serveControl, type ControlServer } from './control/server.ts';
 import { defaultDataFolder, openDataFolder, type DataFolder } from './data-folder.ts';
@@ -183,7 +183,8 @@ async function startIn(folder: DataFolder, store: Store, config: NodeConfig): Pr
  */
 export async function createNode(config: NodeConfig = {}): Promise<Result<Node>> {
   const { required_trust = 0 } = config;
-  if (!Number.isInteger(required_trust) || required_trust < 0 || required_trust > 1000) return fail('TRUST_INVALID', 'a required trust score is a whole number from 0 to 1000', { fix: 'for example 500' });
+  const demanded = checkRequiredTrust(required_trust);
+  if (!demanded.ok) return demanded;
   const folder = openDataFolder(config.data ?? defaultDataFolder(process.env));
   if (!folder.ok) return folder;
   const store = await openStore({ kind: 'disk', folder: folder.value.store, create: !folder.value.initialised });

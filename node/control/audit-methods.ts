@@ -1,8 +1,8 @@
 /** The control methods about audit logs: our own, and those of other hosts as far as they and their witnesses answer. */
 import { utf8, fromUtf8, toBase64, toBase64url } from '../../crypto/bytes.ts';
-import { logOrigin, openCheckpoint, parseCheckpoint, type Checkpoint } from '../../crypto/checkpoint.ts';
+import { openCheckpoint, parseCheckpoint, type Checkpoint } from '../../crypto/checkpoint.ts';
 import { leafHash } from '../../crypto/merkle.ts';
-import { parseNote, parseVerifier, signature_type_witness, verifierKey, type NoteSignature } from '../../crypto/note.ts';
+import { parseNote, parseVerifier, type NoteSignature } from '../../crypto/note.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
 import { parseProof, verifyProof } from '../../crypto/tlog-proof.ts';
 import { parseLogPolicy } from '../../crypto/tlog-policy.ts';
@@ -11,6 +11,7 @@ import { proofOf } from '../../protocols/witness/index.ts';
 import { decodeDisclosure } from '../../storage/audit-entry.ts';
 import { exportLog } from '../../storage/audit-export.ts';
 import type { Host } from '../host.ts';
+import { recordedKey } from '../recorded-keys.ts';
 import type { ControlApi, ControlMethods, HeadView, ProofView } from './api.ts';
 
 type AuditMethods = Pick<ControlMethods, 'audit.head' | 'audit.anchor' | 'audit.prove' | 'audit.verify' | 'audit.export'>;
@@ -39,12 +40,11 @@ async function ownHead(host: Host): Promise<Result<HeadView>> {
 async function remoteHead(host: Host, did: string): Promise<Result<HeadView>> {
   const record = await host.identity.resolve(did);
   if (!record.ok) return record;
-  const method = record.value.document.methods.find((candidate) => candidate.uses.includes('log'));
-  if (method === undefined) return fail('AUDIT_LOG_UNKNOWN', `the record of ${did} names no log`);
-  const origin = logOrigin(did, method.key);
-  const key = await host.logKey(origin);
-  const verifier = key.ok ? parseVerifier(key.value) : key;
+  const key = recordedKey(record.value, 'log');
+  if (key === undefined) return fail('AUDIT_LOG_UNKNOWN', `the record of ${did} names no log`);
+  const verifier = parseVerifier(key);
   if (!verifier.ok) return verifier;
+  const origin = verifier.value.name;
   const own = await host.witness.askKnown(host.parts.network.id, origin);
   const asked = await Promise.all(host.parts.network.peers().map((peer) => host.witness.askKnown(peer.id, origin)));
   const place = await locate(host.parts.network, record.value);
@@ -64,9 +64,7 @@ async function remoteHead(host: Host, did: string): Promise<Result<HeadView>> {
 async function witnessKey(host: Host, signature: NoteSignature): Promise<string | undefined> {
   const did = signature.name.split('/wit/')[0] ?? '';
   const record = await host.identity.resolve(did);
-  const method = record.ok ? record.value.document.methods.find((candidate) => candidate.uses.includes('witness')) : undefined;
-  if (method === undefined) return undefined;
-  return verifierKey(signature.name, signature_type_witness, method.key);
+  return record.ok ? recordedKey(record.value, 'witness') : undefined;
 }
 
 /** The policy under which a note verifies: its log, the witnesses that signed it, and all of them as quorum; keys from DID records, never from the note. */

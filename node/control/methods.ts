@@ -5,14 +5,13 @@ import { fail, messageOf, ok, type Failure, type Result } from '../../crypto/res
 import type { HeldDelegation } from '../../protocols/delegation/index.ts';
 import type { Answered } from '../../protocols/message/index.ts';
 import type { Peer } from '../../protocols/ports.ts';
-import type { Score } from '../../protocols/trust/index.ts';
 import { jsonResult } from '../../protocols/message/index.ts';
 import { readPayload } from '../flight-recorder.ts';
 import type { Host } from '../host.ts';
 import type { LocalIdentity } from '../identities.ts';
 import type { Node } from '../node.ts';
 import { packageVersion } from '../version.ts';
-import type { AgentView, CallView, ControlApi, ControlMethods, DelegationView, LogEntryView, NodeStatus, PeerView, ScoreView, SponsorView } from './api.ts';
+import type { AgentView, CallView, ControlApi, ControlMethods, DelegationView, LogEntryView, NodeStatus, PeerView, SponsorView } from './api.ts';
 import { auditMethods, headOf } from './audit-methods.ts';
 import { diagnose } from './diagnose.ts';
 
@@ -83,10 +82,6 @@ function peerView(host: Host, peer: Peer): PeerView {
   return {
     peer_id: peer.id, did: did ?? null, name: record?.document.name ?? null, address: peer.address, direction: peer.direction, since_ms: peer.since,
   };
-}
-
-function scoreView(score: Score): ScoreView {
-  return score;
 }
 
 function callView(answered: Answered, duration_ms: number): CallView {
@@ -213,7 +208,7 @@ export function controlMethods(node: Node): ControlMethods {
     'join': ({ address }, signal) => joined(host, address, signal),
     'verify-peer': async ({ from, peer, required_trust = 0 }) => {
       const verified = await actions.verifyPeer(from, peer, required_trust);
-      return verified.ok ? ok({ verified: true, score: scoreView(verified.value.score), session: verified.value.session.id }) : verified;
+      return verified.ok ? ok({ verified: true, score: verified.value.score, session: verified.value.session.id }) : verified;
     },
     'call': (params, signal) => call(node, params, signal),
     'delegate': (params) => delegate(node, params),
@@ -227,8 +222,7 @@ export function controlMethods(node: Node): ControlMethods {
       return revoked.ok ? ok({ statement: revoked.value.hash }) : revoked;
     },
     'trust.show': async ({ subject, observer }) => {
-      const score = await actions.score(subject, observer);
-      return score.ok ? ok(scoreView(score.value)) : score;
+      return actions.score(subject, observer);
     },
     ...auditMethods(host),
     'audit.log': ({ from = 0, limit = 100 }) => logEntries(host, from, limit),

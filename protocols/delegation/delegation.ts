@@ -4,6 +4,7 @@ import { decodeCbor, encodeCbor, hasShape, isStrings, type Fields } from '../../
 import { chain_links_max, parseChain, verifyChain, type Caveats, type Chain, type Evidence, type Invocation } from '../../crypto/chain.ts';
 import { createToken } from '../../crypto/jwt.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
+import { RecentMap } from '../../crypto/recent.ts';
 import type { Identity, OwnIdentity } from '../identity/index.ts';
 import { locate } from '../place.ts';
 import type { Change, Clock, Network, PeerId, Random, Recorder, Store } from '../ports.ts';
@@ -77,7 +78,7 @@ class MeshDelegations implements Delegations {
   readonly #kept: KeptDelegations;
   readonly #completions: Completions;
   /** Who issued the chains under which agents here were lately given commands, and the command that proves it, by chain and worker. */
-  readonly #served = new Map<string, { readonly issuer: string; readonly invocation: Invocation }>();
+  readonly #served = new RecentMap<string, { readonly issuer: string; readonly invocation: Invocation }>(served_max);
 
   constructor(parts: DelegationParts) {
     this.#parts = parts;
@@ -171,16 +172,13 @@ class MeshDelegations implements Delegations {
     const last = held.links.at(-1);
     if (last === undefined) return fail('CHAIN_EMPTY', 'there is no link');
     const { identity } = this.#parts;
-    const issuers = new Set(held.links.flatMap((link) => [link.iss, identity.known(link.iss)?.sponsor ?? '']));
-    const records = [...issuers].flatMap((did) => identity.known(did)?.bytes ?? []);
+    const records = identity.accountable(held.links.map((link) => link.iss));
     return this.#ask(last.aud, { kind: 'offer', chain: held.chain, records });
   }
 
   served(chain: Chain, invocation: Invocation): void {
     const last = chain.links.at(-1);
     if (last === undefined) return;
-    const oldest = this.#served.size >= served_max ? this.#served.keys().next().value : undefined;
-    if (oldest !== undefined) this.#served.delete(oldest);
     this.#served.set(servedName(toBase64url(chain.hash), invocation.aud), { issuer: last.iss, invocation });
   }
 

@@ -34,6 +34,8 @@ export interface Identity {
   resolve(did: string, options?: { readonly fresh?: boolean }): Promise<Result<DidRecord>>;
   /** Resolves DIDs and the sponsors in their records, so that a decision can be taken offline. Unknown ones stay unknown. */
   gather(dids: Iterable<string>): Promise<void>;
+  /** The newest records in memory of DIDs and of the sponsors in them, each once: to send along, so that a peer can decide offline. */
+  accountable(dids: readonly string[]): readonly Uint8Array[];
   /** Verifies records that a peer sent along and keeps none of them. Fails at the first bad one, or with `RECORD_TOO_MANY`. */
   inspect(records: readonly Uint8Array[]): Result<readonly DidRecord[]>;
   /** Keeps verified records, each unless a newer one is known; returns the ones that hold. */
@@ -213,6 +215,11 @@ class MeshIdentity implements Identity {
     const sponsors = new Set<string>();
     for (const record of records) if (record.ok && record.value.sponsor !== null) sponsors.add(record.value.sponsor);
     await Promise.all([...sponsors].map((did) => this.resolve(did)));
+  }
+
+  accountable(dids: readonly string[]): readonly Uint8Array[] {
+    const parties = new Set(dids.flatMap((did) => [did, this.known(did)?.sponsor ?? '']));
+    return [...parties].flatMap((did) => this.known(did)?.bytes ?? []);
   }
 
   inspect(records: readonly Uint8Array[]): Result<readonly DidRecord[]> {

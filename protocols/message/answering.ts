@@ -29,6 +29,14 @@ function refusal(failure: Failure, verdict: 'deny' | 'error'): Execution {
   return { verdict, code: failure.code, rule: null, reason: failure.reason + (failure.fix === undefined ? '' : ` (what would pass: ${failure.fix})`), index: null };
 }
 
+/** A request and the claims of its invocation, whose signature is not checked yet. */
+function readMessage(bytes: Uint8Array): Result<Pick<Opened, 'request' | 'invocation'>> {
+  const request = decodeRequest(bytes);
+  if (!request.ok) return request;
+  const invocation = parseInvocation(request.value.invocation);
+  return invocation.ok ? ok({ request: request.value, invocation: invocation.value }) : invocation;
+}
+
 const begun_mark = utf8('begun');
 
 function receiptKey(invocation: Invocation): Uint8Array {
@@ -93,13 +101,12 @@ export class MessageAnswering {
 
   /** Shape and session: what fails here has no session, so it gets no signature of ours. */
   #open(bytes: Uint8Array, from: PeerId): Result<Opened> {
-    const request = decodeRequest(bytes);
-    const invocation = request.ok ? parseInvocation(request.value.invocation) : request;
-    if (!request.ok || !invocation.ok) {
+    const read = readMessage(bytes);
+    if (!read.ok) {
       this.#parts.network.penalise(from, 'malformed message');
-      return request.ok ? invocation.ok ? fail('MESSAGE_MALFORMED', 'unreadable') : invocation : request;
+      return read;
     }
-    const { aud, iss, chl } = invocation.value;
+    const { aud, iss, chl } = read.value.invocation;
     const executor = this.#parts.executor(aud);
     if (executor === undefined) return fail('AGENT_UNKNOWN', `${aud} does not live here`, { fix: 'resolve the DID again' });
     // A repetition may come over a younger session: it is given its receipt, but a command needs the session that it names.
@@ -107,7 +114,7 @@ export class MessageAnswering {
     if (session === undefined || session.remote !== iss) {
       return fail('SESSION_UNKNOWN', 'there is no session of yours with this id', { fix: 'shake hands again' });
     }
-    return ok({ request: request.value, invocation: invocation.value, executor, session });
+    return ok({ ...read.value, executor, session });
   }
 
   async #settle(opened: Opened, signal: AbortSignal): Promise<Uint8Array> {
@@ -215,5 +222,4 @@ export class MessageAnswering {
     const token = await signReceipt(executor.identity.signer, content);
     return { token, receipt: { iss: executor.identity.did, ...content }, answer: encodeAnswer(token, sent) };
   }
-
 }

@@ -76,8 +76,7 @@ export class MessageSending {
       v: 1,
     });
     // The records of all issuers travel with the chain, so that it can be verified where the DHT cannot be reached.
-    const issuers = new Set((links?.value ?? []).flatMap((link) => [link.iss, identity.known(link.iss)?.sponsor ?? '']));
-    const records = [...issuers].flatMap((did) => identity.known(did)?.bytes ?? []);
+    const records = identity.accountable((links?.value ?? []).map((link) => link.iss));
     return ok({ invocation, chain, records, arguments: given });
   }
 
