@@ -207,29 +207,40 @@ export interface InclusionClaim {
   readonly root: Uint8Array;
 }
 
+/**
+ * Goes from a node up to the root past the siblings of a proof, the common part
+ * of RFC 9162 sections 2.1.3.2 and 2.1.4.2; says if they are too many or too few.
+ */
+function climb(from: number, last_at_level: number, siblings: readonly Uint8Array[], fold: (sibling: Uint8Array, is_left: boolean) => void): 'too many' | 'too few' | undefined {
+  let node = from;
+  let last = last_at_level;
+  for (const sibling of siblings) {
+    if (last === 0) return 'too many';
+    const is_left = node % 2 === 1 || node === last;
+    fold(sibling, is_left);
+    if (is_left) {
+      while (node % 2 === 0 && node !== 0) {
+        node /= 2;
+        last = Math.floor(last / 2);
+      }
+    }
+    node = Math.floor(node / 2);
+    last = Math.floor(last / 2);
+  }
+  return last === 0 ? undefined : 'too few';
+}
+
 /** Verifies an inclusion proof (RFC 9162 section 2.1.3.2). Fails with `PROOF_INVALID`. */
 export function verifyInclusion({ index, size, leaf_hash, proof, root }: InclusionClaim): Result<void> {
   const problem = shapeProblem([index, size], [leaf_hash, root], proof);
   if (problem !== undefined) return invalid(problem);
   if (index >= size) return invalid(`leaf ${index} cannot be in a tree of ${size} leaves`);
-  let node = index;
-  let last = size - 1;
   let hash = leaf_hash;
-  for (const sibling of proof) {
-    if (last === 0) return invalid(`the proof has more hashes than a tree of ${size} leaves has levels`);
-    if (node % 2 === 1 || node === last) {
-      hash = nodeHash(sibling, hash);
-      while (node % 2 === 0 && node !== 0) {
-        node /= 2;
-        last = Math.floor(last / 2);
-      }
-    } else {
-      hash = nodeHash(hash, sibling);
-    }
-    node = Math.floor(node / 2);
-    last = Math.floor(last / 2);
-  }
-  if (last !== 0) return invalid('the proof has too few hashes');
+  const misfit = climb(index, size - 1, proof, (sibling, is_left) => {
+    hash = is_left ? nodeHash(sibling, hash) : nodeHash(hash, sibling);
+  });
+  if (misfit === 'too many') return invalid(`the proof has more hashes than a tree of ${size} leaves has levels`);
+  if (misfit !== undefined) return invalid('the proof has too few hashes');
   return equal(hash, root) ? ok(undefined) : invalid('the leaf and the proof do not lead to this root');
 }
 
@@ -266,22 +277,11 @@ export function verifyConsistency({ old_size, old_root, size, root, proof }: Con
   if (first === undefined || proof.length === 0) return invalid('the proof is empty');
   let old_hash = first;
   let hash = first;
-  for (const sibling of rest) {
-    if (last === 0) return invalid('the proof has too many hashes');
-    if (node % 2 === 1 || node === last) {
-      old_hash = nodeHash(sibling, old_hash);
-      hash = nodeHash(sibling, hash);
-      while (node % 2 === 0 && node !== 0) {
-        node /= 2;
-        last = Math.floor(last / 2);
-      }
-    } else {
-      hash = nodeHash(hash, sibling);
-    }
-    node = Math.floor(node / 2);
-    last = Math.floor(last / 2);
-  }
-  if (last !== 0) return invalid('the proof has too few hashes');
+  const misfit = climb(node, last, rest, (sibling, is_left) => {
+    if (is_left) old_hash = nodeHash(sibling, old_hash);
+    hash = is_left ? nodeHash(sibling, hash) : nodeHash(hash, sibling);
+  });
+  if (misfit !== undefined) return invalid(`the proof has ${misfit} hashes`);
   if (!equal(old_hash, old_root)) return invalid('the proof does not lead to the older root');
   return equal(hash, root) ? ok(undefined) : invalid('the proof does not lead to the newer root');
 }
