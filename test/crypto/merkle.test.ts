@@ -74,6 +74,8 @@ test('every inclusion proof is that of RFC 6962, verifies, and verifies nothing 
     assert.not(verifyInclusion({ ...claim, leaf_hash: leafHash(utf8('another')) }).ok);
     assert.not(verifyInclusion({ ...claim, proof: [...proof, root] }).ok);
     assert.not(verifyInclusion({ ...claim, root: leafHash(root) }).ok);
+    const extra = leafHash(utf8('extra'));
+    assert.not(verifyInclusion({ ...claim, proof: [...proof, extra], root: nodeHash(extra, root) }).ok, 'a root that fits a longer proof is that of another tree');
     if (size > 1) assert.not(verifyInclusion({ ...claim, proof: proof.slice(1) }).ok);
   }), { numRuns: 300 });
 });
@@ -89,6 +91,9 @@ test('every consistency proof is that of RFC 6962, verifies, and verifies nothin
     assert.not(verifyConsistency({ ...claim, old_root: leafHash(claim.old_root) }).ok);
     assert.not(verifyConsistency({ ...claim, root: leafHash(claim.root) }).ok);
     assert.not(verifyConsistency({ ...claim, proof: [...proof, claim.root] }).ok);
+    const extra = leafHash(utf8('extra'));
+    const longer = { ...claim, proof: [...proof, extra], old_root: nodeHash(extra, claim.old_root), root: nodeHash(extra, claim.root) };
+    assert.not(verifyConsistency(longer).ok);
     const changed = proof.map((hash, at) => (at === flip % proof.length ? leafHash(hash) : hash));
     if (proof.length > 0) assert.not(verifyConsistency({ ...claim, proof: changed }).ok);
   }), { numRuns: 300 });
