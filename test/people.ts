@@ -1,8 +1,7 @@
 /** DIDs for tests: humans, organisations, nodes and agents with real keys, records and attestations, always the same for a name. */
 import { utf8 } from '../crypto/bytes.ts';
-import {
-  attestationsHash, encodeRecord, eventHash, signEvent, verifyRecord, type DidKind, type DidRecord, type DocumentEvent, type Establishment, type KeyUse, type Signed,
-} from '../crypto/did-record.ts';
+import { attestationsHash, eventHash, signEvent, type DidKind, type DocumentEvent, type Establishment, type KeyUse, type Signed, methodId, witnessedHash } from '../crypto/did-events.ts';
+import { encodeRecord, verifyRecord, type DidRecord } from '../crypto/did-record.ts';
 import { didOf } from '../crypto/did.ts';
 import { sha256 } from '../crypto/hash.ts';
 import type { TokenSigner } from '../crypto/jwt.ts';
@@ -50,17 +49,17 @@ export async function person(name: string, plan: PersonPlan = {}): Promise<Perso
   const use = keyNamed(`${name}, use`);
   const establishment = signEvent<Establishment>({
     type: 'establishment', number: 0, previous: null, kind, keys: [update.public_key], threshold: 1,
-    next_keys: [sha256(keyNamed(`${name}, next`).public_key)], next_threshold: 1, sponsor, time: now_ms,
+    next_keys: [sha256(keyNamed(`${name}, next`).public_key)], next_threshold: 1, sponsor, bad_since: null, witnesses: [], witness_threshold: 0, time: now_ms,
   }, [{ index: 0, key: update }]);
   const did = didOf(eventHash(establishment.event));
   const attestations = await plan.attest?.(did) ?? [];
   const document: DocumentEvent = {
     type: 'document', establishment: eventHash(establishment.event), sequence: 1, time: now_ms, expires: now_ms + 48 * 3_600_000,
-    methods: [{ id: 'use', key: use.public_key, uses }], services: [], capabilities: [], name, attestations: attestationsHash(attestations),
-    deactivated: plan.deactivated ?? false,
+    methods: [{ id: methodId(use.public_key), key: use.public_key, uses }], retired: [], services: [], capabilities: [], name, attestations: attestationsHash(attestations),
+    witnessed: witnessedHash([]), successor: null, predecessor: null, deactivated: plan.deactivated ?? false,
   };
-  const bytes = encodeRecord({ establishments: [establishment], document: signEvent(document, [{ index: 0, key: update }]), attestations });
-  return { did, record: unwrap(verifyRecord(bytes, { now_ms })), signer: { key_id: `${did}#use`, key: use }, establishment, document };
+  const bytes = encodeRecord({ establishments: [establishment], document: signEvent(document, [{ index: 0, key: update }]), attestations, witness_signatures: [] });
+  return { did, record: unwrap(verifyRecord(bytes, { now_ms })), signer: { key_id: `${did}#${methodId(use.public_key)}`, key: use }, establishment, document };
 }
 
 /** Makes an agent for which a sponsor answers. */

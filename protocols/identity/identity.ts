@@ -1,87 +1,41 @@
-import { toBase64url } from '../../crypto/bytes.ts';
-import { compareRecords, didDocument, verifyRecord, type DidRecord } from '../../crypto/did-record.ts';
+import { verifyDuplicity, type Fork } from '../../crypto/did-duplicity.ts';
+import { compareRecords, verifyRecord, type DidRecord } from '../../crypto/did-record.ts';
 import { didOf, parseDid } from '../../crypto/did.ts';
-import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
-import type { Kept, RecordStore } from '../../storage/records.ts';
-import type { Clock, Network, PeerId, RecordAnswer, Recorder } from '../ports.ts';
+import { fail, messageOf, ok, type Failure, type Result } from '../../crypto/result.ts';
+import type { Kept } from '../../storage/records.ts';
+import { accountable_levels_max } from '../limits.ts';
 import { deadline } from '../time.ts';
-import {
-  absent_max, absent_ms, cache_fresh_ms, lookup_ms_max, offered_records_max, record_namespace, record_quorum, record_storers_max, seen_max,
-} from './constants.ts';
+import { absent_max, absent_ms, cache_fresh_ms, forked_max, fresh_rest_ms, lookup_ms_max, offered_records_max, record_namespace, retry_rest_ms, seen_max } from './constants.ts';
+import type { Identity, IdentityParts, Resolution, ResolutionOptions, StaleStorer } from './index.ts';
+import { LookUps, type Found } from './lookup.ts';
+import { remember } from './remember.ts';
+import { resolution, type Provenance } from './resolution.ts';
 
-/** What the identity service uses. */
-export interface IdentityParts {
-  readonly clock: Clock;
-  readonly network: Network;
-  readonly records: RecordStore;
-  readonly recorder: Recorder;
+/** When a record was last confirmed, and by how many answers. */
+interface Sighting {
+  /** Unix milliseconds. */
+  readonly at_ms: number;
+  readonly answers: number;
 }
 
-/** A W3C DID Resolution result. The error is the draft's camel-case string, so that `did-resolver` understands it. */
-export interface Resolution {
-  readonly didDocument: { readonly [name: string]: unknown } | null;
-  readonly didDocumentMetadata: { readonly [name: string]: unknown };
-  readonly didResolutionMetadata: { readonly [name: string]: unknown };
-}
-
-/** DIDs and what they mean: published to and resolved from the DHT, never taken on trust. */
-export interface Identity {
-  /** Registers the rules under which this host stores and believes records. Before the network starts. */
-  start(): void;
-  /** The newest record in memory, without asking anybody. */
-  known(did: string): DidRecord | undefined;
-  /** The record of a DID. Fails with `DID_INVALID`, `DID_METHOD_UNSUPPORTED`, `DID_NOT_FOUND` or `RECORD_EXPIRED`. */
-  resolve(did: string, options?: { readonly fresh?: boolean }): Promise<Result<DidRecord>>;
-  /** Resolves DIDs and the sponsors in their records, so that a decision can be taken offline. Unknown ones stay unknown. */
-  gather(dids: Iterable<string>): Promise<void>;
-  /** The newest records in memory of DIDs and of the sponsors in them, each once: to send along, so that a peer can decide offline. */
-  accountable(dids: readonly string[]): readonly Uint8Array[];
-  /** Verifies records that a peer sent along and keeps none of them. Fails at the first bad one, or with `RECORD_TOO_MANY`. */
-  inspect(records: readonly Uint8Array[]): Result<readonly DidRecord[]>;
-  /** Keeps verified records, each unless a newer one is known; returns the ones that hold. */
-  keep(records: readonly DidRecord[]): Promise<readonly DidRecord[]>;
-  /** Inspects records that a peer sent along, and keeps them if all are good. */
-  offer(records: readonly Uint8Array[]): Promise<Result<readonly DidRecord[]>>;
-  /** Keeps our own record and tells nobody. Fails as {@link verifyRecord} does. */
-  hold(record: Uint8Array): Promise<Result<DidRecord>>;
-  /** Holds our own record and stores it at the peers nearest to it; says how many took it. Fails as `hold` does, or as the network's `put`. */
-  publish(record: Uint8Array, options?: { readonly signal?: AbortSignal }): Promise<Result<number>>;
-  /** The same as `resolve` in the form of W3C DID Resolution. */
-  resolution(did: string, options?: { readonly fresh?: boolean }): Promise<Resolution>;
-}
-
-/** Why a record does not fit a DHT key, if it does not. */
-function misplaced(key: Uint8Array, record: DidRecord): Failure | undefined {
-  return record.did === didOf(key) ? undefined : { code: 'RECORD_INVALID', reason: 'the record belongs to another DID' };
-}
-
-const w3c_errors: { readonly [code: string]: string } = {
-  DID_INVALID: 'invalidDid',
-  DID_METHOD_UNSUPPORTED: 'unsupportedDidMethod',
-  DID_NOT_FOUND: 'notFound',
-  RECORD_EXPIRED: 'notFound',
-};
-
-/** A look-up under way. */
-interface LookUp {
-  readonly did: string;
-  readonly digest: Uint8Array;
-  best: DidRecord | undefined;
-  /** Whether somebody holds a record that was valid once. */
-  expired: boolean;
-  readonly judged: Set<PeerId>;
-}
-
-class MeshIdentity implements Identity {
+/** {@link Identity} over the record store and the DHT. */
+export class MeshIdentity implements Identity {
   readonly #parts: IdentityParts;
-  /** When a record was last looked up or received, Unix milliseconds. */
-  readonly #seen_ms = new Map<string, number>();
+  readonly #lookups: LookUps;
+  readonly #seen = new Map<string, Sighting>();
+  /** When a DID was last asked for afresh, Unix milliseconds. */
+  readonly #fresh_ms = new Map<string, number>();
+  /** DIDs of which a statement says that there is something newer. */
+  readonly #doubted = new Map<string, true>();
   /** What the last look-up of a DID said, where it found nothing valid. */
   readonly #absent = new Map<string, { readonly at_ms: number; readonly failure: Failure }>();
-  readonly #lookups = new Map<string, Promise<Result<DidRecord>>>();
+  readonly #running = new Map<string, Promise<Result<DidRecord>>>();
+  /** DIDs whose two histories this host has met itself. */
+  readonly #forked = new Map<string, true>();
 
   constructor(parts: IdentityParts) {
     this.#parts = parts;
+    this.#lookups = new LookUps(parts);
   }
 
   start(): void {
@@ -93,17 +47,20 @@ class MeshIdentity implements Identity {
 
   /** A storer's check: the record itself, its place, and our own high-water mark, because the DHT library would let an older record replace a newer one. */
   async #validate(key: Uint8Array, value: Uint8Array): Promise<Result<void>> {
-    const record = verifyRecord(value, { now_ms: this.#parts.clock.now() });
+    const { clock, records, recorder } = this.#parts;
+    const record = verifyRecord(value, { now_ms: clock.now() });
     if (!record.ok) return record;
-    const wrong = misplaced(key, record.value);
-    if (wrong !== undefined) return { ok: false, failure: wrong };
+    const { did } = record.value;
+    if (did !== didOf(key)) return fail('RECORD_INVALID', 'the record belongs to another DID');
     // The DHT also asks here about the answers to our own look-ups, which must not fail for what strangers have stored.
-    if (!this.#lookups.has(record.value.did) && !await this.#parts.records.hasRoom(record.value)) {
+    if (!this.#running.has(did) && !await records.hasRoom(record.value)) {
       return fail('RECORD_STORE_FULL', 'this host has no room left for other people\'s records');
     }
-    const { record: mark } = await this.#keep(record.value);
+    const { record: mark, fork } = await this.#keep(record.value);
+    if (fork !== undefined) return { ok: false, failure: duplicityOf(did) };
     if (compareRecords(mark, record.value) < 0) {
-      this.#parts.recorder.record({ kind: 'identity.rollback-refused', did: record.value.did });
+      // The look-up names who answers so.
+      if (!this.#running.has(did)) recorder.record({ kind: 'identity.rollback-refused', did });
       return fail('RECORD_STALE', 'a newer record of this DID is known');
     }
     return ok(undefined);
@@ -121,104 +78,137 @@ class MeshIdentity implements Identity {
   async #keep(record: DidRecord): Promise<Kept> {
     const kept = await this.#parts.records.keep(record);
     this.#absent.delete(record.did);
+    if (kept.fork !== undefined) this.#forks(kept.record, kept.fork);
     return kept;
   }
 
-  #saw(did: string): void {
-    this.#seen_ms.delete(did);
-    this.#seen_ms.set(did, this.#parts.clock.now());
-    const [oldest] = this.#seen_ms.keys();
-    if (this.#seen_ms.size > seen_max && oldest !== undefined) this.#seen_ms.delete(oldest);
+  /** Remembers that a controller told two histories, and has it told to others where that can be proven to them. */
+  #forks(known: DidRecord, { number, first, second }: Fork): void {
+    const { did } = known;
+    if (this.#forked.has(did)) return;
+    remember(this.#forked, did, true, forked_max);
+    this.#parts.recorder.record({ kind: 'identity.duplicity', did, number });
+    if (verifyDuplicity(known, number, first, second).ok) this.#parts.duplicity?.(did, number, first, second);
+  }
+
+  duplicity(did: string): Failure | undefined {
+    return this.#forked.has(did) || this.#parts.isDuplicitous?.(did) === true ? duplicityOf(did) : undefined;
   }
 
   known(did: string): DidRecord | undefined {
     return this.#parts.records.known(did);
   }
 
+  current(did: string): DidRecord | undefined {
+    const record = this.#parts.records.known(did);
+    return record !== undefined && this.#isServed(record) ? record : undefined;
+  }
+
+  #isInForce(record: DidRecord): boolean {
+    return record.document.deactivated || record.document.expires > this.#parts.clock.now();
+  }
+
+  /** Whether a record needs no look-up first. One that nobody has confirmed does, because any peer may have stored it here, and it may be long out of date. */
+  #isServed(record: DidRecord): boolean {
+    const { did } = record;
+    const seen = this.#seen.get(did);
+    if (seen === undefined || !this.#isInForce(record) || this.#doubted.has(did) || this.duplicity(did) !== undefined) return false;
+    if (this.#parts.clock.now() - seen.at_ms >= cache_fresh_ms) this.#refresh(record);
+    return true;
+  }
+
+  /** Asks for a newer record in the background. */
+  #refresh(record: DidRecord): void {
+    const parsed = parseDid(record.did);
+    if (!parsed.ok || this.#running.has(record.did)) return;
+    this.#ask(record.did, parsed.value.digest, record).catch((error: unknown) => {
+      this.#parts.recorder.record({ kind: 'identity.refresh-failed', did: record.did, reason: messageOf(error) });
+    });
+  }
+
+  invalidate(did: string): void {
+    remember(this.#doubted, did, true, seen_max);
+    this.#absent.delete(did);
+  }
+
+  staleStorers(): readonly StaleStorer[] {
+    return this.#lookups.staleStorers();
+  }
+
   async resolve(did: string, options: { readonly fresh?: boolean } = {}): Promise<Result<DidRecord>> {
+    const is_fresh = options.fresh === true && this.#mayAskAfresh(did);
+    const current = is_fresh ? undefined : this.current(did);
+    if (current !== undefined) return ok(current);
     const parsed = parseDid(did);
     if (!parsed.ok) return parsed;
-    const now_ms = this.#parts.clock.now();
     const cached = await this.#parts.records.newest(did);
-    const age_ms = now_ms - (this.#seen_ms.get(did) ?? -Infinity);
-    const usable = cached !== undefined && (cached.document.deactivated || cached.document.expires > now_ms);
-    if (usable && options.fresh !== true && age_ms < cache_fresh_ms) return ok(cached);
-    const absence = this.#absent.get(did);
-    if (!usable && options.fresh !== true && absence !== undefined && now_ms - absence.at_ms < absent_ms) {
-      return fail(absence.failure.code, `${absence.failure.reason}, as of a moment ago`, { fix: 'check the DID, or ask again in half a minute' });
+    const duplicity = this.duplicity(did);
+    if (duplicity !== undefined) return { ok: false, failure: duplicity };
+    const now_ms = this.#parts.clock.now();
+    if (!is_fresh && !this.#doubted.has(did)) {
+      if (cached !== undefined && this.#isServed(cached)) return ok(cached);
+      const absence = this.#absent.get(did);
+      if (absence !== undefined && now_ms - absence.at_ms < absent_ms) {
+        return fail(absence.failure.code, `${absence.failure.reason}, as of a moment ago`, { fix: 'check the DID, or ask again in half a minute' });
+      }
     }
-    const running = this.#lookups.get(did);
-    if (running !== undefined) return running;
-    const lookup = this.#lookUp(did, parsed.value.digest, cached).finally(() => this.#lookups.delete(did));
-    this.#lookups.set(did, lookup);
-    return lookup;
+    const running = this.#running.get(did);
+    // What is under way since before the doubt may have been answered before the news.
+    if (running !== undefined) return this.#doubted.has(did) ? running.then(() => this.resolve(did)) : running;
+    if (is_fresh) remember(this.#fresh_ms, did, now_ms, seen_max);
+    return this.#ask(did, parsed.value.digest, cached);
   }
 
-  /** Our own quorum GET: each answer is verified and we select. Where one of the first lied, all are asked, so that liars change nothing as long as one storer is honest. */
+  #mayAskAfresh(did: string): boolean {
+    return this.#parts.clock.now() - (this.#fresh_ms.get(did) ?? -Infinity) >= fresh_rest_ms;
+  }
+
+  /** One look-up of a DID at a time. */
+  #ask(did: string, digest: Uint8Array, cached: DidRecord | undefined): Promise<Result<DidRecord>> {
+    this.#doubted.delete(did);
+    const asked = this.#lookUp(did, digest, cached).finally(() => this.#running.delete(did));
+    this.#running.set(did, asked);
+    return asked;
+  }
+
   async #lookUp(did: string, digest: Uint8Array, cached: DidRecord | undefined): Promise<Result<DidRecord>> {
-    const { clock, network } = this.#parts;
-    const look: LookUp = { did, digest, best: cached, expired: cached !== undefined, judged: new Set() };
-    const limit = deadline(clock, lookup_ms_max);
-    try {
-      for (const answers of [record_quorum, record_storers_max]) {
-        const answered = await network.get(record_namespace, digest, { answers, signal: limit.signal });
-        if (this.#judge(look, answered.ok ? answered.value : []) === 0) break;
-      }
-    } finally {
-      limit.done();
-    }
-    const kept = look.best === undefined ? undefined : (await this.#keep(look.best)).record;
-    if (kept !== undefined && (kept.document.deactivated || kept.document.expires > clock.now())) {
-      this.#saw(did);
+    const found = await this.#lookups.find({ did, digest, known: cached, head: this.#parts.head?.(did) });
+    const kept = found.best === undefined ? undefined : (await this.#keep(found.best)).record;
+    if (kept !== undefined && found.fork !== undefined) this.#forks(kept, found.fork);
+    const duplicity = this.duplicity(did);
+    if (duplicity !== undefined) return { ok: false, failure: duplicity };
+    if (kept !== undefined && this.#isInForce(kept)) {
+      this.#saw(did, found.answers);
       return ok(kept);
     }
-    return this.#rememberAbsent(did, look.expired
-      ? fail('RECORD_EXPIRED', `the newest record of ${did} has expired`, { fix: 'its host must come back and publish it again' })
-      : fail('DID_NOT_FOUND', `no peer has a record of ${did}`, { fix: 'connect to the mesh that it lives in (agentmesh join ADDRESS), or check the DID' }));
-  }
-
-  /** Takes the best of the answers into a look-up, and says how many were lies. */
-  #judge(look: LookUp, answers: readonly RecordAnswer[]): number {
-    const { clock, network, recorder } = this.#parts;
-    let lies = 0;
-    for (const { from, value } of answers) {
-      if (value === undefined || look.judged.has(from)) continue;
-      look.judged.add(from);
-      const record = verifyRecord(value, { now_ms: clock.now() });
-      if (record.ok && misplaced(look.digest, record.value) === undefined) {
-        if (look.best === undefined || compareRecords(look.best, record.value) >= 0) look.best = record.value;
-        else recorder.record({ kind: 'identity.stale-answer', did: look.did, peer: from });
-      } else if (record.ok || this.#isLie(look.digest, value)) {
-        lies += 1;
-        network.penalise(from, 'stored an invalid DID record');
-      } else if (record.failure.code === 'RECORD_EXPIRED') {
-        look.expired = true;
-      }
-    }
-    return lies;
-  }
-
-  /** Whether a record was never valid under its key. One that has expired, or is not valid yet by our clock, is no misdeed of who holds it. */
-  #isLie(digest: Uint8Array, value: Uint8Array): boolean {
-    const record = verifyRecord(value, { allow_expired: true });
-    return !record.ok || misplaced(digest, record.value) !== undefined;
-  }
-
-  #rememberAbsent(did: string, absence: { readonly ok: false; readonly failure: Failure }): Result<never> {
-    if (this.#absent.size >= absent_max) this.#absent.clear();
-    this.#absent.set(did, { at_ms: this.#parts.clock.now(), failure: absence.failure });
+    const absence = absenceOf(did, found);
+    remember(this.#absent, did, { at_ms: this.#parts.clock.now(), failure: absence.failure }, absent_max);
     return absence;
   }
 
+  /** A record was confirmed; where nobody confirmed it, it is asked for again soon. */
+  #saw(did: string, answers: number): void {
+    const now_ms = this.#parts.clock.now();
+    const at_ms = answers > 0 || this.#parts.records.isOwn(did) ? now_ms : now_ms - cache_fresh_ms + retry_rest_ms;
+    remember(this.#seen, did, { at_ms, answers }, seen_max);
+  }
+
   async gather(dids: Iterable<string>): Promise<void> {
-    const records = await Promise.all([...new Set(dids)].map((did) => this.resolve(did)));
-    const sponsors = new Set<string>();
-    for (const record of records) if (record.ok && record.value.sponsor !== null) sponsors.add(record.value.sponsor);
-    await Promise.all([...sponsors].map((did) => this.resolve(did)));
+    let wanted = new Set(dids);
+    // The agents, the humans who answer for them, the organisations that answer for these.
+    for (let level = 0; level < accountable_levels_max && wanted.size > 0; level += 1) {
+      const records = await Promise.all([...wanted].map((did) => this.resolve(did)));
+      wanted = new Set(records.flatMap((record) => record.ok && record.value.sponsor !== null ? [record.value.sponsor] : []));
+    }
   }
 
   accountable(dids: readonly string[]): readonly Uint8Array[] {
-    const parties = new Set(dids.flatMap((did) => [did, this.known(did)?.sponsor ?? '']));
+    const parties = new Set<string>();
+    let level: readonly string[] = dids;
+    for (let depth = 0; depth < accountable_levels_max; depth += 1) {
+      for (const did of level) parties.add(did);
+      level = level.flatMap((did) => this.known(did)?.sponsor ?? []);
+    }
     return [...parties].flatMap((did) => this.known(did)?.bytes ?? []);
   }
 
@@ -228,8 +218,7 @@ class MeshIdentity implements Identity {
     const inspected: DidRecord[] = [];
     for (const bytes of records) {
       const same = this.#parts.records.same(bytes);
-      const is_current = same !== undefined && (same.document.deactivated || same.document.expires > now_ms);
-      const record = is_current ? ok(same) : verifyRecord(bytes, { now_ms });
+      const record = same !== undefined && this.#isInForce(same) ? ok(same) : verifyRecord(bytes, { now_ms });
       if (!record.ok) return record;
       inspected.push(record.value);
     }
@@ -241,7 +230,7 @@ class MeshIdentity implements Identity {
     for (const record of records) {
       const kept = await this.#keep(record);
       // Who sends what we know already must not keep us from looking for something newer.
-      if (kept.is_news) this.#saw(record.did);
+      if (kept.is_news) remember(this.#seen, record.did, { at_ms: this.#parts.clock.now(), answers: 0 }, seen_max);
       holding.push(kept.record);
     }
     return holding;
@@ -257,7 +246,7 @@ class MeshIdentity implements Identity {
     if (!record.ok) return record;
     this.#parts.records.claim(record.value.did);
     const kept = await this.#keep(record.value);
-    this.#saw(record.value.did);
+    this.#saw(record.value.did, 0);
     return ok(kept.record);
   }
 
@@ -270,32 +259,30 @@ class MeshIdentity implements Identity {
     return this.#parts.network.put(record_namespace, parsed.value.digest, bytes, { signal: limit.signal }).finally(() => limit.done());
   }
 
-  async resolution(did: string, options: { readonly fresh?: boolean } = {}): Promise<Resolution> {
-    const record = await this.resolve(did, options);
-    if (!record.ok) {
-      return {
-        didDocument: null,
-        didDocumentMetadata: {},
-        didResolutionMetadata: { error: w3c_errors[record.failure.code] ?? 'internalError', message: record.failure.reason },
-      };
-    }
-    const { document, created_ms, number, hash, sponsor, kind } = record.value;
-    return {
-      didDocument: document.deactivated ? null : didDocument(record.value),
-      didDocumentMetadata: {
-        created: new Date(created_ms).toISOString(),
-        updated: new Date(document.time).toISOString(),
-        nextUpdate: new Date(document.expires).toISOString(),
-        versionId: `${number}-${document.sequence}`,
-        ...(document.deactivated ? { deactivated: true } : {}),
-        mesh: { kind, name: document.name, sponsor, capabilities: document.capabilities, record: toBase64url(hash) },
-      },
-      didResolutionMetadata: { contentType: 'application/did+ld+json' },
-    };
+  resolution(did: string, options: ResolutionOptions = {}): Promise<Resolution> {
+    return resolution(did, options, {
+      resolve: (asked, fresh) => this.#traced(asked, fresh),
+      ...(this.#parts.unsponsored === undefined ? {} : { unsponsored: this.#parts.unsponsored }),
+    });
+  }
+
+  /** Resolves, and says where the record came from. */
+  async #traced(did: string, fresh: boolean): Promise<Result<Provenance>> {
+    const before = this.#seen.get(did);
+    const record = await this.resolve(did, { fresh });
+    if (!record.ok) return record;
+    const seen = this.#seen.get(did);
+    const source = this.#parts.records.isOwn(did) ? 'own' : seen === before || seen?.answers === 0 ? 'cache' : 'dht';
+    return ok({ record: record.value, source, answers: seen?.answers ?? 0, age_ms: seen === undefined ? null : this.#parts.clock.now() - seen.at_ms });
   }
 }
 
-/** The identity service over its parts. */
-export function identity(parts: IdentityParts): Identity {
-  return new MeshIdentity(parts);
+function duplicityOf(did: string): Failure {
+  return { code: 'DID_DUPLICITY', reason: `the keys of ${did} signed two different histories of it`, fix: 'nothing that it signs counts any more: its owner needs a new DID' };
+}
+
+function absenceOf(did: string, { expired, timed_out }: Found): ReturnType<typeof fail> {
+  if (expired) return fail('RECORD_EXPIRED', `the newest record of ${did} has expired`, { fix: 'its host must come back and publish it again' });
+  if (timed_out) return fail('LOOKUP_TIMEOUT', `nobody answered about ${did} within ${lookup_ms_max / 1000} s`, { fix: 'ask again, or connect to more peers: agentmesh join ADDRESS' });
+  return fail('DID_NOT_FOUND', `no peer has a record of ${did}`, { fix: 'connect to the mesh that it lives in (agentmesh join ADDRESS), or check the DID' });
 }
