@@ -1,4 +1,5 @@
 import { toBase64url } from '../crypto/bytes.ts';
+import { forkOf, type Fork } from '../crypto/did-duplicity.ts';
 import { compareRecords, document_lifetime_ms_max, statedRecord, verifyRecord, type DidRecord } from '../crypto/did-record.ts';
 import { didOf, parseDid } from '../crypto/did.ts';
 import { sha256 } from '../crypto/hash.ts';
@@ -27,6 +28,8 @@ export interface Kept {
   readonly record: DidRecord;
   /** Whether that is the one that was given, and it was not known before. */
   readonly is_news: boolean;
+  /** Where the given record tells another history than the one that was known first, which holds then. */
+  readonly fork?: Fork;
 }
 
 /**
@@ -43,9 +46,11 @@ export interface RecordStore {
   newest(did: string): Promise<DidRecord | undefined>;
   /** Says that a DID is our own: its record is never dropped and takes no room from others. Before anything is kept. */
   claim(did: string): void;
+  /** Whether a DID is our own. */
+  isOwn(did: string): boolean;
   /** Whether the record, or the mark that it leaves, can be stored within the budget. */
   hasRoom(record: DidRecord): Promise<boolean>;
-  /** Keeps a verified record unless a newer one is known: in memory, and on disk if there is room. */
+  /** Keeps a verified record unless a newer one is known, or one with another history: in memory, and on disk if there is room. */
   keep(record: DidRecord): Promise<Kept>;
 }
 
@@ -58,10 +63,19 @@ interface Stored {
   readonly dropped_ms: number;
 }
 
+/** What is said of a record that does not replace the mark, if it does not. */
+function outdone(mark: DidRecord | undefined, record: DidRecord): Kept | undefined {
+  if (mark === undefined) return undefined;
+  const fork = forkOf(mark, record);
+  if (fork !== undefined) return { record: mark, is_news: false, fork };
+  return compareRecords(mark, record) <= 0 ? { record: mark, is_news: false } : undefined;
+}
+
 function storedAs(bytes: Uint8Array, record: Pick<DidRecord, 'number' | 'document'> | undefined): Stored {
   if (record === undefined) return { bytes: bytes.length, outlived_ms: 0, dropped_ms: 0 };
-  const { number, document: { time, deactivated } } = record;
-  const outlived_ms = time + document_lifetime_ms_max;
+  const { number, document: { time, expires, deactivated } } = record;
+  // A sponsor's document may live longer than others; a deactivated one has no end that means anything.
+  const outlived_ms = Math.max(time + document_lifetime_ms_max, deactivated ? 0 : expires);
   // Under these an older key could still sign something new.
   return { bytes: bytes.length, outlived_ms, dropped_ms: deactivated || number > 0 ? time + mark_kept_ms : outlived_ms };
 }
@@ -111,6 +125,10 @@ class LevelRecords implements RecordStore {
     this.#discount(did);
   }
 
+  isOwn(did: string): boolean {
+    return this.#own.has(did);
+  }
+
   hasRoom(record: DidRecord): Promise<boolean> {
     return this.#inTurn(async () => {
       await this.#prune();
@@ -119,12 +137,12 @@ class LevelRecords implements RecordStore {
   }
 
   async keep(record: DidRecord): Promise<Kept> {
-    const known = this.known(record.did);
-    if (known !== undefined && compareRecords(known, record) <= 0) return { record: known, is_news: false };
+    const known = outdone(this.known(record.did), record);
+    if (known !== undefined) return known;
     return this.#inTurn(async () => {
       // A newer one may have come while this one waited.
-      const mark = await this.newest(record.did);
-      if (mark !== undefined && compareRecords(mark, record) <= 0) return { record: mark, is_news: false };
+      const mark = outdone(await this.newest(record.did), record);
+      if (mark !== undefined) return mark;
       this.#remember(record);
       await this.#write(record);
       return { record, is_news: true };

@@ -1,6 +1,8 @@
 import { Record as DhtRecord, type KadDHT, type KadDHTInit } from '@libp2p/kad-dht';
 import { assert } from '../../crypto/assert.ts';
 import { concat, equal, toBase32, utf8 } from '../../crypto/bytes.ts';
+import { sha256 } from '../../crypto/hash.ts';
+import { RecentMap } from '../../crypto/recent.ts';
 import { fail, FailureError, ok, type Result } from '../../crypto/result.ts';
 import type { PeerId, RecordAnswer, RecordRules } from '../../protocols/ports.ts';
 import { checkRecord } from './checks.ts';
@@ -11,6 +13,8 @@ const record_prefix = '/dht/record/';
 const provider_prefix = '/dht/provider';
 /** Provider announcements have no use here, yet any peer may send them. */
 const providers_held_max = 64;
+/** Values of which it is remembered what the rules said. */
+const verdicts_max = 1024;
 /** Peers whose addresses and protocols are remembered. */
 const peers_held_max = 8_192;
 
@@ -22,13 +26,23 @@ function refuse(): never {
   throw new Error('records of this namespace are not kept');
 }
 
+/** What a value under a key is known by. */
+function nameOf(key: Uint8Array, value: Uint8Array): string {
+  return toBase32(sha256(concat(sha256(key), value)));
+}
+
 /**
- * The records of the DHT under our rules. Two things the library leaves open
- * are closed here: it writes a record over a better one, and its look-up
- * fails as a whole when one holder lies.
+ * The records of the DHT under our rules. Three things the library leaves open
+ * are closed here: it writes a record over a better one, its look-up fails as a
+ * whole when one holder lies, and it swallows the answers that break the rules,
+ * so that nobody could be named for them.
  */
 export class Records {
   readonly #rules = new Map<string, RecordRules>();
+  /** Keys that are being looked up, and how often: their answers are the asker's to judge. */
+  readonly #asked = new Map<string, number>();
+  /** Whether values kept the rules when they were last checked. */
+  readonly #verdicts = new RecentMap<string, boolean>(verdicts_max);
   /** Where libp2p keeps what it is sent; nothing worse than what is held gets in. */
   readonly datastore: BoundedDatastore = new BoundedDatastore([
     { prefix: record_prefix, entries_max: records_held_max, guard: (_name, value, held) => this.#guard(value, held) },
@@ -49,19 +63,26 @@ export class Records {
     for (const [namespace, rules] of this.#rules) {
       const prefix_bytes = dhtKey(namespace, new Uint8Array()).length;
       validators[namespace] = async (key, value) => {
-        const checked = await checkRecord(rules, key.subarray(prefix_bytes), value);
-        if (!checked.ok) throw new FailureError(checked.failure);
+        const checked = await this.#check(rules, key, key.subarray(prefix_bytes), value);
+        // A record of a peer and an answer to our own question look the same here; the guard of the datastore tells them apart.
+        if (!checked.ok && !this.#asked.has(toBase32(key))) throw new FailureError(checked.failure);
       };
       selectors[namespace] = (key, values) => rules.select(key.subarray(prefix_bytes), values);
     }
     return { validators, selectors };
   }
 
+  async #check(rules: RecordRules, dht_key: Uint8Array, key: Uint8Array, value: Uint8Array): Promise<Result<void>> {
+    const checked = await checkRecord(rules, key, value);
+    this.#verdicts.set(nameOf(dht_key, value), checked.ok);
+    return checked;
+  }
+
   /** Stores a record at the nearest peers and says how many took it. Fails with `RECORD_REFUSED`. */
   async put(dht: KadDHT, namespace: string, key: Uint8Array, value: Uint8Array, signal: AbortSignal): Promise<Result<number>> {
     const rules = this.#rules.get(namespace);
     assert(rules !== undefined, `the namespace ${namespace} has rules`);
-    const checked = await checkRecord(rules, key, value);
+    const checked = await this.#check(rules, dhtKey(namespace, key), key, value);
     if (!checked.ok) return checked;
     const holders = new Set<PeerId>();
     try {
@@ -87,6 +108,8 @@ export class Records {
     const held = this.#held(dhtKey(namespace, key));
     if (held !== undefined) answers.set(own, { from: own, value: held });
     let values = answers.size;
+    const name = toBase32(dhtKey(namespace, key));
+    this.#asked.set(name, (this.#asked.get(name) ?? 0) + 1);
     try {
       for await (const event of values < options.answers ? dht.get(dhtKey(namespace, key), { signal: options.signal }) : []) {
         if (event.name !== 'PEER_RESPONSE' || event.messageName !== 'GET_VALUE') continue;
@@ -98,6 +121,10 @@ export class Records {
       }
     } catch {
       // The deadline, or a holder that refuses to be corrected: what was answered stands.
+    } finally {
+      const others = (this.#asked.get(name) ?? 0) - 1;
+      if (others > 0) this.#asked.set(name, others);
+      else this.#asked.delete(name);
     }
     if (values > 0) return ok([...answers.values()]);
     return fail('RECORD_NOT_FOUND', `none of the ${answers.size} peers that answered holds the record`, { detail: { asked: answers.size } });
@@ -109,9 +136,13 @@ export class Records {
   }
 
   #guard(value: Uint8Array, held: Uint8Array | undefined): void {
-    if (held === undefined) return;
-    const [new_record, old_record] = [DhtRecord.deserialize(value), DhtRecord.deserialize(held)];
-    if (equal(new_record.value, old_record.value)) return;
+    const new_record = DhtRecord.deserialize(value);
+    const old_record = held === undefined ? undefined : DhtRecord.deserialize(held);
+    if (old_record !== undefined && equal(new_record.value, old_record.value)) return;
+    if (this.#verdicts.get(nameOf(new_record.key, new_record.value)) !== true) {
+      throw new FailureError({ code: 'RECORD_REFUSED', reason: 'the record was not found to keep the rules' });
+    }
+    if (old_record === undefined) return;
     for (const [namespace, rules] of this.#rules) {
       const prefix = dhtKey(namespace, new Uint8Array());
       if (!equal(new_record.key.subarray(0, prefix.length), prefix)) continue;

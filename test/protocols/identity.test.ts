@@ -1,17 +1,19 @@
 import * as assert from 'uvu/assert';
-import { attestationsHash, encodeRecord, signEvent, type DidRecord, type DocumentEvent } from '../../crypto/did-record.ts';
+import { attestationsHash, signEvent, type DocumentEvent } from '../../crypto/did-events.ts';
+import { encodeRecord, type DidRecord } from '../../crypto/did-record.ts';
 import { didOf, parseDid } from '../../crypto/did.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import { utf8 } from '../../crypto/bytes.ts';
 import { ok, unwrap } from '../../crypto/result.ts';
-import { absent_ms, cache_fresh_ms, document_lifetime_ms, offered_records_max, record_namespace, record_quorum } from '../../protocols/identity/constants.ts';
-import { identity, type Identity } from '../../protocols/identity/index.ts';
+import { absent_ms, cache_fresh_ms, document_lifetime_ms, fresh_rest_ms, offered_records_max, record_namespace, record_quorum, repair_rest_ms } from '../../protocols/identity/constants.ts';
+import { identity, type Identity, type IdentityParts } from '../../protocols/identity/index.ts';
 import type { Fact, Network, RecordAnswer, RecordRules } from '../../protocols/ports.ts';
 import { Simulator } from '../../simulator/kernel.ts';
 import { simulatedNetwork } from '../../simulator/network.ts';
 import { Wire } from '../../simulator/wire.ts';
 import { recordStore } from '../../storage/records.ts';
 import { openStore, type Store } from '../../storage/store.ts';
+import { rotatedRecord } from '../forks.ts';
 import { suite, type TestContext } from '../harness.ts';
 import { agentOf, keyNamed, person, start_ms, type Person } from '../people.ts';
 import { codeOf, failureOf, interposed } from '../simulated-hosts.ts';
@@ -41,6 +43,7 @@ interface World {
   add(name: string, options?: {
     readonly store?: Store;
     readonly stored_bytes_max?: number;
+    readonly parts?: Partial<IdentityParts>;
     /** Whether the network puts every answer of a look-up before the host's own rules, as a DHT may. */
     readonly validates_answers?: boolean;
   }): Promise<Host>;
@@ -106,7 +109,7 @@ async function makeWorld(context: TestContext, count: number): Promise<World> {
       const store = options.store ?? unwrap(await openStore({ kind: 'memory' }));
       const { stored_bytes_max } = options;
       const records = recordStore({ store, now: () => clock.now(), ...(stored_bytes_max === undefined ? {} : { stored_bytes_max }) });
-      const service = identity({ clock, network, records, recorder });
+      const service = identity({ clock, network, records, recorder, ...options.parts });
       service.start();
       await join(network);
       const host: Host = { network, identity: service, store, facts, lookups };
@@ -132,7 +135,7 @@ function digestOf(did: string): Uint8Array {
 /** A later or different record of somebody, signed as it must be. */
 function version(of: Person, name: string, changes: Partial<DocumentEvent>, attestations: readonly string[] = of.record.attestations): Uint8Array {
   const document = signEvent({ ...of.document, attestations: attestationsHash(attestations), ...changes }, [{ index: 0, key: keyNamed(`${name}, update`) }]);
-  return encodeRecord({ establishments: [of.establishment], document, attestations });
+  return encodeRecord({ establishments: [of.establishment], document, attestations, witness_signatures: [] });
 }
 
 function aliceAt(sequence: number, now_ms = start_ms, changes: Partial<DocumentEvent> = {}): Uint8Array {
@@ -206,19 +209,78 @@ test('an older record neither replaces a newer one nor is believed, also after a
   assert.is(sequenceOf(again.identity.known(alice.did)), 5);
 });
 
-test('a newer record replaces the one that is cached, once it is asked for afresh or the cache has aged', async (context) => {
-  const { finish, host, pass, simulator } = await makeWorld(context, 2);
+test('a cached record is served at once; an aged one too, while a newer one is asked for, until it expires', async (context) => {
+  const { add, finish, host, pass, simulator } = await makeWorld(context, 1);
+  // It stores nothing for others, so that it hears of nothing unless it asks.
+  const { identity: reader, lookups } = await add('reader', { stored_bytes_max: 1 });
   await finish(host(0).identity.publish(aliceAt(1)));
-  assert.is(sequenceOf(unwrap(await finish(host(1).identity.resolve(alice.did)))), 1);
-  const asked = host(1).lookups();
+  assert.is(sequenceOf(unwrap(await finish(reader.resolve(alice.did)))), 1);
+  assert.is(lookups(), 1);
   await pass(cache_fresh_ms / 2);
-  assert.is(sequenceOf(unwrap(await finish(host(1).identity.resolve(alice.did)))), 1);
-  assert.is(host(1).lookups(), asked, 'served from the cache');
-  await pass(cache_fresh_ms / 2 + 1);
-  unwrap(await finish(host(1).identity.resolve(alice.did)));
-  assert.is(host(1).lookups(), asked + 1, 'aged, so asked again');
+  assert.is(sequenceOf(unwrap(await finish(reader.resolve(alice.did)))), 1);
+  assert.is(lookups(), 1, 'served from the cache');
   await finish(host(0).identity.publish(aliceAt(2, Math.floor(simulator.now_ms))));
-  assert.is(sequenceOf(unwrap(await finish(host(1).identity.resolve(alice.did, { fresh: true })))), 2);
+  await pass(cache_fresh_ms / 2);
+  assert.is(sequenceOf(reader.current(alice.did)), 1, 'the aged one at once');
+  assert.is(sequenceOf(unwrap(await finish(reader.resolve(alice.did)))), 1);
+  assert.is(lookups(), 2, 'and one look-up for both questions');
+  await pass(1000);
+  assert.is(sequenceOf(reader.current(alice.did)), 2);
+  await host(0).network.stop();
+  await pass(document_lifetime_ms - cache_fresh_ms);
+  assert.is(sequenceOf(reader.current(alice.did)), 2);
+  const asked = lookups();
+  assert.is(sequenceOf(reader.current(alice.did)), 2);
+  await pass(1000);
+  assert.is(sequenceOf(reader.current(alice.did)), 2);
+  assert.is(lookups(), asked, 'where nobody answers it is not asked for all the time');
+  await pass(cache_fresh_ms);
+  assert.is(reader.current(alice.did), undefined, 'it has expired');
+  assert.is(codeOf(await finish(reader.resolve(alice.did))), 'RECORD_EXPIRED');
+});
+
+test('what a peer stored here is not served before it is confirmed', async (context) => {
+  const { finish, host } = await makeWorld(context, 2);
+  await finish(host(0).identity.publish(aliceAt(1)));
+  const { identity: reader, lookups } = host(1);
+  assert.is(sequenceOf(reader.known(alice.did)), 1);
+  assert.is(reader.current(alice.did), undefined);
+  unwrap(await finish(reader.resolve(alice.did)));
+  assert.is(lookups(), 1);
+  assert.is(sequenceOf(reader.current(alice.did)), 1);
+});
+
+test('asking afresh is bounded, and a statement that there is something newer is not', async (context) => {
+  const { finish, host, pass, simulator } = await makeWorld(context, 2);
+  const { identity: reader, lookups } = host(1);
+  await finish(host(0).identity.publish(aliceAt(1)));
+  unwrap(await finish(reader.resolve(alice.did)));
+  const asked = lookups();
+  for (let round = 0; round < 20; round += 1) unwrap(await finish(reader.resolve(alice.did, { fresh: true })));
+  assert.is(lookups(), asked + 1);
+  await pass(fresh_rest_ms);
+  unwrap(await finish(reader.resolve(alice.did, { fresh: true })));
+  assert.is(lookups(), asked + 2);
+  await finish(host(0).identity.publish(aliceAt(2, Math.floor(simulator.now_ms))));
+  reader.invalidate(alice.did);
+  assert.is(reader.current(alice.did), undefined);
+  assert.is(sequenceOf(unwrap(await finish(reader.resolve(alice.did)))), 2);
+  assert.is(lookups(), asked + 3);
+  assert.is(sequenceOf(reader.current(alice.did)), 2);
+});
+
+test('a statement that comes while a look-up is under way has another one follow', async (context) => {
+  const { finish, host } = await makeWorld(context, 2);
+  const { identity: reader, lookups } = host(1);
+  await finish(host(0).identity.publish(aliceAt(1)));
+  const first = reader.resolve(alice.did);
+  await Promise.resolve();
+  await Promise.resolve();
+  while (lookups() === 0) await new Promise((resolve) => { setImmediate(resolve); });
+  reader.invalidate(alice.did);
+  const [second, third] = [reader.resolve(alice.did), reader.resolve(alice.did)];
+  await finish(Promise.all([first, second, third]));
+  assert.is(lookups(), 2);
 });
 
 test('a storer that lies is penalised, and outvoted by one honest storer', async (context) => {
@@ -233,6 +295,101 @@ test('a storer that lies is penalised, and outvoted by one honest storer', async
     const penalised = kinds(reader, 'network.peer.penalised').map(({ peer }) => String(peer));
     assert.equal(penalised, ['liar'], what);
   }
+});
+
+test('a storer that serves an older record is outvoted, named with both versions, and given the newest', async (context) => {
+  const { add, finish, host, liar, pass, simulator, wire } = await makeWorld(context, 1);
+  await finish(host(0).identity.publish(aliceAt(5)));
+  await liar('liar', alice.did, aliceAt(4));
+  const late = simulatedNetwork(wire, { id: 'late', clock: simulator.clock('late'), recorder: { record: () => undefined } });
+  late.records(record_namespace, { validate: () => Promise.resolve(ok(undefined)), select: () => 1 });
+  unwrap(await late.start());
+  context.after(() => late.stop());
+  unwrap(await finish(late.dial('/simulated/host-0', { signal: never })));
+  await finish(late.put(record_namespace, digestOf(alice.did), aliceAt(3), { signal: never }));
+  const reader = await add('reader');
+  unwrap(await finish(reader.network.dial('/simulated/late', { signal: never })));
+  assert.is(sequenceOf(unwrap(await finish(reader.identity.resolve(alice.did)))), 5);
+  const named = kinds(reader, 'identity.stale-answer').map(({ did, peer, served, newest }) => `${String(did)} ${String(peer)} ${String(served)} ${String(newest)}`);
+  assert.equal(named.sort(), [`${alice.did} late 0-3 0-5`, `${alice.did} liar 0-4 0-5`]);
+  assert.equal(kinds(reader, 'network.peer.penalised'), [], 'they may only have missed the news');
+  await pass(1000);
+  assert.is(kinds(reader, 'identity.repaired').length, 1);
+  const held = unwrap(await finish(late.get(record_namespace, digestOf(alice.did), { answers: 1, signal: never })));
+  assert.equal(held[0]?.value, aliceAt(5), 'who was only late holds the newest now');
+});
+
+test('who goes on serving an older record is counted, and repaired only every few minutes', async (context) => {
+  const { add, finish, host, pass, wire, simulator } = await makeWorld(context, 1);
+  await finish(host(0).identity.publish(aliceAt(5)));
+  const network = simulatedNetwork(wire, { id: 'liar', clock: simulator.clock('liar'), recorder: { record: () => undefined } });
+  // It takes what it is given once, and nothing afterwards.
+  let taken = 0;
+  network.records(record_namespace, { validate: () => Promise.resolve((taken += 1) === 1 ? ok(undefined) : { ok: false, failure: { code: 'NO', reason: 'no' } }), select: () => 1 });
+  unwrap(await network.start());
+  context.after(() => network.stop());
+  unwrap(await finish(network.dial('/simulated/host-0', { signal: never })));
+  await finish(network.put(record_namespace, digestOf(alice.did), aliceAt(4), { signal: never }));
+  const reader = await add('reader');
+  for (let round = 0; round < 3; round += 1) {
+    assert.is(sequenceOf(unwrap(await finish(reader.identity.resolve(alice.did, { fresh: true })))), 5);
+    await pass(fresh_rest_ms);
+  }
+  assert.equal(reader.identity.staleStorers().map(({ peer, did, served, newest, times }) => ({ peer, did, served, newest, times })), [
+    { peer: 'liar', did: alice.did, served: '0-4', newest: '0-5', times: 3 },
+  ]);
+  assert.is(kinds(reader, 'identity.repaired').length, 1);
+  await pass(repair_rest_ms);
+  unwrap(await finish(reader.identity.resolve(alice.did, { fresh: true })));
+  await pass(1000);
+  assert.is(kinds(reader, 'identity.repaired').length, 2);
+});
+
+test('one storer with the newest record is found among many with an older one, where answers differ or the DID\'s own statement names a newer version', async (context) => {
+  const { add, finish, host, liar } = await makeWorld(context, 1);
+  await finish(host(0).identity.publish(aliceAt(5)));
+  for (let index = 0; index < 2 * record_quorum; index += 1) await liar(`liar-${index}`, alice.did, aliceAt(4));
+  for (let index = 0; index < 4; index += 1) {
+    const told = await add(`told-${index}`, { parts: { head: () => ({ number: 0, sequence: 5 }) } });
+    assert.is(sequenceOf(unwrap(await finish(told.identity.resolve(alice.did)))), 5);
+  }
+});
+
+test('two histories of one DID: the first stays, the second is refused, both are reported once, and the DID resolves no more', async (context) => {
+  const [left, right] = [rotatedRecord(alice, 'alice', 'left'), rotatedRecord(alice, 'alice', 'right', { sequence: 9 })];
+  const { add, finish, host } = await makeWorld(context, 1);
+  const reported: unknown[] = [];
+  const witness = await add('witness', { parts: { duplicity: (did, number, a, b) => void reported.push([did, number, a, b]) } });
+  await finish(host(0).identity.publish(left.bytes));
+  unwrap(await finish(witness.identity.resolve(alice.did)));
+  const stranger = await add('stranger');
+  await finish(stranger.identity.publish(right.bytes));
+  assert.equal(witness.identity.known(alice.did)?.bytes, left.bytes, 'as a storer it keeps the first');
+  assert.equal(reported, [[alice.did, 1, left.establishments[1], right.establishments[1]]]);
+  unwrap(await finish(witness.identity.offer([right.bytes])));
+  assert.is(reported.length, 1);
+  assert.is(kinds(witness, 'identity.duplicity').length, 1);
+  assert.is(codeOf(await finish(witness.identity.resolve(alice.did))), 'DID_DUPLICITY');
+  assert.is(witness.identity.current(alice.did), undefined);
+  assert.is(witness.identity.duplicity(alice.did)?.code, 'DID_DUPLICITY');
+  const { didDocument, didDocumentMetadata, didResolutionMetadata } = await finish(witness.identity.resolution(alice.did));
+  assert.is(didDocument, null);
+  assert.equal(didDocumentMetadata, { mesh: { duplicity: true } });
+  assert.is(didResolutionMetadata['error'], 'invalidDidDocument');
+  const reader = await add('reader');
+  assert.is(codeOf(await finish(reader.identity.resolve(alice.did))), 'DID_DUPLICITY', 'a reader who is answered with both believes none');
+  const told = await add('told', { parts: { isDuplicitous: () => true } });
+  assert.is(codeOf(await finish(told.identity.resolve(alice.did))), 'DID_DUPLICITY', 'who was told by a statement asks nobody');
+  assert.is(told.lookups(), 0);
+});
+
+test('an ordinary rotation is no duplicity, in whatever order its records come', async (context) => {
+  const left = rotatedRecord(alice, 'alice', 'left');
+  const { finish, host } = await makeWorld(context, 2);
+  await finish(host(0).identity.publish(left.bytes));
+  unwrap(await finish(host(1).identity.offer([aliceAt(7), left.bytes, aliceAt(8)])));
+  assert.equal(unwrap(await finish(host(1).identity.resolve(alice.did, { fresh: true }))).bytes, left.bytes);
+  assert.equal([...kinds(host(0), 'identity.duplicity'), ...kinds(host(1), 'identity.duplicity')], []);
 });
 
 test('more liars than the quorum cannot make a reader overlook the honest storer', async (context) => {
@@ -398,7 +555,7 @@ test('a record whose dates are none is refused, and resolving it throws nothing'
   const { finish, host } = await makeWorld(context, 1);
   const dated = await person('dated', { deactivated: true });
   const document = signEvent({ ...dated.document, expires: 9e15 }, [{ index: 0, key: keyNamed('dated, update') }]);
-  const bytes = encodeRecord({ establishments: [dated.establishment], document, attestations: [] });
+  const bytes = encodeRecord({ establishments: [dated.establishment], document, attestations: [], witness_signatures: [] });
   assert.is(codeOf(await finish(host(0).identity.offer([bytes]))), 'RECORD_INVALID');
   const { didResolutionMetadata } = await finish(host(0).identity.resolution(dated.did));
   assert.is(didResolutionMetadata['error'], 'notFound');

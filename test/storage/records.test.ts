@@ -1,9 +1,11 @@
 import * as assert from 'uvu/assert';
-import { encodeRecord, signEvent, verifyRecord, type DidRecord, type DocumentEvent } from '../../crypto/did-record.ts';
+import { signEvent, type DocumentEvent } from '../../crypto/did-events.ts';
+import { encodeRecord, verifyRecord, type DidRecord } from '../../crypto/did-record.ts';
 import { parseDid } from '../../crypto/did.ts';
 import { unwrap } from '../../crypto/result.ts';
 import { recordStore, type RecordStore } from '../../storage/records.ts';
 import { openStore, type Store } from '../../storage/store.ts';
+import { rotatedRecord } from '../forks.ts';
 import { suite } from '../harness.ts';
 import { keyNamed, person, start_ms } from '../people.ts';
 
@@ -13,7 +15,7 @@ const bob = await person('bob');
 
 function aliceAt(sequence: number, changes: Partial<DocumentEvent> = {}): DidRecord {
   const document = signEvent({ ...alice.document, sequence, ...changes }, [{ index: 0, key: keyNamed('alice, update') }]);
-  return unwrap(verifyRecord(encodeRecord({ establishments: [alice.establishment], document, attestations: [] }), { now_ms: start_ms }));
+  return unwrap(verifyRecord(encodeRecord({ establishments: [alice.establishment], document, attestations: [], witness_signatures: [] }), { now_ms: start_ms }));
 }
 
 async function memory(): Promise<Store> {
@@ -51,6 +53,24 @@ test('what is kept survives a restart, also when it has expired since', async ()
   assert.is((await keeping(store).keep(aliceAt(4))).record.document.sequence, 5, 'also where the disk alone remembers it');
   assert.is(await again.newest(bob.did), undefined);
   assert.is(await again.newest('did:web:bob'), undefined);
+});
+
+test('of two histories the first stays, also when the disk alone remembers it, and both are told', async () => {
+  const [left, right] = [rotatedRecord(alice, 'alice', 'left'), rotatedRecord(alice, 'alice', 'right', { sequence: 9 })];
+  const store = await memory();
+  const records = keeping(store);
+  await records.keep(aliceAt(1));
+  assert.is((await records.keep(left)).is_news, true, 'one that goes on is no other history');
+  for (const one of [records, keeping(store)]) {
+    const { record, is_news, fork } = await one.keep(right);
+    assert.equal(record.bytes, left.bytes);
+    assert.is(is_news, false);
+    assert.equal(fork, { number: 1, first: left.establishments[1], second: right.establishments[1] });
+  }
+  const fresh = keeping(await memory());
+  const [first, second] = await Promise.all([fresh.keep(left), fresh.keep(right)]);
+  assert.is(first.fork, undefined);
+  assert.is(second.fork?.number, 1, 'also when both come at once');
 });
 
 test('a stored record that is damaged, or another DID\'s, is as if there were none', async () => {
@@ -175,6 +195,19 @@ test('what has had its time leaves the disk: the record of another with its expi
   assert.is((await open().newest(ended.did))?.document.deactivated, true);
   assert.is(await after(90 * 86_400_000, records), 1);
   assert.is((await open().newest(alice.did))?.did, alice.did);
+});
+
+test('a sponsor\'s record, which may live for 30 days, stays as long', async () => {
+  let now_ms = start_ms;
+  const store = await memory();
+  const records = keeping(store, { now: () => now_ms });
+  await records.keep(aliceAt(1, { expires: start_ms + 30 * 86_400_000 }));
+  for (const [days, stays] of [[29, true], [31, false]] as const) {
+    now_ms = start_ms + days * 86_400_000;
+    const { record } = await person('another', { now_ms });
+    await records.keep(record);
+    assert.is(await store.get('record', digestOf(alice.did)) !== undefined, stays, `after ${days} days`);
+  }
 });
 
 test('marks of the dead make room for the living', async () => {

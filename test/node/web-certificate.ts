@@ -1,0 +1,22 @@
+/** A self-signed certificate of `agents.example.com` for tests alone; nobody trusts it, and its key protects nothing. */
+export const web_certificate = `-----BEGIN CERTIFICATE-----
+MIIBrzCCAVagAwIBAgIUb9zrOZ7YWd5T9d3QUVjp3V9ZrGgwCgYIKoZIzj0EAwIw
+HTEbMBkGA1UEAwwSYWdlbnRzLmV4YW1wbGUuY29tMCAXDTI2MTEyMjE0MDE1OFoY
+DzIxMjYxMDI5MTQwMTU4WjAdMRswGQYDVQQDDBJhZ2VudHMuZXhhbXBsZS5jb20w
+WTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASzf8o2faufH5h4msG8oSN5ayQ3D0VX
+Yc38u0+JPDeRTeoZjlCnJYBSaySSjmVh8CPweF0O2JY9gdX0WAcy69CQo3IwcDAd
+BgNVHQ4EFgQUdkc/T2SsDUaSpkT+jCjhPUgU9HAwHwYDVR0jBBgwFoAUdkc/T2Ss
+DUaSpkT+jCjhPUgU9HAwDwYDVR0TAQH/BAUwAwEB/zAdBgNVHREEFjAUghJhZ2Vu
+dHMuZXhhbXBsZS5jb20wCgYIKoZIzj0EAwIDRwAwRAIgZn85Nv/uHE1cxREJCosv
+N6Nl4y5QUYtW/Dfm6SMaBl8CIG7RwjN2hT4WOcUSzq/HJJFojZjghvPkrdJ+ApP7
+pZOt
+-----END CERTIFICATE-----
+`;
+
+/** Its key. */
+export const web_key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgCON8beGj866QZzGX
+Uy9GmODY8fZkV+hQNWCeSAgrmwOhRANCAASzf8o2faufH5h4msG8oSN5ayQ3D0VX
+Yc38u0+JPDeRTeoZjlCnJYBSaySSjmVh8CPweF0O2JY9gdX0WAcy69CQ
+-----END PRIVATE KEY-----
+`;
