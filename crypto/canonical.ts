@@ -20,22 +20,70 @@ export function canonicalJsonBytes(value: unknown): Uint8Array {
 
 /** Objects and lists within each other in JSON from outside. */
 export const json_depth_max = 64;
+/** Values and names in one JSON text from outside, those within others included: what bounds the work on a text of many tiny values. */
+export const json_values_max = 32_768;
 
+/** Whether a JSON text has more than {@link json_values_max} values and names, by the marks that open or separate them; asked before it is parsed. */
+export function isCrowded(text: string): boolean {
+  // Every value takes a character and what separates it from the next another one.
+  if (text.length <= json_values_max) return false;
+  let marks = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    if (unit === 0x22) {
+      for (at += 1; at < text.length && text.charCodeAt(at) !== 0x22; at += 1) if (text.charCodeAt(at) === 0x5c) at += 1;
+    } else if (unit === 0x2c || unit === 0x3a || unit === 0x5b || unit === 0x7b) {
+      marks += 1;
+      if (marks > json_values_max) return true;
+    }
+  }
+  return false;
+}
+
+/** Whether no list or object lies deeper than this. */
 function isNestedWithin(value: Json, depth_left: number): boolean {
   if (typeof value !== 'object' || value === null) return true;
   return depth_left > 0 && Object.values(value).every((inner: Json) => isNestedWithin(inner, depth_left - 1));
 }
 
+/** Whether the names of every object stand in the order of RFC 8785 and are none that the parser moves: it sorts names that are numbers by their value. */
+function isOrdered(value: Json): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return value.every(isOrdered);
+  let before = '';
+  for (const [name, inner] of Object.entries(value)) {
+    const first = name.charCodeAt(0);
+    if (name < before || (first >= 0x30 && first <= 0x39) || !isOrdered(inner)) return false;
+    before = name;
+  }
+  return true;
+}
+
+/**
+ * Whether the text is the RFC 8785 form of the value that it was parsed to.
+ * Numbers and strings have the form that JSON.stringify gives them, all but
+ * lone surrogates; so most texts are decided without sorting.
+ */
+function isCanonical(text: string, value: Json): boolean {
+  if (JSON.stringify(value) === text && isOrdered(value) && !text.includes('\\ud')) return true;
+  try {
+    return canonicalJson(value) === text;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Parses JSON that must already be in its RFC 8785 form, which rules out
  * duplicate keys, number tricks and every other second spelling. At most
- * {@link json_depth_max} levels deep.
+ * {@link json_depth_max} levels deep and {@link json_values_max} values long.
  *
  * Fails with `JSON_INVALID` or `JSON_NOT_CANONICAL`.
  */
 export function parseCanonicalJson(bytes: Uint8Array): Result<Json> {
   const text = fromUtf8(bytes);
   if (text === undefined) return fail('JSON_INVALID', 'the bytes are not UTF-8');
+  if (isCrowded(text)) return fail('JSON_INVALID', `more than ${json_values_max} values`);
   let value: Json;
   try {
     value = JSON.parse(text);
@@ -43,14 +91,8 @@ export function parseCanonicalJson(bytes: Uint8Array): Result<Json> {
     return fail('JSON_INVALID', `not JSON: ${messageOf(error)}`);
   }
   if (!isNestedWithin(value, json_depth_max)) return fail('JSON_INVALID', `nested deeper than ${json_depth_max} levels`);
-  try {
-    if (canonicalJson(value) !== text) {
-      return fail('JSON_NOT_CANONICAL', 'the JSON is not in its RFC 8785 form', {
-        fix: 'serialise with JCS before signing',
-      });
-    }
-  } catch (error) {
-    return fail('JSON_NOT_CANONICAL', `the JSON has no RFC 8785 form: ${messageOf(error)}`);
+  if (!isCanonical(text, value)) {
+    return fail('JSON_NOT_CANONICAL', 'the JSON is not in its RFC 8785 form', { fix: 'serialise with JCS before signing' });
   }
   return ok(value);
 }
@@ -60,11 +102,59 @@ export function encodeCbor(value: unknown): Uint8Array {
   return cbor.encode(value);
 }
 
+/** Lists and maps within each other in CBOR from outside. */
+export const cbor_depth_max = 64;
+/** Values in one CBOR item from outside, those within others included. A field of a map counts three times, because it costs as much. */
+export const cbor_values_max = 49_152;
+
+/** The argument of a CBOR head (RFC 8949 section 3) and where it ends, or `undefined` where there is none that DAG-CBOR knows. */
+function cborArgument(bytes: Uint8Array, at: number): { readonly value: number; readonly end: number } | undefined {
+  const info = (bytes[at] ?? 0) & 31;
+  if (info < 24) return { value: info, end: at + 1 };
+  if (info > 27) return undefined;
+  const end = at + 1 + 2 ** (info - 24);
+  let value = 0;
+  for (const byte of bytes.subarray(at + 1, end)) value = value * 256 + byte;
+  return { value, end };
+}
+
 /**
- * Decodes DAG-CBOR and insists that the bytes are its deterministic form.
+ * Why the bytes are not worth decoding: more values or more depth than any
+ * message of ours has. Reads the heads alone and stops at the bound; what is
+ * malformed is the decoder's to say.
+ */
+function cborExcess(bytes: Uint8Array): string | undefined {
+  /** Values that are still to come in each open list and map. */
+  const open: number[] = [];
+  let values = 0;
+  for (let at = 0; at < bytes.length;) {
+    const head = cborArgument(bytes, at);
+    if (head === undefined) return undefined;
+    const major = (bytes[at] ?? 0) >>> 5;
+    at = head.end + (major === 2 || major === 3 ? head.value : 0);
+    values += major === 5 ? 1 + head.value : 1;
+    if (values > cbor_values_max) return `more than ${cbor_values_max} values`;
+    const inner = major === 4 ? head.value : major === 5 ? head.value * 2 : major === 6 ? 1 : 0;
+    if (inner > 0) open.push(inner);
+    else {
+      let left = (open.pop() ?? 1) - 1;
+      while (left === 0 && open.length > 0) left = (open.pop() ?? 1) - 1;
+      if (left > 0) open.push(left);
+      if (open.length === 0) return undefined;
+    }
+    if (open.length > cbor_depth_max) return `nested deeper than ${cbor_depth_max} levels`;
+  }
+  return undefined;
+}
+
+/**
+ * Decodes DAG-CBOR and insists that the bytes are its deterministic form, with
+ * at most {@link cbor_values_max} values, {@link cbor_depth_max} levels deep.
  * Fails with `CBOR_INVALID` or `CBOR_NOT_CANONICAL`.
  */
 export function decodeCbor(bytes: Uint8Array): Result<unknown> {
+  const excess = cborExcess(bytes);
+  if (excess !== undefined) return fail('CBOR_INVALID', excess);
   let value: unknown;
   try {
     value = cbor.decode(bytes);

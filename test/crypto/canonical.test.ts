@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { fromUtf8, utf8 } from '../../crypto/bytes.ts';
-import { canonicalJson, decodeCbor, encodeCbor, hasShape, isWhole, json_depth_max, parseCanonicalJson } from '../../crypto/canonical.ts';
+import { canonicalJson, cbor_depth_max, cbor_values_max, decodeCbor, encodeCbor, hasShape, isWhole, json_depth_max, json_values_max, parseCanonicalJson } from '../../crypto/canonical.ts';
 import { suite } from '../harness.ts';
 import { vector, vectorFiles, vectorText, withVectors } from '../vectors.ts';
 
@@ -49,6 +49,27 @@ test('nesting without end is refused, not thrown', () => {
   assert.is(codeOf(nested(json_depth_max)), 'accepted');
   const decoded = decodeCbor(new Uint8Array(depth).fill(0x81));
   assert.is(decoded.ok ? '' : decoded.failure.code, 'CBOR_INVALID');
+});
+
+test('many tiny values are refused before they are parsed, and as many as are allowed are not', () => {
+  const numbers = (count: number): string => `[${Array.from({ length: count }, () => '1').join(',')}]`;
+  assert.is(codeOf(numbers(json_values_max)), 'accepted');
+  assert.is(codeOf(numbers(json_values_max + 1)), 'JSON_INVALID');
+  assert.is(codeOf(JSON.stringify(',:[{\\"'.repeat(json_values_max))), 'accepted', 'marks in a text are no values');
+  const list = encodeCbor(Array.from({ length: cbor_values_max - 1 }, () => Uint8Array.of(1)));
+  assert.is(decodeCbor(list).ok, true);
+  const longer = decodeCbor(encodeCbor(Array.from({ length: cbor_values_max }, () => Uint8Array.of(1))));
+  assert.is(longer.ok ? '' : longer.failure.reason, `more than ${cbor_values_max} values`);
+  const nested = (levels: number): Uint8Array => Uint8Array.from({ length: levels + 1 }, (_, index) => (index === levels ? 0x80 : 0x81));
+  assert.is(decodeCbor(nested(cbor_depth_max)).ok, true);
+  assert.is(decodeCbor(nested(cbor_depth_max + 1)).ok, false);
+  // A list beside a deep one is not deeper for it.
+  assert.is(decodeCbor(encodeCbor(Array.from({ length: 200 }, () => [[[1]]]))).ok, true);
+});
+
+test('names that are numbers, and what looks like a lone surrogate, have their RFC 8785 form too', () => {
+  for (const text of ['{"1":1,"10":2,"2":3}', '{"":1,"0":2,"a":3}', '{"a":"\\\\ud800"}', '{"_":{"10":1,"9":2}}']) assert.is(codeOf(text), 'accepted', text);
+  for (const text of ['{"1":1,"2":3,"10":2}', '{"a":3,"0":2}', '{"a":"\\ud800"}', '{"b":1,"a":{"0":1}}', '[{"b":1,"a":1}]']) assert.is(codeOf(text), 'JSON_NOT_CANONICAL', text);
 });
 
 test('CBOR comes back, and everything but its deterministic form is refused', () => {
