@@ -4,7 +4,8 @@ import type { DidRecord } from '../../crypto/did-record.ts';
 import { controllerOf, isoTime, type TokenSigner } from '../../crypto/jwt.ts';
 import { ok, type Failure, type Result } from '../../crypto/result.ts';
 import { signRevocation, type Revocation, type RevocationTarget, type TargetKind } from '../../crypto/statement.ts';
-import type { RevocationParts, RevocationService } from './index.ts';
+import { accountable_levels_max } from '../limits.ts';
+import type { RevocationParts, RevocationService, Standing } from './index.ts';
 import { unsponsored } from './sponsorship.ts';
 
 const target_words: { readonly [kind in TargetKind]: string } = {
@@ -21,7 +22,14 @@ function failureOf(revocation: Revocation): Failure {
   };
 }
 
-/** {@link RevocationService} over the index of a statement store. */
+/**
+ * {@link RevocationService} over the index of a statement store.
+ *
+ * A revocation carries no proof that its issuer stands above its target. Whoever
+ * uses a chain shows the whole chain, and whoever acts is known by a record that
+ * names its sponsor, so the ancestry is at hand exactly where the question comes
+ * up, and nobody else's word for it is needed.
+ */
 export class Revocations implements RevocationService {
   readonly #parts: RevocationParts;
 
@@ -52,27 +60,45 @@ export class Revocations implements RevocationService {
     return undefined;
   }
 
-  /** The DID itself and the sponsor in its record, as far as the record is known. */
-  #overDid(did: string): readonly string[] {
-    const sponsor = this.#parts.identity.known(did)?.sponsor;
-    return sponsor === undefined || sponsor === null ? [did] : [did, sponsor];
+  answerable(did: string): readonly string[] {
+    const over = [did];
+    let sponsor = this.#parts.identity.known(did)?.sponsor ?? null;
+    while (sponsor !== null && over.length < accountable_levels_max) {
+      over.push(sponsor);
+      sponsor = this.#parts.identity.known(sponsor)?.sponsor ?? null;
+    }
+    return over;
+  }
+
+  /** Who may end a link: everybody who stands above it, and those who answer for them. */
+  #overLink(link: Delegation, above: readonly Delegation[]): ReadonlySet<string> {
+    return new Set([link.sub, ...above.map((earlier) => earlier.iss), link.iss].flatMap((did) => this.answerable(did)));
   }
 
   revoked(link: Delegation, above: readonly Delegation[]): Failure | undefined {
-    const authorities = new Set([link.sub, ...above.map((earlier) => earlier.iss), link.iss]);
+    const authorities = this.#overLink(link, above);
     return this.#find(['delegation'], toBase64url(link.token.hash), authorities)
       ?? this.#find(['token'], link.jti, authorities)
-      ?? this.#find(['key'], link.token.key_id, new Set([...authorities, ...this.#overDid(link.iss)]))
-      ?? this.#find(['did', 'agent'], link.iss, new Set([...authorities, ...this.#overDid(link.iss)]))
-      ?? this.#find(['did', 'agent'], link.aud, new Set([...authorities, ...this.#overDid(link.aud)]));
+      ?? this.#find(['key'], link.token.key_id, authorities)
+      ?? this.#find(['did', 'agent'], link.iss, authorities)
+      ?? this.#find(['did', 'agent'], link.aud, new Set([...authorities, ...this.answerable(link.aud)]));
   }
 
   revokedDid(did: string): Failure | undefined {
-    return this.#find(['did', 'agent'], did, this.#overDid(did));
+    return this.#find(['did', 'agent'], did, this.answerable(did));
   }
 
   revokedKey(key_id: string): Failure | undefined {
-    return this.#find(['key'], key_id, this.#overDid(controllerOf(key_id)));
+    return this.#find(['key'], key_id, this.answerable(controllerOf(key_id)));
+  }
+
+  ended(did: string): Failure | undefined {
+    const over = this.answerable(did);
+    for (const [level, each] of over.entries()) {
+      const found = this.#find(['did', 'agent'], each, over.slice(level)) ?? this.#find(['sponsorship'], each, over.slice(level + 1));
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   unsponsored(record: DidRecord, now_s: number = Math.floor(this.#parts.clock.now() / 1000)): Failure | undefined {
@@ -85,6 +111,48 @@ export class Revocations implements RevocationService {
   }
 
   barred(record: DidRecord): Failure | undefined {
-    return this.revokedDid(record.did) ?? this.unsponsored(record);
+    // The more telling code first: a sponsor that withdrew is said so, though what it withdrew is revoked as well.
+    return this.#duplicity(record) ?? this.revokedDid(record.did) ?? this.unsponsored(record) ?? this.ended(record.did);
+  }
+
+  /** Two histories of the DID, or of who answers for it, whose attestation then means nothing. */
+  #duplicity({ did, sponsor }: DidRecord): Failure | undefined {
+    const { duplicity } = this.#parts;
+    return duplicity?.(did) ?? (sponsor === null ? undefined : duplicity?.(sponsor));
+  }
+
+  standing({ iss, target }: Pick<Revocation, 'iss' | 'target'>, chains: Iterable<readonly Delegation[]>): Standing {
+    const { kind, id } = target;
+    if (kind === 'delegation' || kind === 'token') return this.#standingOverLink(iss, target, chains);
+    const over = this.answerable(kind === 'key' ? controllerOf(id) : id);
+    if ((kind === 'sponsorship' ? over.slice(1) : over).includes(iss)) return 'in force';
+    const [last = id] = over.slice(-1);
+    // Above somebody whose record is not at hand there may be the issuer.
+    const is_complete = over.length >= accountable_levels_max || this.#parts.identity.known(last)?.sponsor === null;
+    return is_complete ? 'without authority' : 'pending';
+  }
+
+  supposing(revocation: Revocation): RevocationService {
+    const { store } = this.#parts;
+    const { kind, id } = revocation.target;
+    return new Revocations({
+      ...this.#parts,
+      store: {
+        nextSequence: (issuer) => store.nextSequence(issuer),
+        revocation: (of, target, issuer) => of === kind && target === id && issuer === revocation.iss ? revocation : store.revocation(of, target, issuer),
+      },
+    });
+  }
+
+  #standingOverLink(iss: string, { kind, id }: RevocationTarget, chains: Iterable<readonly Delegation[]>): Standing {
+    let is_known = false;
+    for (const links of chains) {
+      const index = links.findIndex((link) => (kind === 'token' ? link.jti : toBase64url(link.token.hash)) === id);
+      const link = links[index];
+      if (link === undefined) continue;
+      if (this.#overLink(link, links.slice(0, index)).has(iss)) return 'in force';
+      is_known = true;
+    }
+    return is_known ? 'without authority' : 'pending';
   }
 }

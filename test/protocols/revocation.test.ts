@@ -4,9 +4,10 @@ import { parseChain, verifyChain, type Delegation } from '../../crypto/chain.ts'
 import type { DidRecord } from '../../crypto/did-record.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import { createToken, type TokenSigner } from '../../crypto/jwt.ts';
-import { fail, ok, unwrap } from '../../crypto/result.ts';
+import { fail, ok, unwrap, type Failure } from '../../crypto/result.ts';
 import { parseStatement, type RevocationTarget } from '../../crypto/statement.ts';
-import { attestSponsorship, revocation, unsponsored, type RevocationService } from '../../protocols/revocation/index.ts';
+import type { Fact } from '../../protocols/ports.ts';
+import { attestSponsorship, freshness, revocation, revocation_age_ms_max, revocationAges, unsponsored, verbClass, type RevocationService } from '../../protocols/revocation/index.ts';
 import { attestation_lifetime_s_max } from '../../protocols/revocation/constants.ts';
 import { openStatements } from '../../storage/statements.ts';
 import { openStore } from '../../storage/store.ts';
@@ -70,7 +71,7 @@ function verdict({ service }: World): number | string {
   const chain = verifyChain(links, {
     now_s: start_s, record: directory(everybody).known,
     revoked: (each: Delegation, above) => service.revoked(each, above),
-    revokedKey: (key_id) => service.revokedKey(key_id), unsponsored: (record) => service.unsponsored(record),
+    revokedKey: (key_id) => service.revokedKey(key_id), unsponsored: (record) => service.unsponsored(record), fresh: () => undefined,
   });
   if (chain.ok) return 'holds';
   return chain.failure.code === 'REVOKED' ? Number(chain.failure.detail?.['link']) : chain.failure.code;
@@ -141,6 +142,159 @@ test('a DID and a key are revoked by themselves and by the sponsor alone', async
   assert.is(here.service.barred(a.record), undefined);
 });
 
+const organisation = await person('employer', { kind: 'org' });
+const employee = await person('employee', { sponsor: organisation.did });
+const clerk = await agentOf(employee, 'clerk');
+const company = [organisation, employee, clerk];
+
+test('an organisation has authority over its humans and their agents; they have none over it', async () => {
+  const everyone = directory([...everybody, ...company]).known;
+  const ends = async (by: Person, target: RevocationTarget, of: Person): Promise<boolean> => {
+    const here = await world(everyone);
+    await here.revoke(by, target);
+    return here.service.ended(of.did) !== undefined && here.service.barred(of.record) !== undefined;
+  };
+  for (const target of [{ kind: 'agent', id: clerk.did }, { kind: 'did', id: employee.did }, { kind: 'sponsorship', id: clerk.did }, { kind: 'sponsorship', id: employee.did }] satisfies RevocationTarget[]) {
+    assert.ok(await ends(organisation, target, clerk), `the organisation, ${target.kind} ${target.id === clerk.did ? 'clerk' : 'employee'}`);
+    assert.not.ok(await ends(stranger, target, clerk), 'a stranger');
+  }
+  assert.ok(await ends(employee, { kind: 'did', id: employee.did }, clerk), 'a sponsor that ends itself ends its agents');
+  assert.not.ok(await ends(clerk, { kind: 'did', id: employee.did }, employee));
+  assert.not.ok(await ends(employee, { kind: 'did', id: organisation.did }, organisation));
+  assert.not.ok(await ends(clerk, { kind: 'sponsorship', id: clerk.did }, clerk), 'nobody is its own sponsor');
+});
+
+test('the organisation of the sponsor ends a delegation of the sponsor, and the sponsor of an issuer one of the issuer', async () => {
+  const everyone = directory([...everybody, ...company]).known;
+  const token = await createToken('mesh-dlg+jwt', employee.signer, {
+    aud: c.did, sub: employee.did, cap: ['read:**'], cav: {}, prf: null, dpt: 0, nbf: start_s, exp: start_s + day_s, jti: 'A'.repeat(22), v: 1,
+  });
+  const passed = await createToken('mesh-dlg+jwt', c.signer, {
+    aud: b.did, sub: employee.did, cap: ['read:reports'], cav: {}, prf: toBase64url(sha256(utf8(token))), dpt: 1, nbf: start_s, exp: start_s + day_s, jti: 'B'.repeat(22), v: 1,
+  });
+  const [first, second] = unwrap(parseChain([token, passed]));
+  if (first === undefined || second === undefined) throw new Error('there are two links');
+  const revokedBy = async (by: Person, what: Delegation): Promise<readonly boolean[]> => {
+    const here = await world(everyone);
+    await here.revoke(by, { kind: 'delegation', id: hash(what) });
+    return [here.service.revoked(first, []) !== undefined, here.service.revoked(second, [first]) !== undefined];
+  };
+  assert.equal(await revokedBy(organisation, first), [true, false]);
+  assert.equal(await revokedBy(organisation, second), [false, true]);
+  assert.equal(await revokedBy(other, second), [false, true], 'who answers for the issuer of the second');
+  assert.equal(await revokedBy(other, first), [false, false], 'c holds the first, it did not issue it');
+  assert.equal(await revokedBy(clerk, second), [false, false]);
+});
+
+test('a revocation stands in force, pending or without authority, as far as is known', async () => {
+  const records = new Map<string, DidRecord>();
+  const here = await world((did) => records.get(did));
+  const standing = async (by: Person, target: RevocationTarget): Promise<string> => {
+    const revoked = unwrap(await here.service.revoke(by.signer, target, ''));
+    return here.service.standing(revoked, [links]);
+  };
+  assert.is(await standing(organisation, { kind: 'agent', id: clerk.did }), 'pending', 'nothing is known of the agent');
+  assert.is(await standing(clerk, { kind: 'did', id: clerk.did }), 'in force', 'a DID always stands above itself');
+  records.set(clerk.did, clerk.record);
+  assert.is(await standing(employee, { kind: 'key', id: clerk.signer.key_id }), 'in force');
+  assert.is(await standing(organisation, { kind: 'agent', id: clerk.did }), 'pending', 'nothing is known of the sponsor');
+  assert.is(here.service.ended(clerk.did)?.detail?.['by'], clerk.did);
+  records.set(employee.did, employee.record);
+  assert.is(await standing(organisation, { kind: 'sponsorship', id: clerk.did }), 'in force');
+  assert.is(await standing(clerk, { kind: 'sponsorship', id: clerk.did }), 'without authority');
+  assert.is(await standing(stranger, { kind: 'agent', id: clerk.did }), 'without authority', 'a level above the organisation does not count');
+  assert.is(await standing(a, { kind: 'delegation', id: hash(leaf) }), 'in force');
+  assert.is(await standing(b, { kind: 'delegation', id: hash(middle) }), 'without authority', 'its holder');
+  assert.is(await standing(b, { kind: 'token', id: leaf.jti }), 'in force');
+  assert.is(await standing(stranger, { kind: 'token', id: 'Z'.repeat(22) }), 'pending');
+});
+
+test('a revocation of a delegation that nobody has seen yet counts when it is shown', async () => {
+  const here = await world();
+  await here.revoke(stranger, { kind: 'delegation', id: hash(leaf) });
+  await here.revoke(a, { kind: 'delegation', id: hash(leaf) });
+  assert.is(verdict(here), 2, 'the word of the stranger does not stand in the way of the one with authority');
+});
+
+test('a revoked key stays revoked, and no other key of the DID with it', async () => {
+  const here = await world();
+  await here.revoke(b, { kind: 'key', id: b.signer.key_id });
+  assert.is(here.service.revokedKey(b.signer.key_id)?.code, 'REVOKED');
+  assert.is(here.service.revokedKey(`${b.did}#key-another`), undefined);
+  assert.is(here.service.ended(b.did), undefined);
+});
+
+interface Knowledge {
+  as_of_ms: number;
+  now_ms: number;
+  readonly facts: Fact[];
+  stale(verb: string, parties: readonly string[]): Failure | undefined;
+}
+
+/** A host on which the keys of these people are, and what it knows by a time. */
+function knowledge(local: readonly Person[], known: readonly Person[] = [...everybody, ...company]): Knowledge {
+  const service = revocation({
+    store: { revocation: () => undefined, nextSequence: () => 1 }, clock: { now: () => start_ms, after: () => () => undefined },
+    identity: directory(known), statements: { publish: () => Promise.resolve(fail('UNUSED', '')) },
+  });
+  const facts: Fact[] = [];
+  const state = { as_of_ms: start_ms, now_ms: start_ms, facts };
+  const rule = freshness({
+    clock: { now: () => state.now_ms }, recorder: { record: (fact) => void facts.push(fact) }, age_ms_max: revocation_age_ms_max,
+    completeAsOf: () => state.as_of_ms, isLocal: (did) => local.some((one) => one.did === did), answerable: (did) => service.answerable(did),
+  });
+  return Object.assign(state, { stale: (verb: string, parties: readonly string[]) => rule.stale(verb, parties) });
+}
+
+test('the older the last reconciliation, the less is allowed: 5 minutes to delete, an hour to write, a day to read', () => {
+  const here = knowledge([b]);
+  const allowed = (age_ms: number): readonly string[] => {
+    here.now_ms = here.as_of_ms + age_ms;
+    return ['read', 'write', 'delete'].filter((verb) => here.stale(verb, [sponsor.did, b.did]) === undefined);
+  };
+  const cases: readonly (readonly [number, readonly string[]])[] = [
+    [0, ['read', 'write', 'delete']], [300_000, ['read', 'write', 'delete']], [300_001, ['read', 'write']], [3_600_000, ['read', 'write']],
+    [3_600_001, ['read']], [86_400_000, ['read']], [86_400_001, []], [-1000, ['read', 'write', 'delete']], [-60_001, []],
+  ];
+  for (const [age_ms, verbs] of cases) assert.equal(allowed(age_ms), verbs, `${age_ms} ms`);
+  here.now_ms = here.as_of_ms + 600_000;
+  const failure = here.stale('delete', [sponsor.did]);
+  assert.is(failure?.code, 'REVOCATION_STALE');
+  assert.match(failure?.reason ?? '', /as of 2026-01-01T00:00:00.*, 10 min ago, and delete commands need 5 min or less/);
+  assert.match(failure?.fix ?? '', /only reads or writes is allowed/);
+  assert.is(here.facts.at(-1)?.kind, 'revocation.stale-refused');
+  here.as_of_ms = 0;
+  assert.match(here.stale('read', [sponsor.did])?.reason ?? '', /not reconciled revocations with its peers yet/);
+  here.now_ms = 1000;
+  assert.is(here.stale('read', [sponsor.did])?.code, 'REVOCATION_STALE', 'a clock that starts at nothing makes nothing young');
+});
+
+test('who can only be revoked here is never stale; one party or sponsor elsewhere is enough to be', () => {
+  const never = (local: readonly Person[], parties: readonly Person[], known?: readonly Person[]): boolean => {
+    const here = knowledge(local, known);
+    here.as_of_ms = 0;
+    return here.stale('delete', parties.map(({ did }) => did)) === undefined;
+  };
+  assert.ok(never([sponsor, a, b], [sponsor, a, b]));
+  assert.not.ok(never([sponsor, a], [sponsor, a, b]), 'the key of one party is elsewhere');
+  assert.not.ok(never([a, b], [a, b]), 'the sponsor is elsewhere');
+  assert.not.ok(never([employee, clerk], [clerk]), 'the organisation is elsewhere');
+  assert.ok(never([organisation, employee, clerk], [clerk]));
+});
+
+test('a verb is irreversible by any word of it, and reading only as a whole', () => {
+  const classes = { read: ['read', 'list', 'get', 'search', 'query', 'describe'], delete: ['delete', 'drop', 'remove', 'pay', 'transfer', 'revoke', 'kill', 'execute-payment', 'bulk-delete', 'read-and-remove'], write: ['write', 'read-write', 'readonly', 'paying', 'call', 'tool', 'deleted'] };
+  for (const [name, verbs] of Object.entries(classes)) for (const verb of verbs) assert.is(verbClass(verb), name, verb);
+});
+
+test('ages are bounded, and no class may be older than a milder one', () => {
+  assert.equal(unwrap(revocationAges({ delete: 60_000 })), { read: 86_400_000, write: 3_600_000, delete: 60_000 });
+  for (const bad of [{ delete: 0 }, { delete: 999 }, { read: 366 * 86_400_000 + 1 }, { write: 1.5e6 + 0.5 }, { write: Number.NaN }, { delete: 3_600_001 }, { read: 1000 }]) {
+    const ages = revocationAges(bad);
+    assert.is(ages.ok ? 'ok' : ages.failure.code, 'REVOCATION_AGE_INVALID', JSON.stringify(bad));
+  }
+});
+
 test('a bad target or reason is refused before it is signed', async () => {
   const { service } = await world();
   for (const [target, why] of [[{ kind: 'did', id: 'bob' }, ''], [{ kind: 'did', id: b.did }, 'x'.repeat(201)], [{ kind: 'did', id: b.did }, '\ud800']] as const) {
@@ -206,7 +360,7 @@ test('a sponsor is a known, active human or organisation; others than agents nee
   assert.is(await code(organisation, []), 'SPONSOR_UNKNOWN');
   assert.is(await code(node, [node]), 'SPONSOR_KIND');
   assert.is(await code(a, [a]), 'SPONSOR_KIND');
-  assert.is(await code(gone, [gone]), 'SPONSOR_WITHDRAWN');
+  assert.is(await code(gone, [gone]), 'SPONSOR_DEACTIVATED');
   assert.is(unsponsored(node.record, base_evidence), undefined);
   assert.is(unsponsored(sponsor.record, base_evidence), undefined);
   // A DID is the hash of an event that holds the sponsor, so no record can name itself; the check does not lean on that.
