@@ -10,6 +10,8 @@ export const marker_file = 'agentmesh.json';
 const draft_file = `${marker_file}.tmp`;
 const folder_version = 1;
 const others_mask = 0o077;
+// Not imported: the modules that own these files bring more along than a start of the command line can bear.
+const secret_files = ['keys.json', 'vault'] as const;
 
 /** Where the data goes when nobody says: `$AGENTMESH_DATA`, else the XDG data folder, whose variable counts only when it is absolute. */
 export function defaultDataFolder(environment: { readonly [name: string]: string | undefined }): string {
@@ -70,10 +72,27 @@ function readMarker(path: string): { readonly initialised: boolean } | undefined
 }
 
 /**
- * Opens or makes a data folder. A folder that holds something else is never
- * written to.
+ * Whether a file of secrets belongs to who runs this, and nobody else may read
+ * it. What is no file, and a system without modes, are not judged.
  *
- * Fails with `DATA_FOREIGN`, `DATA_OPEN_TO_OTHERS` or `DATA_UNUSABLE`.
+ * Fails with `FILE_OPEN_TO_OTHERS` or `FILE_OF_OTHERS`.
+ */
+export function checkSecretFile(path: string): Result<void> {
+  const stats = process.platform === 'win32' ? undefined : statSync(path, { throwIfNoEntry: false });
+  if (stats?.isFile() !== true) return ok(undefined);
+  if (process.getuid !== undefined && stats.uid !== process.getuid()) {
+    return fail('FILE_OF_OTHERS', `${path} holds secrets and belongs to another user, who could read or replace it`, { fix: `run this as that user, or chown ${process.getuid()} ${path}` });
+  }
+  if ((stats.mode & others_mask) !== 0) return fail('FILE_OPEN_TO_OTHERS', `other users of this host can open ${path}, which holds secrets`, { fix: `chmod 600 ${path}` });
+  return ok(undefined);
+}
+
+/**
+ * Opens or makes a data folder. A folder that holds something else is never
+ * written to, nor one whose keys others can read.
+ *
+ * Fails with `DATA_FOREIGN`, `DATA_OPEN_TO_OTHERS`, `FILE_OPEN_TO_OTHERS`,
+ * `FILE_OF_OTHERS` or `DATA_UNUSABLE`.
  */
 export function openDataFolder(folder: string): Result<DataFolder> {
   const path = resolve(folder);
@@ -87,6 +106,10 @@ export function openDataFolder(folder: string): Result<DataFolder> {
     if (found === undefined) chmodSync(path, 0o700);
     if (process.platform !== 'win32' && (statSync(path).mode & others_mask) !== 0) {
       return fail('DATA_OPEN_TO_OTHERS', `other users of this host can open ${path}, which holds secret keys`, { fix: `chmod 700 ${path}` });
+    }
+    for (const name of secret_files) {
+      const checked = checkSecretFile(join(path, name));
+      if (!checked.ok) return checked;
     }
     if (found === undefined) writeMarker(path, false);
     return ok({

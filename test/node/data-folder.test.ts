@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
@@ -81,6 +81,25 @@ test('the default place follows the environment', () => {
   for (const environment of [{}, { AGENTMESH_DATA: '' }, { XDG_DATA_HOME: 'relative' }]) {
     assert.is(defaultDataFolder(environment), join(homedir(), '.local', 'share', 'agentmesh'));
   }
+});
+
+test('keys that others may read, or that belong to somebody else, are refused with the command that mends it', (context) => {
+  const path = join(context.folder(), 'data');
+  unwrap(openDataFolder(path)).markInitialised();
+  for (const name of ['keys.json', 'vault']) {
+    const file = join(path, name);
+    writeFileSync(file, '{}', { mode: 0o600 });
+    assert.ok(openDataFolder(path).ok);
+    for (const mode of [0o640, 0o604, 0o620]) {
+      chmodSync(file, mode);
+      const failure = failureOf(openDataFolder(path));
+      assert.equal([failure.code, failure.fix], ['FILE_OPEN_TO_OTHERS', `chmod 600 ${file}`], mode.toString(8));
+    }
+    chmodSync(file, 0o600);
+  }
+  if (process.getuid?.() !== 0) return;
+  chownSync(join(path, 'keys.json'), 4242, 4242);
+  assert.is(failureOf(openDataFolder(path)).code, 'FILE_OF_OTHERS');
 });
 
 test.run();

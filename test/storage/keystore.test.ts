@@ -155,4 +155,50 @@ test('a name is used once', async () => {
   assert.equal(keystore.key('peer')?.seed, seed);
 });
 
+test('names are listed by their beginning, in order', async () => {
+  const keystore = unwrap(await open(memoryFiles()));
+  await keystore.add(new Map([['identity/b/0/use', seed], ['identity/a/0/use', other_seed], ['peer', sha256(utf8('peer'))]]));
+  assert.equal(keystore.names('identity/'), ['identity/a/0/use', 'identity/b/0/use']);
+  assert.equal(keystore.names('identity/a/'), ['identity/a/0/use']);
+  assert.equal(keystore.names(''), ['identity/a/0/use', 'identity/b/0/use', 'peer']);
+});
+
+test('another passphrase, or none, opens the file from then on, and the old one does no more', async () => {
+  const files = memoryFiles();
+  const keystore = unwrap(await open(files, 'old'));
+  await keystore.add(new Map([['peer', seed]]));
+  await keystore.reseal('new');
+  assert.equal([codeOf(await open(files, 'old')), codeOf(await open(files, 'new')), codeOf(await open(files))], ['KEYSTORE_PASSPHRASE', 'ok', 'KEYSTORE_LOCKED']);
+  await keystore.add(new Map([['log', other_seed]]));
+  assert.equal(unwrap(await open(files, 'new')).names(''), ['log', 'peer'], 'what is added later is sealed with the new one');
+  await keystore.reseal(undefined);
+  assert.is(keystore.protected, false);
+  assert.equal(unwrap(await open(files)).key('peer')?.seed, seed);
+});
+
+test('a change of passphrase that fails leaves the old file and the old passphrase', async () => {
+  const files = memoryFiles();
+  let full = false;
+  const keystore = unwrap(await open({ ...files, write: (name, bytes) => full ? Promise.reject(new Error('no space left')) : files.write(name, bytes) }, 'old'));
+  await keystore.add(new Map([['peer', seed]]));
+  full = true;
+  for (const next of ['new', undefined]) assert.match(await keystore.reseal(next).then(() => 'written', String), 'no space left');
+  assert.is(codeOf(await open(files, 'old')), 'ok');
+  full = false;
+  await keystore.add(new Map([['log', other_seed]]));
+  // Without a passphrase first: with one, a file that lay open would be sealed by opening it.
+  assert.equal([codeOf(await open(files)), codeOf(await open(files, 'old'))], ['KEYSTORE_LOCKED', 'ok'], 'what is written next opens as before');
+});
+
+test('a file that lies open can be left so, whatever passphrase there is', async () => {
+  const files = memoryFiles();
+  await unwrap(await open(files)).add(new Map([['peer', seed]]));
+  const before = await files.read(keystore_file);
+  const keystore = unwrap(await openKeystore({ files, random, passphrase: 'secret', keep_open: true }));
+  assert.is(keystore.protected, false);
+  assert.equal(await files.read(keystore_file), before);
+  await keystore.add(new Map([['log', other_seed]]));
+  assert.is(codeOf(await open(files)), 'ok');
+});
+
 test.run();
