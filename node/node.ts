@@ -2,18 +2,21 @@
 import { hostname } from 'node:os';
 import { fail, ok, type Failure, type Result } from '../crypto/result.ts';
 import type { Recorder, Store } from '../protocols/ports.ts';
-import { diskFiles, type Files } from '../storage/files.ts';
+import type { Files } from '../storage/files.ts';
 import { keystore_file, openKeystore, type Keystore } from '../storage/keystore.ts';
-import { openStore, spaces, type Space } from '../storage/store.ts';
+import { spaces, type Space } from '../storage/store.ts';
 import { Actions } from './actions.ts';
 import { system_clock, system_random } from './clock.ts';
 import { checkRequiredTrust, type NodeConfig } from './config.ts';
 import { controlMethods } from './control/methods.ts';
 import { serveControl, type ControlServer } from './control/server.ts';
-import { defaultDataFolder, openDataFolder, type DataFolder } from './data-folder.ts';
-import { makeNodeKeys, startHost, type Host } from './host.ts';
+import { defaultDataFolder } from './data-folder.ts';
+import { holdFolder, type HeldFolder } from './held-folder.ts';
+import { startHost, type Host } from './host.ts';
+import { makeNodeKeys } from './node-keys.ts';
 import { libp2pNetwork } from './libp2p.ts';
 import { startFailure, stopEach } from './lifecycle.ts';
+import { revocationAges } from '../protocols/revocation/index.ts';
 import { CountingRecorder } from './telemetry/counters.ts';
 
 /** A running node. */
@@ -56,25 +59,23 @@ async function startOver(store: Store, files: Files): Promise<void> {
 }
 
 interface Opened {
-  readonly folder: DataFolder;
-  readonly store: Store;
-  readonly files: Files;
+  readonly held: HeldFolder;
   readonly keystore: Keystore;
 }
 
-async function openKeys(folder: DataFolder, store: Store, passphrase: string | undefined): Promise<Result<Opened>> {
-  const files = diskFiles(folder.path);
+async function openKeys(held: HeldFolder, passphrase: string | undefined): Promise<Result<Opened>> {
+  const { folder, store, files } = held;
   if (!folder.initialised) await startOver(store, files);
   const keystore = await openKeystore({
     files, random: (length) => system_random.bytes(length), ...(passphrase === undefined ? {} : { passphrase }),
   });
   if (!keystore.ok) return keystore;
   if (!folder.initialised) await makeNodeKeys(keystore.value, system_random);
-  return ok({ folder, store, files, keystore: keystore.value });
+  return ok({ held, keystore: keystore.value });
 }
 
 async function buildHost(opened: Opened, config: NodeConfig, recorder: Recorder): Promise<Result<Host>> {
-  const { folder, store, files, keystore } = opened;
+  const { keystore, held: { folder, store, files } } = opened;
   const peer_key = keystore.key('peer');
   if (peer_key === undefined) return fail('IDENTITY_KEYS_MISSING', 'the node\'s peer key is not in keys.json', { fix: 'restore keys.json from a backup' });
   const network = await libp2pNetwork({
@@ -90,6 +91,7 @@ async function buildHost(opened: Opened, config: NodeConfig, recorder: Recorder)
     name: config.name ?? hostname().slice(0, 64).replaceAll(/[^\p{L}\p{N}@._+ -]/gu, '-'),
     genesis: !folder.initialised,
     required_trust: config.required_trust ?? 0,
+    ...(config.revocation_max_age === undefined ? {} : { revocation_age_ms_max: config.revocation_max_age }),
     ...(config.policy === undefined ? {} : { policy: config.policy }),
     ...(config.witness === undefined ? {} : { witness: config.witness }),
   });
@@ -101,7 +103,7 @@ class RunningNode implements Node {
   readonly data: string;
   readonly keys_protected: boolean;
   readonly counters: CountingRecorder;
-  readonly #store: Store;
+  readonly #held: HeldFolder;
   #control: ControlServer | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -109,9 +111,9 @@ class RunningNode implements Node {
     this.host = host;
     this.counters = counters;
     this.actions = new Actions(host);
-    this.data = opened.folder.path;
+    this.data = opened.held.folder.path;
     this.keys_protected = opened.keystore.protected;
-    this.#store = opened.store;
+    this.#held = opened.held;
   }
 
   get did(): string {
@@ -144,7 +146,7 @@ class RunningNode implements Node {
 
   #stop(): Promise<void> {
     running_nodes.delete(this);
-    return stopEach(() => this.#control?.close(), () => this.host.stop(), () => this.#store.close());
+    return stopEach(() => this.#control?.close(), () => this.host.stop(), () => this.#held.close());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -152,17 +154,18 @@ class RunningNode implements Node {
   }
 }
 
-async function startIn(folder: DataFolder, store: Store, config: NodeConfig): Promise<Result<Node>> {
-  const opened = await openKeys(folder, store, config.passphrase);
+async function startIn(held: HeldFolder, config: NodeConfig): Promise<Result<Node>> {
+  const opened = await openKeys(held, config.passphrase);
   if (!opened.ok) return opened;
   const recorder = new CountingRecorder(config.recorder);
+  if (held.taken_from !== undefined) recorder.record({ kind: 'folder.lock-taken-over', process_id: held.taken_from });
   const host = await buildHost(opened.value, config, recorder);
   if (!host.ok) return host;
   const node = new RunningNode(opened.value, host.value, recorder);
   let served: Result<void> | undefined;
   try {
-    folder.markInitialised();
-    served = config.control === false ? ok(undefined) : await node.serve(folder.socket);
+    held.folder.markInitialised();
+    served = config.control === false ? ok(undefined) : await node.serve(held.folder.socket);
   } finally {
     if (served?.ok !== true) await node.stop();
   }
@@ -175,9 +178,9 @@ async function startIn(folder: DataFolder, store: Store, config: NodeConfig): Pr
  * Starts a node in its data folder, which is made at the first start. A damaged
  * audit log does not fail it; see `frozen`.
  *
- * Fails with `DATA_FOREIGN`, `DATA_OPEN_TO_OTHERS`, `DATA_UNUSABLE`, `STORE_LOCKED`,
- * `STORE_UNREADABLE`, `STORE_VERSION`, a `KEYSTORE_…`, `IDENTITY_…`, `VAULT_…` or
- * `POLICY_…` code, `ADDRESS_INVALID`, `ADDRESS_IN_USE`, a `CONTROL_…` code, or with
+ * Fails with `DATA_FOREIGN`, `DATA_OPEN_TO_OTHERS`, `FILE_OPEN_TO_OTHERS`, `FILE_OF_OTHERS`,
+ * `DATA_UNUSABLE`, `DATA_LOCKED`, `STORE_LOCKED`, `STORE_UNREADABLE`, `STORE_VERSION`, a `KEYSTORE_…`, `IDENTITY_…`, `VAULT_…` or
+ * `POLICY_…` code, `TRUST_INVALID`, `REVOCATION_AGE_INVALID`, `ADDRESS_INVALID`, `ADDRESS_IN_USE`, a `CONTROL_…` code, or with
  * `NODE_START_FAILED` for what nobody foresaw, as on a full disk. Whatever fails, the
  * folder is free again.
  */
@@ -185,16 +188,16 @@ export async function createNode(config: NodeConfig = {}): Promise<Result<Node>>
   const { required_trust = 0 } = config;
   const demanded = checkRequiredTrust(required_trust);
   if (!demanded.ok) return demanded;
-  const folder = openDataFolder(config.data ?? defaultDataFolder(process.env));
-  if (!folder.ok) return folder;
-  const store = await openStore({ kind: 'disk', folder: folder.value.store, create: !folder.value.initialised });
-  if (!store.ok) return store;
+  const ages = revocationAges(config.revocation_max_age);
+  if (!ages.ok) return ages;
+  const held = await holdFolder(config.data ?? defaultDataFolder(process.env));
+  if (!held.ok) return held;
   let started: Result<Node>;
   try {
-    started = await startIn(folder.value, store.value, config);
+    started = await startIn(held.value, config);
   } catch (error) {
     started = startFailure(error);
   }
-  if (!started.ok) await store.value.close();
+  if (!started.ok) await held.value.close();
   return started;
 }

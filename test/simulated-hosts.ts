@@ -2,7 +2,8 @@
 import { fail, ok, unwrap, type Result } from '../crypto/result.ts';
 import { Actions, type AgentPlan } from '../node/actions.ts';
 import type { AgentHandler } from '../node/agents.ts';
-import { makeNodeKeys, startHost, type Host, type HostSettings } from '../node/host.ts';
+import { startHost, type Host, type HostSettings } from '../node/host.ts';
+import { makeNodeKeys } from '../node/node-keys.ts';
 import type { LocalIdentity } from '../node/identities.ts';
 import { KernelSpace, Policy } from '../node/kernel/index.ts';
 import type { Fact, Network } from '../protocols/ports.ts';
@@ -215,7 +216,8 @@ export class HostWorld {
   }
 }
 
-async function copyOf({ store, files }: Remains): Promise<Remains> {
+/** A copy of what is left of a host. */
+export async function copyOf({ store, files }: Remains): Promise<Remains> {
   const copy: Remains = { store: unwrap(await openStore({ kind: 'memory' })), files: memoryFiles() };
   for (const space of Object.keys(spaces)) {
     if (!isSpace(space) || space === 'meta') continue;
