@@ -63,10 +63,16 @@ export function toBase64url(bytes: Uint8Array): string {
   return view(bytes).toString('base64url');
 }
 
+/** {@link fromBase64url} without a copy of its own: for bytes that are read at once and not kept. */
+export function base64urlView(text: string): Uint8Array | undefined {
+  const bytes = Buffer.from(text, 'base64url');
+  return bytes.toString('base64url') === text ? bytes : undefined;
+}
+
 /** Bytes of unpadded base64url text, or `undefined` when the text is not its canonical form. */
 export function fromBase64url(text: string): Uint8Array | undefined {
-  const bytes = Buffer.from(text, 'base64url');
-  return bytes.toString('base64url') === text ? new Uint8Array(bytes) : undefined;
+  const bytes = base64urlView(text);
+  return bytes === undefined ? undefined : new Uint8Array(bytes);
 }
 
 /** Base64 with padding (RFC 4648 section 4). */

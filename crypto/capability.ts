@@ -27,23 +27,37 @@ function malformed(text: string, why: string): ReturnType<typeof fail> {
   });
 }
 
+function parseSegments(resource: string, text: string): Result<readonly string[]> {
+  const path = resource === '*' ? ['**'] : resource.split('/');
+  if (path.length > segments_max) return malformed(text, `more than ${segments_max} segments`);
+  for (const [index, segment] of path.entries()) {
+    if (segment === '**') {
+      if (index !== path.length - 1) return malformed(text, '** may only be the last segment');
+    } else if (segment !== '*' && !isWord(segment)) {
+      return malformed(text, `${JSON.stringify(segment.slice(0, 80))} is not a segment`);
+    }
+  }
+  return ok(path);
+}
+
+/** Whether a text is one literal segment of a path: a lower-case ASCII word. */
+export function isWord(text: string): boolean {
+  return segment_pattern.test(text) && !text.includes('..');
+}
+
+/** Parses the path of a resource, wildcards included, by the grammar of capabilities; `*` alone is read as `**`. Fails with `CAPABILITY_MALFORMED`. */
+export function parsePath(text: string): Result<readonly string[]> {
+  return parseSegments(text, text);
+}
+
 /** Parses a capability; nothing is repaired. Fails with `CAPABILITY_MALFORMED`. */
 export function parseCapability(text: string): Result<Capability> {
   const colon = text.indexOf(':');
   if (colon < 0) return malformed(text, 'there is no colon between verb and resource');
   const verb = text.slice(0, colon);
-  const resource = text.slice(colon + 1) === '*' ? '**' : text.slice(colon + 1);
   if (verb !== '*' && !segment_pattern.test(verb)) return malformed(text, 'the verb is not a lower-case word');
-  const path = resource.split('/');
-  if (path.length > segments_max) return malformed(text, `more than ${segments_max} segments`);
-  for (const [index, segment] of path.entries()) {
-    if (segment === '**') {
-      if (index !== path.length - 1) return malformed(text, '** may only be the last segment');
-    } else if (segment !== '*' && (!segment_pattern.test(segment) || segment.includes('..'))) {
-      return malformed(text, `${JSON.stringify(segment)} is not a segment`);
-    }
-  }
-  return ok({ verb, path, text: `${verb}:${resource}` });
+  const path = parseSegments(text.slice(colon + 1), text);
+  return path.ok ? ok({ verb, path: path.value, text: `${verb}:${path.value.join('/')}` }) : path;
 }
 
 /** Parses a list of at most 32 capabilities. Fails with `CAPABILITY_MALFORMED`. */
@@ -58,16 +72,20 @@ export function parseCapabilities(texts: readonly string[]): Result<readonly Cap
   return ok(parsed);
 }
 
-/** Whether everything that `child` permits is permitted by `parent`. */
-export function contains(parent: Capability, child: Capability): boolean {
-  if (parent.verb !== '*' && parent.verb !== child.verb) return false;
-  for (const [index, segment] of parent.path.entries()) {
-    const inner = child.path[index];
+/** Whether every resource that the pattern `child` names is named by `parent`. */
+export function containsPath(parent: readonly string[], child: readonly string[]): boolean {
+  for (const [index, segment] of parent.entries()) {
+    const inner = child[index];
     if (inner === undefined) return false;
     if (segment === '**') return true;
     if (segment === '*' ? inner === '**' : segment !== inner) return false;
   }
-  return child.path.length === parent.path.length;
+  return child.length === parent.length;
+}
+
+/** Whether everything that `child` permits is permitted by `parent`. */
+export function contains(parent: Capability, child: Capability): boolean {
+  return (parent.verb === '*' || parent.verb === child.verb) && containsPath(parent.path, child.path);
 }
 
 /** The first capability of `children` that no single one of `parents` contains, if any. */

@@ -6,19 +6,21 @@
  * and mismatched tokens, so {@link decodeToken} and {@link verifyToken} are the gate.
  */
 import { createJWS } from 'did-jwt';
-import { fromBase64url, toBase64url, utf8 } from './bytes.ts';
+import { base64urlView, equal, fromBase64url, toBase64url, utf8 } from './bytes.ts';
 import { parseCanonicalJson, isFields, type Fields } from './canonical.ts';
-import { sha256 } from './hash.ts';
+import { sha256Text } from './hash.ts';
 import { verifySignature, type SigningKey } from './keys.ts';
 import { RecentMap } from './recent.ts';
-import { fail, ok, type Result } from './result.ts';
+import { fail, ok, type Failure, type Result } from './result.ts';
 
 /** The longest token that is ever looked at. */
 export const token_bytes_max = 4096;
 const header_bytes_max = 512;
 const clock_skew_s = 30;
-const verified_tokens_max = 16_384;
+const verified_tokens_max = 4096;
 const decoded_tokens_max = 4096;
+const malformed_tokens_max = 1024;
+const headers_max = 4096;
 
 /** The token types of this project, as they stand in the header's `typ`. */
 export type TokenType =
@@ -28,7 +30,10 @@ export type TokenType =
   | 'mesh-done+jwt'
   | 'mesh-sponsor+jwt'
   | 'mesh-endorse+jwt'
-  | 'mesh-revoke+jwt';
+  | 'mesh-revoke+jwt'
+  | 'mesh-head+jwt'
+  | 'mesh-duplicity+jwt'
+  | 'mesh-equivocation+jwt';
 
 /** A token that is well-formed but whose signature nobody has checked yet. */
 export interface Token {
@@ -68,13 +73,37 @@ export async function createToken(type: TokenType, signer: TokenSigner, claims: 
   );
 }
 
-function decodePart(text: string, name: string): Result<Fields> {
-  const bytes = fromBase64url(text);
-  if (bytes === undefined) return fail('TOKEN_MALFORMED', `the ${name} is not canonical base64url`);
+function decodePart(text: string, name: 'header' | 'payload'): Result<Fields> {
+  const bytes = base64urlView(text);
+  if (bytes === undefined) return fail('TOKEN_MALFORMED', `the ${name} is not canonical base64url`, { fix: 'base64url without padding, and no bits that decode to nothing' });
   const parsed = parseCanonicalJson(bytes);
-  if (!parsed.ok) return fail('TOKEN_MALFORMED', `the ${name}: ${parsed.failure.reason}`, { cause: parsed.failure });
-  if (!isFields(parsed.value)) return fail('TOKEN_MALFORMED', `the ${name} is not a JSON object`);
-  return ok(parsed.value);
+  const more = { fix: `a ${name} that is one JSON object in its RFC 8785 form`, detail: { part: name } };
+  if (!parsed.ok) return fail('TOKEN_MALFORMED', `the ${name}: ${parsed.failure.reason}`, { ...more, cause: parsed.failure });
+  return isFields(parsed.value) ? ok(parsed.value) : fail('TOKEN_MALFORMED', `the ${name} is not a JSON object`, more);
+}
+
+interface Header {
+  readonly typ: string;
+  readonly kid: string;
+}
+
+// All tokens of one type that one key signs have the same header.
+const headers = new RecentMap<string, Header>(headers_max);
+
+function decodeHeader(text: string): Result<Header> {
+  const known = headers.get(text);
+  if (known !== undefined) return ok(known);
+  const decoded = decodePart(text, 'header');
+  if (!decoded.ok) return decoded;
+  const { alg, typ, kid } = decoded.value;
+  if (Object.keys(decoded.value).length !== 3 || alg !== 'EdDSA' || typeof typ !== 'string' || typeof kid !== 'string') {
+    return fail('TOKEN_HEADER', 'the header must be exactly alg EdDSA, typ and kid', {
+      fix: 'sign with EdDSA and no further header members',
+    });
+  }
+  const header = { typ, kid };
+  headers.set(text, header);
+  return ok(header);
 }
 
 /**
@@ -94,14 +123,9 @@ export function decodeToken(text: string, type?: TokenType): Result<Token> {
     return fail('TOKEN_MALFORMED', 'a token has three parts');
   }
   if (header_text.length > header_bytes_max) return fail('TOKEN_TOO_LARGE', `a header has at most ${header_bytes_max} bytes`);
-  const header = decodePart(header_text, 'header');
+  const header = decodeHeader(header_text);
   if (!header.ok) return header;
-  const { alg, typ, kid } = header.value;
-  if (Object.keys(header.value).length !== 3 || alg !== 'EdDSA' || typeof typ !== 'string' || typeof kid !== 'string') {
-    return fail('TOKEN_HEADER', 'the header must be exactly alg EdDSA, typ and kid', {
-      fix: 'sign with EdDSA and no further header members',
-    });
-  }
+  const { typ, kid } = header.value;
   if (type !== undefined && typ !== type) return fail('TOKEN_TYPE', `this is a ${typ} where a ${type} is needed`);
   const claims = decodePart(claims_text, 'payload');
   if (!claims.ok) return claims;
@@ -110,32 +134,42 @@ export function decodeToken(text: string, type?: TokenType): Result<Token> {
   }
   const signature = fromBase64url(signature_text);
   if (signature === undefined) return fail('TOKEN_MALFORMED', 'the signature is not canonical base64url');
-  return ok({ text, type: typ, key_id: kid, claims: claims.value, hash: sha256(utf8(text)), signature });
+  return ok({ text, type: typ, key_id: kid, claims: claims.value, hash: sha256Text(text), signature });
 }
 
 const decoded_tokens = new RecentMap<string, Token>(decoded_tokens_max);
+// What is malformed stays so. It is known by its whole text, so nobody can spoil another's token.
+const malformed_tokens = new RecentMap<string, { readonly type: TokenType; readonly failure: Failure }>(malformed_tokens_max);
 
-/** {@link decodeToken} for tokens that come again and again, attestations and delegations: what was well-formed once is remembered. */
+/** {@link decodeToken} for tokens that come again and again, attestations and delegations: the verdict on a text is remembered. */
 export function decodeLastingToken(text: string, type: TokenType): Result<Token> {
+  if (text.length > token_bytes_max) return decodeToken(text, type);
   const known = decoded_tokens.get(text);
   if (known !== undefined && known.type === type) return ok(known);
+  const malformed = malformed_tokens.get(text);
+  if (malformed !== undefined && malformed.type === type) return { ok: false, failure: malformed.failure };
   const decoded = decodeToken(text, type);
-  if (!decoded.ok) return decoded;
-  decoded_tokens.set(text, decoded.value);
+  if (decoded.ok) decoded_tokens.set(text, decoded.value);
+  else malformed_tokens.set(text, { type, failure: decoded.failure });
   return decoded;
 }
 
-// Whether a signature is good never changes, and the same few attestations and chains are looked at
-// with every call. The key of the memo covers the token with its signature, and the public key.
-const verified_tokens = new RecentMap<string, boolean>(verified_tokens_max);
+// Whether a signature is good under a key never changes, and the same few attestations and chains are
+// looked at with every call. Bad ones have a memo of their own, so that a flood of them drives out nothing good.
+const good_signatures = new RecentMap<Token, Uint8Array>(verified_tokens_max);
+const bad_signatures = new RecentMap<Token, Uint8Array>(malformed_tokens_max);
 
-/** Whether the token's signature is that of the given public key. Asked again, it answers from memory. */
+function isKnown(known: Uint8Array | undefined, public_key: Uint8Array): boolean {
+  return known !== undefined && (known === public_key || equal(known, public_key));
+}
+
+/** Whether the token's signature is that of the given public key. Asked again about the same token object, it answers from memory. */
 export function verifyToken(token: Token, public_key: Uint8Array): boolean {
-  const name = `${toBase64url(token.hash)} ${toBase64url(public_key)}`;
-  const known = verified_tokens.get(name);
-  if (known !== undefined) return known;
-  const is_good = verifySignature(public_key, utf8(token.text.slice(0, token.text.lastIndexOf('.'))), token.signature);
-  verified_tokens.set(name, is_good);
+  if (isKnown(good_signatures.get(token), public_key)) return true;
+  if (isKnown(bad_signatures.get(token), public_key)) return false;
+  // A decoded token is base64url and dots, so its bytes are its characters.
+  const is_good = verifySignature(public_key, Buffer.from(token.text.slice(0, token.text.lastIndexOf('.')), 'latin1'), token.signature);
+  (is_good ? good_signatures : bad_signatures).set(token, public_key);
   return is_good;
 }
 

@@ -45,6 +45,7 @@ const small_order_y = new Set([
   '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
   'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
 ]);
+const small_order_begins = new Set([...small_order_y].map((y) => Number.parseInt(y.slice(0, 2), 16)));
 const field_prime_big_endian = Buffer.from('7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed', 'hex');
 
 /**
@@ -56,8 +57,11 @@ export function checkPublicKey(public_key: Uint8Array): Result<Uint8Array> {
   if (public_key.length !== key_bytes) {
     return fail('KEY_INVALID', `an Ed25519 public key has 32 bytes, this one has ${public_key.length}`);
   }
+  const highest = (public_key[key_bytes - 1] ?? 0) & 0x7f;
+  // Most keys cannot be among the few that are refused: those begin or end with one of these bytes.
+  if (highest !== 0x7f && !small_order_begins.has(public_key[0] ?? 0)) return ok(public_key);
   const y = Uint8Array.from(public_key);
-  y[31] = (y[31] ?? 0) & 0x7f;
+  y[key_bytes - 1] = highest;
   if (compare(Uint8Array.from(y).reverse(), field_prime_big_endian) >= 0) {
     return fail('KEY_INVALID', 'the public key is not in its canonical form');
   }

@@ -1,23 +1,33 @@
-/** A map of bounded size that forgets what was added first: for what is cheap to find again. */
+/**
+ * A map of bounded size that forgets what was not used lately: for what is
+ * cheap to find again. It keeps two halves; when the younger one is full the
+ * elder one goes as a whole, which costs nothing a call.
+ */
 export class RecentMap<Key, Value> {
-  readonly #entries = new Map<Key, Value>();
-  readonly #entries_max: number;
+  readonly #half_max: number;
+  #younger = new Map<Key, Value>();
+  #elder = new Map<Key, Value>();
 
+  /** `entries_max` is at least 2. At least half as many of the latest entries are remembered. */
   constructor(entries_max: number) {
-    this.#entries_max = entries_max;
+    this.#half_max = Math.floor(entries_max / 2);
   }
 
   /** The value of a key that is still remembered. */
   get(key: Key): Value | undefined {
-    return this.#entries.get(key);
+    const value = this.#younger.get(key);
+    if (value !== undefined) return value;
+    const elder = this.#elder.get(key);
+    if (elder !== undefined) this.set(key, elder);
+    return elder;
   }
 
-  /** Remembers a value, in the place of the oldest one where there is no room. */
+  /** Remembers a value. */
   set(key: Key, value: Value): void {
-    if (!this.#entries.has(key) && this.#entries.size >= this.#entries_max) {
-      const oldest = this.#entries.keys().next();
-      if (oldest.done !== true) this.#entries.delete(oldest.value);
+    if (this.#younger.size >= this.#half_max && !this.#younger.has(key)) {
+      this.#elder = this.#younger;
+      this.#younger = new Map();
     }
-    this.#entries.set(key, value);
+    this.#younger.set(key, value);
   }
 }

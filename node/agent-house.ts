@@ -30,6 +30,8 @@ export interface AgentHouseParts {
   readonly recorder: Recorder;
   /** Why an agent of ours must not act any more, if so: revoked, or its sponsor withdrew. */
   barred(did: string): Failure | undefined;
+  /** An agent has a kernel, which is younger than the revocations that are known. */
+  housed(agent: HousedAgent): void;
   /** Remembers under which delegation an agent was given a command. */
   served(chain: Chain, invocation: Invocation): void;
 }
@@ -87,7 +89,7 @@ export class AgentHouse {
       if (!policy.ok) return policy;
       this.#host_policies = [policy.value];
     }
-    for (const identity of this.#parts.identities.list('agent')) {
+    for (const identity of this.#parts.identities.list('agent').filter(({ deactivated }) => !deactivated)) {
       const equipment = await this.equip(identity.agent);
       // An agent that cannot work refuses its commands and says why; the others go on.
       if (equipment.ok) this.admit(identity, equipment.value);
@@ -124,6 +126,7 @@ export class AgentHouse {
 
   #house(agent: HousedAgent): HousedAgent {
     this.#agents.set(agent.identity.did, agent);
+    this.#parts.housed(agent);
     return agent;
   }
 
@@ -138,11 +141,9 @@ export class AgentHouse {
     return ok(this.#house({ identity, kernel, policies: housed?.policies ?? [], handler: housed?.handler }));
   }
 
-  /** Ends an agent for good: what runs is aborted, everything after is refused. */
-  kill(did: string, reason: string): void {
-    const { recorder } = this.#parts;
-    const killed = this.#agents.get(did)?.kernel.signal(did, 'SIGKILL', { by: 'revocation', reason });
-    void killed?.then((recorded) => recorded.ok ? undefined : recorder.record({ kind: 'agent.kill-failed', did, code: recorded.failure.code }));
+  /** Every agent that is ready to work. */
+  list(): Iterable<HousedAgent> {
+    return this.#agents.values();
   }
 
   /** The agent with this DID. */
@@ -183,7 +184,7 @@ export class AgentHouse {
       trust_score: this.#parts.trust.score(call.executor, call.caller).score,
       peer: call.caller,
       ...(identity.sponsor === null ? {} : { sponsor: identity.sponsor }),
-      ...(chain === undefined ? {} : { delegation: { root: chain.root, depth: depthOf(chain), capabilities: chain.capabilities.map(({ text }) => text) } }),
+      ...(chain === undefined ? {} : { delegation: { root: chain.root, depth: depthOf(chain), capabilities: chain.capabilities.map(({ text }) => text), chain: toBase64url(chain.hash) } }),
     };
     let served: Json = null;
     const done = ({ decision, index }: Decided): Execution => ({ verdict: 'allow', code: null, rule: decision.rule, reason: decision.reason, result: served, index });
@@ -192,7 +193,7 @@ export class AgentHouse {
       action: { type: command.verb, resource: command.path.join('/'), direction: 'in', caller: call.caller },
       data: call.arguments,
       context,
-      attach: new Attachment([call.begun], (decided) => call.conclude(done(decided))),
+      attach: new Attachment(call.begun, (decided) => call.conclude(done(decided))),
       signal,
       effect: async (effect_signal) => {
         served = await this.#serve(agent, call, effect_signal);
@@ -238,7 +239,7 @@ export class AgentHouse {
       context: {
         ...this.#ownContext(from),
         ...(delegation === undefined || last === undefined ? {} : {
-          delegation: { root: last.sub, depth: depthOf(delegation), capabilities: last.capabilities.map(({ text }) => text) },
+          delegation: { root: last.sub, depth: depthOf(delegation), capabilities: last.capabilities.map(({ text }) => text), chain: delegation.id },
         }),
       },
       // Reading from another host changes nothing here, and the executor's durable decision and receipt prove it.

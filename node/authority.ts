@@ -1,12 +1,12 @@
 /** Who may do what on this host: the questions that protocols ask, answered from identities, revocations and trust. */
 import type { Evidence } from '../crypto/chain.ts';
-import type { DidRecord } from '../crypto/did-record.ts';
+import { keyIds, type DidRecord } from '../crypto/did-record.ts';
 import type { Failure } from '../crypto/result.ts';
 import type { LocalParty } from '../protocols/handshake/index.ts';
-import { use_key_id, type Identity } from '../protocols/identity/index.ts';
+import type { Identity } from '../protocols/identity/index.ts';
 import type { Executor } from '../protocols/message/index.ts';
 import type { Clock } from '../protocols/ports.ts';
-import type { RevocationService } from '../protocols/revocation/index.ts';
+import type { Freshness, RevocationService } from '../protocols/revocation/index.ts';
 import type { Trust } from '../protocols/trust/index.ts';
 import type { Identities } from './identities.ts';
 
@@ -16,16 +16,21 @@ export interface AuthorityParts {
   readonly identities: Identities;
   readonly identity: Identity;
   readonly revocation: RevocationService;
+  readonly freshness: Freshness;
   /** The trust score that callers need at every agent of this host, 0..1000. */
   readonly required_trust: number;
   /** Given later than the constructor runs, because trust asks for the roots. */
   trust(): Trust;
   policyDigest(did: string): Uint8Array;
+  /** Goes up with every record, statement or fork that becomes known. */
+  changes(): number;
 }
 
 /** The authority of local and remote identities on this host. */
 export class Authority {
   readonly #parts: AuthorityParts;
+  /** What is known, as an object that is replaced with every change. */
+  #state: { readonly changes: number } = { changes: -1 };
 
   constructor(parts: AuthorityParts) {
     this.#parts = parts;
@@ -73,24 +78,34 @@ export class Authority {
 
   /** What is known for a decision about a chain or an invocation, now. */
   evidence(): Evidence {
+    const changes = this.#parts.changes();
+    if (this.#state.changes !== changes) this.#state = { changes };
+    const now_s = Math.floor(this.#parts.clock.now() / 1000);
     return {
-      now_s: Math.floor(this.#parts.clock.now() / 1000),
-      record: (did) => this.#validRecord(did),
+      now_s,
+      state: this.#state,
+      record: (did) => this.#validRecord(did, now_s),
       revoked: (link, above) => this.#parts.revocation.revoked(link, above),
       revokedKey: (key_id) => this.#parts.revocation.revokedKey(key_id),
       unsponsored: (record) => this.barred(record),
+      fresh: (verb, parties) => this.#parts.freshness.stale(verb, parties),
     };
   }
 
   /** The record of a DID, unless it has expired: its host must have come back within two days. */
-  #validRecord(did: string): DidRecord | undefined {
+  #validRecord(did: string, now_s: number): DidRecord | undefined {
     const record = this.#parts.identity.known(did);
-    return record?.document.deactivated === true || (record?.document.expires ?? 0) > this.#parts.clock.now() ? record : undefined;
+    // Whole seconds, rounded against the record: a verdict is remembered for the second that it was given in.
+    return record?.document.deactivated === true || (record?.document.expires ?? 0) >= (now_s + 1) * 1000 ? record : undefined;
   }
 
-  /** Why a DID must not act: it, its daily key or its sponsorship is revoked, or nobody answers for it. */
+  /** Why a DID must not act: it, every daily key of it or its sponsorship is revoked, or nobody answers for it. */
   barred(record: DidRecord): Failure | undefined {
-    return this.#parts.revocation.barred(record) ?? this.#parts.revocation.revokedKey(`${record.did}#${use_key_id}`);
+    const barred = this.#parts.revocation.barred(record);
+    if (barred !== undefined) return barred;
+    if (record.document.deactivated) return { code: 'DID_DEACTIVATED', reason: `${record.did} is deactivated`, fix: 'deal with its successor, if it has one' };
+    const daily = keyIds(record, 'authentication').map((key_id) => this.#parts.revocation.revokedKey(key_id));
+    return daily.every((revoked) => revoked !== undefined) ? daily[0] : undefined;
   }
 
   /** A local agent as it takes commands. */
@@ -100,11 +115,11 @@ export class Authority {
     return { identity: local, authority: local.agent.authority, roots: this.roots(did) };
   }
 
-  /** Whether a sponsor of ours still answers for an agent: nothing but the end of its attestation may bar it. */
+  /** Whether a sponsor of ours still answers for an agent: nothing may bar it but the end of its attestation, or that of the key that signed it. */
   mayBeAttested(agent_did: string): boolean {
     const record = this.#parts.identity.known(agent_did);
     const barred = record === undefined ? undefined : this.barred(record);
-    return record !== undefined && (barred === undefined || barred.code === 'SPONSOR_EXPIRED');
+    return record !== undefined && (barred === undefined || barred.code === 'SPONSOR_EXPIRED' || barred.code === 'SPONSOR_FORGED');
   }
 
   /** The roots that any identity of this host honours. */

@@ -35,7 +35,9 @@ export const spaces = {
   interaction: 'i',
   receipt: 'n',
   delegation: 'd',
+  use: 'u',
   agent: 'a',
+  identity_event: 'e',
   contact: 'c',
   peer: 'p',
 } as const;

@@ -10,6 +10,8 @@ export interface DelegationContext {
   readonly depth: number;
   /** What the last link permits. */
   readonly capabilities: readonly string[];
+  /** SHA-256 of the last link's token, base64url: the name of the whole chain. Absent where a program states a delegation without one. */
+  readonly chain?: string;
 }
 
 /** What is written before the effect of a call. JSON values only, nothing undefined. */

@@ -2,7 +2,8 @@
 import { bigEndian, concat, fromBase64url, utf8 } from '../../crypto/bytes.ts';
 import { hasShape, isWhole, type Fields } from '../../crypto/canonical.ts';
 import { parseInvocation, type Chain, type Evidence } from '../../crypto/chain.ts';
-import { keyFor, type KeyUse } from '../../crypto/did-record.ts';
+import type { KeyUse } from '../../crypto/did-events.ts';
+import { keyFor } from '../../crypto/did-record.ts';
 import { digest_bytes, sha256 } from '../../crypto/hash.ts';
 import { checkWindow, decodeToken, verifyToken, type Token } from '../../crypto/jwt.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';

@@ -1,10 +1,12 @@
 import { toBase64url } from '../../crypto/bytes.ts';
-import { contains, parseCapabilities, parseCapability } from '../../crypto/capability.ts';
+import { contains, parseCapabilities, parseCapability, type Capability } from '../../crypto/capability.ts';
 import { decodeCbor, encodeCbor, hasShape, isStrings, type Fields } from '../../crypto/canonical.ts';
 import { chain_links_max, parseChain, verifyChain, type Caveats, type Chain, type Evidence, type Invocation } from '../../crypto/chain.ts';
+import { permits } from '../../crypto/invocation.ts';
 import { createToken } from '../../crypto/jwt.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
 import { RecentMap } from '../../crypto/recent.ts';
+import { refuseAs } from '../../crypto/steps.ts';
 import type { Identity, OwnIdentity } from '../identity/index.ts';
 import { locate } from '../place.ts';
 import type { Change, Clock, Network, PeerId, Random, Recorder, Store } from '../ports.ts';
@@ -51,8 +53,11 @@ export interface Delegations {
   issue(issuing: Issuing): Promise<Result<HeldDelegation>>;
   /** Gives a chain to the host of its holder. Fails with a network code, `SERVICE_MISSING`, or what the holder's host says. */
   deliver(delegation: HeldDelegation): Promise<Result<void>>;
-  /** Verifies a chain now. Fails with a `CHAIN_…` code. */
-  verify(chain: readonly string[]): Promise<Result<Chain>>;
+  /**
+   * Verifies a chain now; with a command also whether the chain permits it now, as far as one can say without
+   * the executor, who scores trust and counts rates. Fails with a `CHAIN_…`, `TOKEN_…`, `SPONSOR_…` or `INVOCATION_…` code, `REVOKED` or `REVOCATION_STALE`.
+   */
+  verify(chain: readonly string[], command?: Capability): Promise<Result<Chain>>;
   /** The chain of this id. */
   get(id: string): HeldDelegation | undefined;
   /**
@@ -130,11 +135,17 @@ class MeshDelegations implements Delegations {
     return verified.ok ? this.#kept.keep(verified.value.links) : verified;
   }
 
-  async verify(chain: readonly string[]): Promise<Result<Chain>> {
+  async verify(chain: readonly string[], command?: Capability): Promise<Result<Chain>> {
     const links = parseChain(chain);
     if (!links.ok) return links;
     await this.#parts.identity.gather(links.value.flatMap((link) => [link.iss, link.aud]));
-    return verifyChain(links.value, this.#parts.evidence());
+    const evidence = this.#parts.evidence();
+    const verified = verifyChain(links.value, evidence);
+    if (!verified.ok || command === undefined) return verified;
+    const permitted = permits(verified.value, command, evidence.now_s);
+    if (!permitted.ok) return permitted;
+    const stale = evidence.fresh(command.verb, [...new Set([...links.value.map(({ iss }) => iss), verified.value.holder])]);
+    return stale === undefined ? verified : refuseAs(15, null, stale, 'the same after the next complete exchange with peers');
   }
 
   get(id: string): HeldDelegation | undefined {

@@ -1,9 +1,8 @@
 import { toBase64url } from '../../crypto/bytes.ts';
-import { keyFor, type DidRecord } from '../../crypto/did-record.ts';
+import { keyFor, keyIds, type DidRecord } from '../../crypto/did-record.ts';
 import { verifySignature } from '../../crypto/keys.ts';
 import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
 import type { Identity, OwnIdentity } from '../identity/index.ts';
-import { use_key_id } from '../identity/index.ts';
 import type { Clock, Network, PeerId, Random, Recorder } from '../ports.ts';
 import { encodeFailure, unlessFailure } from '../reply.ts';
 import { deadline } from '../time.ts';
@@ -154,8 +153,9 @@ class MeshHandshake implements Handshake {
     const inspected = identity.inspect(records);
     if (!inspected.ok) return fail('HANDSHAKE_RECORD', `the record that came along: ${inspected.failure.reason}`, { cause: inspected.failure });
     const isProven = (record: DidRecord): boolean => {
-      const key = keyFor(record, `${party.agent_did}#${use_key_id}`, 'authentication');
-      return key !== undefined && verifySignature(key, signedBytes(role, transcript), signature);
+      if (record.did !== party.agent_did) return false;
+      const keys = keyIds(record, 'authentication').flatMap((key_id) => keyFor(record, key_id, 'authentication') ?? []);
+      return keys.some((key) => verifySignature(key, signedBytes(role, transcript), signature));
     };
     const forged = fail('HANDSHAKE_FORGED', `the ${role} did not prove that it is ${party.agent_did}`);
     const brought = inspected.value.find(({ did }) => did === party.agent_did);

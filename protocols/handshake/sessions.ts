@@ -64,9 +64,9 @@ export class Sessions {
     return this.#living(this.#by_parties.get(partiesOf({ local, remote, peer })));
   }
 
-  /** Forgets every session with a DID. */
-  close(remote: string): void {
-    for (const session of this.#by_end.values()) if (session.remote === remote) this.#drop(session);
+  /** Forgets every session that a DID takes part in. */
+  close(did: string): void {
+    for (const session of this.#by_end.values()) if (session.remote === did || session.local === did) this.#drop(session);
   }
 
   #living(session: Session | undefined): Session | undefined {

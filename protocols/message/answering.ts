@@ -4,12 +4,14 @@ import { canonicalJsonBytes, parseCanonicalJson } from '../../crypto/canonical.t
 import { parseChain, parseInvocation, verifyChain, verifyInvocation, type Chain, type Invocation } from '../../crypto/chain.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import { fail, messageOf, ok, type Failure, type Result } from '../../crypto/result.ts';
+import { explain } from '../../crypto/steps.ts';
 import type { Session } from '../handshake/index.ts';
 import type { Change, PeerId } from '../ports.ts';
 import { encodeFailure } from '../reply.ts';
 import { every } from '../time.ts';
 import { message_limits, message_protocol, pruned_at_once_max, receipt_kept_s, result_bytes_max } from './constants.ts';
 import type { Execution, Executor, MessageParts, RemoteCall } from './message.ts';
+import { Rates } from './rates.ts';
 import { decodeRequest, encodeAnswer, signReceipt, type MessageRequest, type Receipt } from './receipt.ts';
 
 interface Opened {
@@ -48,13 +50,16 @@ export class MessageAnswering {
   readonly #parts: MessageParts;
   /** Calls under way, so that a repetition waits for the first one's receipt. */
   readonly #running = new Map<string, Promise<Uint8Array>>();
+  readonly #rates: Rates;
   #stop_pruning = (): void => undefined;
 
   constructor(parts: MessageParts) {
     this.#parts = parts;
+    this.#rates = new Rates(parts);
   }
 
-  start(): void {
+  async start(): Promise<void> {
+    await this.#rates.load();
     this.#parts.network.handle(message_protocol, message_limits, (request, from, signal) => this.#answer(request, from, signal));
     this.#stop_pruning = every(this.#parts.clock, () => receipt_kept_s * 1000, () => this.#prune(), (error) => {
       this.#parts.recorder.record({ kind: 'message.prune.failed', reason: messageOf(error) });
@@ -69,8 +74,9 @@ export class MessageAnswering {
     return Math.floor(this.#parts.clock.now() / 1000);
   }
 
-  /** Drops receipts of invocations that have expired and would be refused for that. */
+  /** Drops receipts of invocations that have expired and would be refused for that, and uses that count no more. */
   async #prune(): Promise<void> {
+    await this.#rates.prune();
     const before = bigEndian(Math.max(0, this.#now_s() - receipt_kept_s), 6);
     let expired: Change[];
     do {
@@ -95,8 +101,8 @@ export class MessageAnswering {
     return answer;
   }
 
-  #refused(peer: PeerId, { code, reason }: Failure): void {
-    this.#parts.recorder.record({ kind: 'message.refused', peer, code, reason });
+  #refused(peer: PeerId, failure: Failure): void {
+    this.#parts.recorder.record({ kind: 'message.refused', peer, code: failure.code, reason: explain(failure) });
   }
 
   /** Shape and session: what fails here has no session, so it gets no signature of ours. */
@@ -128,7 +134,7 @@ export class MessageAnswering {
     }
     let concluded: Uint8Array | undefined;
     const call = await this.#verify(opened, {
-      begun: { space: 'receipt', key, value: begun_mark },
+      mark: { space: 'receipt', key, value: begun_mark },
       conclude: async (execution) => {
         const made = await this.#make(opened, execution);
         await this.#noted(opened, made, []);
@@ -148,7 +154,7 @@ export class MessageAnswering {
   }
 
   /** Walk 2 between session and kernel: records, chain, revocation, trust. */
-  async #verify(opened: Opened, journal: Pick<RemoteCall, 'begun' | 'conclude'>): Promise<Result<RemoteCall>> {
+  async #verify(opened: Opened, { mark, conclude }: Pick<RemoteCall, 'conclude'> & { readonly mark: Change }): Promise<Result<RemoteCall>> {
     const { identity } = this.#parts;
     const { request, invocation, executor, session } = opened;
     const given = parseCanonicalJson(request.arguments);
@@ -158,6 +164,7 @@ export class MessageAnswering {
     const offered = await identity.offer(request.records);
     if (!offered.ok) return offered;
     await identity.gather([invocation.iss, ...(links?.value ?? []).map((link) => link.iss)]);
+    await this.#parts.caughtUp();
     const evidence = this.#parts.evidence();
     const chain = links === undefined ? undefined : verifyChain(links.value, evidence);
     if (chain?.ok === false) return chain;
@@ -168,6 +175,9 @@ export class MessageAnswering {
     if (valid.value.kind !== 'agent') return fail('INVOCATION_KIND', 'only agents give commands', { fix: 'delegate to an agent with a sponsor' });
     const permitted = this.#permitted(executor, invocation, chain?.value);
     if (permitted !== undefined) return { ok: false, failure: permitted };
+    // Counted last, when nothing but the kernel can refuse any more.
+    const counted = this.#rates.take(chain?.value, invocation, chain !== undefined && !executor.roots.includes(chain.value.root));
+    if (!counted.ok) return counted;
     return ok({
       executor: executor.identity.did,
       caller: invocation.iss,
@@ -176,7 +186,8 @@ export class MessageAnswering {
       arguments: given.value,
       ...(chain === undefined ? {} : { chain: chain.value }),
       invocation,
-      ...journal,
+      begun: [mark, ...counted.value],
+      conclude,
     });
   }
 
@@ -188,7 +199,8 @@ export class MessageAnswering {
     if (chain !== undefined && executor.authority === 'delegated' && !executor.roots.includes(chain.root)) {
       return { code: 'CHAIN_ROOT_FOREIGN', reason: `the delegation starts at ${chain.root}, whom this agent does not answer to`, fix: `a delegation from ${executor.roots.join(' or ')}` };
     }
-    return this.#parts.distrusted(executor.identity.did, invocation.iss, chain?.caveats.trust ?? 0);
+    const distrusted = this.#parts.distrusted(executor.identity.did, invocation.iss, chain?.caveats.trust ?? 0);
+    return distrusted === undefined ? undefined : { ...distrusted, detail: { ...distrusted.detail, step: 14, link: 'invocation' } };
   }
 
   /** Signs what became of a call. With a key it is kept for repetitions, unsynced: the decision is durable already, and after a power cut a repetition is refused as of unknown outcome. */

@@ -12,6 +12,9 @@ export const invocation_lifetime_s = 60;
 export const receipt_kept_s = 600;
 /** Receipts that are dropped in one batch. */
 export const pruned_at_once_max = 10_000;
+/** Uses of delegations with a rate that are remembered: under roots that an agent here honours, and under all others together. */
+export const uses_max = 200_000;
+export const foreign_uses_max = 20_000;
 /** The longest words in a receipt, as JSON: with the longest command they fit into a token. */
 export const reason_bytes_max = 800;
 export const rule_bytes_max = 200;

@@ -19,8 +19,8 @@ export interface RemoteCall {
   /** The verified delegation that it rests on, absent where the caller acts in its own name. */
   readonly chain?: Chain;
   readonly invocation: Invocation;
-  /** Goes into the same atomic batch as the decision's record, so that a crash cannot make the command run twice. */
-  readonly begun: Change;
+  /** Go into the same atomic batch as the decision's record, so that a crash can neither make the command run twice nor forget that it was used. */
+  readonly begun: readonly Change[];
   /** Signs the receipt of a command that was done, and gives the changes that keep it: they go into the same atomic batch as the outcome's record. */
   conclude(execution: Execution): Promise<readonly Change[]>;
 }
@@ -59,6 +59,8 @@ export interface MessageParts {
   readonly recorder: Recorder;
   readonly origin: string;
   executor(did: string): Executor | undefined;
+  /** Resolves when this host is not just learning from its peers what was revoked while it was alone. */
+  caughtUp(): Promise<void>;
   evidence(): Evidence;
   /** Why the caller has too little trust for what a chain's caveats or the executor itself demand, if so. */
   distrusted(observer: string, subject: string, required_trust_score: number): Failure | undefined;
@@ -93,8 +95,8 @@ export interface Answered {
 
 /** Governed messages between agents: every request ends in a signed receipt, and a repetition has one effect. */
 export interface Message {
-  /** Answers messages of peers. Before the network starts. */
-  start(): void;
+  /** Loads the uses of delegations that count, and answers messages of peers. Before the network starts. */
+  start(): Promise<void>;
   stop(): void;
   /** Sends a command and verifies the receipt. Fails with a code of the network, the handshake, `MESSAGE_…`, `SERVICE_MISSING` or `RECEIPT_…`. */
   send(sending: Sending): Promise<Result<Answered>>;

@@ -43,3 +43,33 @@ export function short(value: number): string {
 export function line(name: string, sample: Sample): string {
   return `${name.padEnd(58)} p50 ${short(sample.p50_ms).padStart(7)} ms   p99 ${short(sample.p99_ms).padStart(7)} ms   ${short(sample.per_s).padStart(7)}/s`;
 }
+
+/** How often `work` can be done in a second of this process's processor time, after a tenth as many that are not counted, with the indexes after the counted ones. */
+export async function perCpuSecond(count: number, work: (index: number) => unknown): Promise<number> {
+  for (let index = 0; index < count / 10; index += 1) await work(count + index);
+  const since = process.cpuUsage();
+  for (let index = 0; index < count; index += 1) {
+    const done = work(index);
+    if (done instanceof Promise) await done;
+  }
+  const { user, system } = process.cpuUsage(since);
+  return count / ((user + system) / 1e6);
+}
+
+/** Times of {@link perCpuSecondInTurns} that are not counted, enough for the code to be compiled. */
+export const turns_warm_up = 2000;
+
+/** {@link perCpuSecond} of several works, one round of each after the other, so that all meet the same machine. */
+export async function perCpuSecondInTurns(count: number, works: readonly ((index: number) => unknown)[]): Promise<number[]> {
+  const spent_us = works.map(() => 0);
+  const at_once = 25;
+  for (let from = 0; from < count + turns_warm_up; from += at_once) {
+    for (const [which, work] of works.entries()) {
+      const since = process.cpuUsage();
+      for (let index = from; index < from + at_once; index += 1) await work(index);
+      const { user, system } = process.cpuUsage(since);
+      if (from >= turns_warm_up) spent_us[which] = (spent_us[which] ?? 0) + user + system;
+    }
+  }
+  return spent_us.map((spent) => count / (spent / 1e6));
+}

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { contains, firstWidened, narrows, parseCapabilities, parseCapability, type Capability } from '../../crypto/capability.ts';
+import { contains, containsPath, firstWidened, narrows, parseCapabilities, parseCapability, parsePath, type Capability } from '../../crypto/capability.ts';
 import { unwrap } from '../../crypto/result.ts';
 import { suite } from '../harness.ts';
 
@@ -46,6 +46,40 @@ test('one capability contains another exactly when it permits every command of t
     contained += Number(expected);
   }), { numRuns: 6000 });
   assert.ok(contained > 200, 'both answers were seen');
+});
+
+test('every pattern over two words and three levels against every other: nothing unsound, nothing incomplete', () => {
+  const tails = (depth: number): string[] => depth === 1 ? ['a', 'b', '*', '**'] : ['a', 'b', '*'].flatMap((head) => tails(depth - 1).map((tail) => `${head}/${tail}`));
+  const patterns = ['read', 'write', '*'].flatMap((verb) => [1, 2, 3].flatMap(tails).map((path) => capability(`${verb}:${path}`)));
+  // A word and a verb that no pattern names show what lies behind a wildcard, a fourth level what lies behind **.
+  const paths = (depth: number): string[] => depth === 0 ? [] : ['a', 'b', 'c'].flatMap((head) => [head].concat(paths(depth - 1).map((tail) => `${head}/${tail}`)));
+  const commands = ['read', 'write', 'other'].flatMap((verb) => paths(4).map((path) => capability(`${verb}:${path}`)));
+  const permits = (pattern: Capability): Uint8Array => {
+    const expression = new RegExp(`^${pattern.verb === '*' ? '[a-z]+' : pattern.verb}:${pattern.path.map((segment) => (segment === '**' ? '.+' : segment === '*' ? '[^/]+' : segment)).join('/')}$`);
+    return Uint8Array.from(commands, ({ text }) => Number(expression.test(text)));
+  };
+  const sets = patterns.map(permits);
+  const wrong = { unsound: 0, incomplete: 0 };
+  let contained = 0;
+  for (const [index, parent] of patterns.entries()) {
+    for (const [other, child] of patterns.entries()) {
+      const is_subset = sets[other]?.every((member, at) => member <= (sets[index]?.[at] ?? 0)) ?? false;
+      const answer = contains(parent, child);
+      contained += Number(answer);
+      if (answer && !is_subset) wrong.unsound += 1;
+      if (!answer && is_subset) wrong.incomplete += 1;
+    }
+  }
+  assert.equal([patterns.length, commands.length], [156, 360]);
+  assert.equal(wrong, { unsound: 0, incomplete: 0 });
+  assert.ok(contained > 2000 && contained < patterns.length ** 2 / 2, `${contained} of ${patterns.length ** 2} pairs`);
+});
+
+test('paths of resources obey the same grammar', () => {
+  assert.equal(unwrap(parsePath('*')), ['**']);
+  assert.is(containsPath(unwrap(parsePath('tenant/acme/**')), ['tenant', 'acme', 'x', 'y']), true);
+  assert.is(containsPath(unwrap(parsePath('tenant/acme/**')), ['tenant', 'acme']), false);
+  for (const path of ['', '/', 'a//b', '**/a', 'A', 'a/..', 'a b']) assert.not.ok(parsePath(path).ok, path);
 });
 
 test('containment is reflexive and transitive', () => {

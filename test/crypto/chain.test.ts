@@ -6,6 +6,8 @@ import {
 import { sha256 } from '../../crypto/hash.ts';
 import { createToken, decodeToken, type TokenSigner } from '../../crypto/jwt.ts';
 import { unwrap, type Failure, type Result } from '../../crypto/result.ts';
+import { chainOf, day_s, evidenceOf, hashOf, type LinkPlan } from '../chains.ts';
+import { explain, placeOf } from '../../crypto/steps.ts';
 import { suite } from '../harness.ts';
 import { agentOf, directory, person, start_s, type Person } from '../people.ts';
 
@@ -17,42 +19,8 @@ const c = await agentOf(sponsor, 'c');
 const mallory = await agentOf(sponsor, 'mallory');
 const { known } = directory([sponsor, a, b, c, mallory]);
 
-const day_s = 86_400;
-
-interface LinkPlan {
-  readonly from: Person;
-  readonly to: Person;
-  readonly cap?: readonly string[];
-  readonly cav?: unknown;
-  readonly nbf?: number;
-  readonly exp?: number;
-  /** Claims that break the rules. */
-  readonly claims?: { readonly [name: string]: unknown };
-  /** Somebody else's key under the issuer's name. */
-  readonly signer?: TokenSigner;
-}
-
-function hashOf(token: string): string {
-  return toBase64url(sha256(utf8(token)));
-}
-
-/** The chain of these links, each under the one before unless its claims say otherwise. */
-async function chain(...plans: readonly LinkPlan[]): Promise<string[]> {
-  const tokens: string[] = [];
-  for (const [index, plan] of plans.entries()) {
-    const parent = tokens.at(-1);
-    const signer = plan.signer === undefined ? plan.from.signer : { key_id: plan.from.signer.key_id, key: plan.signer.key };
-    tokens.push(await createToken('mesh-dlg+jwt', signer, {
-      aud: plan.to.did, sub: sponsor.did, cap: plan.cap ?? ['read:reports'], cav: plan.cav ?? {}, prf: parent === undefined ? null : hashOf(parent), dpt: index,
-      nbf: plan.nbf ?? start_s, exp: plan.exp ?? start_s + (10 - index) * day_s, jti: toBase64url(sha256(utf8(`jti ${index}`)).subarray(0, 16)), v: 1, ...plan.claims,
-    }));
-  }
-  return tokens;
-}
-
-function evidence(changes: Partial<Evidence> = {}): Evidence {
-  return { now_s: start_s + 60, record: known, revoked: () => undefined, revokedKey: () => undefined, unsponsored: () => undefined, ...changes };
-}
+const chain = (...plans: readonly LinkPlan[]): Promise<string[]> => chainOf(plans, '');
+const evidence = (changes: Partial<Evidence> = {}): Evidence => evidenceOf(known, changes);
 
 function check(tokens: readonly string[], changes: Partial<Evidence> = {}): Result<Chain> {
   const links = parseChain(tokens);
@@ -61,7 +29,9 @@ function check(tokens: readonly string[], changes: Partial<Evidence> = {}): Resu
 
 function refused(result: Result<unknown>, code: string, step: number, link: number | 'invocation' | null, what: string): void {
   assert.is(result.ok ? 'accepted' : result.failure.code, code, what);
-  if (!result.ok) assert.equal(result.failure.detail, { step, link }, `${what}: ${result.failure.reason}`);
+  if (result.ok) return;
+  assert.equal(result.failure.detail, { step, link }, `${what}: ${result.failure.reason}`);
+  assert.ok((result.failure.fix ?? '').length > 8, `${what}: says what would pass`);
 }
 
 const wide = ['read:**', 'write:reports'];
@@ -85,6 +55,11 @@ const attacks: readonly { readonly what: string; readonly plans: readonly LinkPl
   { what: 'one of two capabilities widened', plans: [first, { ...second, cap: ['read:reports', 'delete:reports'] }], code: 'CHAIN_WIDENED', step: 10, link: 1 },
   { what: 'a looser trust caveat', plans: [{ ...first, cav: { trust: 700 } }, { ...second, cav: { trust: 600 } }], code: 'CHAIN_WIDENED', step: 10, link: 1 },
   { what: 'a deeper max_depth', plans: [first, { ...second, cav: { max_depth: 2 } }], code: 'CHAIN_WIDENED', step: 10, link: 1 },
+  { what: 'a looser rate', plans: [{ ...first, cav: { rate: [10, 60] } }, { ...second, cav: { rate: [10, 30] } }], code: 'CHAIN_WIDENED', step: 10, link: 1 },
+  { what: 'another window', plans: [{ ...first, cav: { win: [['mon-fri', '08:00', '18:00', 'UTC']] } }, { ...second, cav: { win: [['sat', '08:00', '18:00', 'UTC']] } }], code: 'CHAIN_WIDENED', step: 10, link: 1 },
+  { what: 'another resource', plans: [{ ...first, cav: { res: ['a/**'] } }, { ...second, cav: { res: ['b/**'] } }], code: 'CHAIN_WIDENED', step: 10, link: 1 },
+  { what: 'another tool', plans: [{ ...first, cav: { tools: ['mcp:read'] } }, { ...second, cav: { tools: ['mcp:*'] } }], code: 'CHAIN_WIDENED', step: 10, link: 1 },
+  { what: 'a caveat of the first link that the third loosens', plans: [{ ...first, cav: { trust: 700 } }, second, { ...third, cav: { trust: 600 } }], code: 'CHAIN_WIDENED', step: 10, link: 2 },
   { what: 'a link below max_depth 0', plans: [{ ...first, cav: { max_depth: 0 } }, second], code: 'CHAIN_TOO_DEEP', step: 10, link: 1 },
   { what: 'a grandchild below max_depth 1', plans: [{ ...first, cav: { max_depth: 1 } }, second, third], code: 'CHAIN_TOO_DEEP', step: 10, link: 2 },
   { what: 'everything passed on', plans: [first, { from: a, to: b, cap: wide, exp: start_s + 10 * day_s }], code: 'CHAIN_NOT_NARROWED', step: 10, link: 1 },
@@ -101,8 +76,8 @@ const attacks: readonly { readonly what: string; readonly plans: readonly LinkPl
   { what: 'under no parent', plans: [first, { ...second, claims: { prf: null } }], code: 'CHAIN_SPLICED', step: 7, link: 1 },
   { what: 'another root authority', plans: [first, { ...second, claims: { sub: mallory.did } }], code: 'CHAIN_SPLICED', step: 7, link: 1 },
   { what: 'a depth that jumps', plans: [first, { ...second, claims: { dpt: 2 } }], code: 'CHAIN_SPLICED', step: 7, link: 1 },
-  { what: 'a root that speaks for somebody else', plans: [{ ...first, from: mallory }], code: 'CHAIN_ROOT', step: 6, link: 0 },
-  { what: 'an agent as root', plans: [{ ...first, from: a, to: b, claims: { sub: a.did } }], code: 'CHAIN_ROOT', step: 6, link: 0 },
+  { what: 'a root that speaks for somebody else', plans: [{ ...first, from: mallory, claims: { sub: sponsor.did } }], code: 'CHAIN_ROOT', step: 6, link: 0 },
+  { what: 'an agent as root', plans: [{ ...first, from: a, to: b }], code: 'CHAIN_ROOT', step: 6, link: 0 },
   { what: 'a root with a parent', plans: [{ ...first, claims: { prf: hashOf('another') } }], code: 'CHAIN_ROOT', step: 6, link: 0 },
   { what: 'an unknown caveat', plans: [first, { ...second, cav: { weather: 'sunny' } }], code: 'CHAIN_CAVEAT_UNKNOWN', step: 4, link: 1 },
   { what: 'a malformed caveat', plans: [{ ...first, cav: { max_depth: -1 } }], code: 'CHAIN_CAVEAT_UNKNOWN', step: 4, link: 0 },
@@ -127,8 +102,8 @@ test('refused: nothing, too many links, too many bytes, other tokens', async () 
   refused(check([]), 'CHAIN_EMPTY', 1, null, 'no link');
   refused(check(Array.from({ length: chain_links_max + 1 }, () => tokens[0] ?? '')), 'CHAIN_TOO_LONG', 1, null, 'nine links');
   refused(check(Array.from({ length: 8 }, () => 'x'.repeat(2049))), 'CHAIN_TOO_LONG', 1, null, 'over 16 KiB');
-  refused(check([tokens[0] ?? '', 'x'.repeat(4097)]), 'TOKEN_TOO_LARGE', 2, 1, 'a large link');
-  refused(check([tokens[0] ?? '', await createToken('mesh-inv+jwt', a.signer, {})]), 'TOKEN_TYPE', 2, 1, 'an invocation as a link');
+  refused(check([tokens[0] ?? '', 'x'.repeat(4097)]), 'TOKEN_TOO_LARGE', 1, 1, 'a large link');
+  refused(check([tokens[0] ?? '', await createToken('mesh-inv+jwt', a.signer, {})]), 'TOKEN_TYPE', 5, 1, 'an invocation as a link');
   refused(check(['nonsense']), 'TOKEN_MALFORMED', 2, 0, 'nonsense');
 });
 
@@ -171,10 +146,10 @@ test('refused: an issuer who is unknown, deactivated, unsponsored, or whose key 
   refused(check(tokens, { unsponsored: ({ kind }) => (kind === 'agent' ? { code: 'SPONSOR_EXPIRED', reason: 'expired' } : undefined) }), 'SPONSOR_EXPIRED', 12, 1, 'unsponsored');
 });
 
-test('forms and bounds are checked before any record is asked for', async () => {
+test('forms and bounds are checked before any record but the root\'s is asked for', async () => {
   const asked: string[] = [];
   const record: Evidence['record'] = (did) => {
-    asked.push(did);
+    if (did !== sponsor.did) asked.push(did);
     return known(did);
   };
   for (const plans of [[first, { ...second, cap: ['write:x'] }], [first, { ...second, from: mallory }], [first, { ...second, to: a }]]) {
@@ -230,9 +205,58 @@ test('refused: a link or an invocation signed with a key that was revoked, whate
   refused(await invoke({}, unwrap(check(tokens)), c, c.signer, revokedKey(c)), 'REVOKED', 11, 'invocation', 'the key of the invoker');
 });
 
+test('the caveats of every link hold for a command, whatever the links below say', async () => {
+  const cases: readonly (readonly [what: string, cav: unknown, cmd: string, code: string, fix: RegExp])[] = [
+    ['resources', { res: ['reports/yesterday'] }, 'read:reports/today', 'CHAIN_EXCEEDED', /reports\/yesterday/],
+    ['tools', { tools: ['mcp:files'] }, 'read:reports/today', 'CHAIN_EXCEEDED', /tool:provider\/name.*mcp:files/],
+    // Time starts on a Thursday.
+    ['a window', { win: [['fri', '08:00', '18:00', 'UTC']] }, 'read:reports/today', 'INVOCATION_WINDOW', /2026-01-02T08:00/],
+  ];
+  for (const [what, cav, cmd, code, fix] of cases) {
+    for (const [level, plans] of [[{ ...first, cav }, second, third], [first, { ...second, cav }, third], [first, second, { ...third, cav }]].entries()) {
+      const result = await invoke({ cmd }, unwrap(check(await chain(...plans))));
+      refused(result, code, 14, level, `${what} at level ${level}`);
+      if (!result.ok) assert.match(result.failure.fix ?? '', fix);
+    }
+  }
+  const within = unwrap(check(await chain({ ...first, cav: { res: ['reports/**'], win: [['thu', '00:00', '24:00', 'UTC']] } }, { ...second, cav: { res: ['reports/today'] } }, third)));
+  assert.ok((await invoke({}, within)).ok);
+});
+
+test('refused: a command while too little is known of revocations, with whose authority it rests on', async () => {
+  const asked: unknown[] = [];
+  const links = unwrap(check(await chain(first, second, third)));
+  const stale: Failure = { code: 'REVOCATION_STALE', reason: 'the last complete exchange was 2 h ago' };
+  refused(await invoke({}, links, c, c.signer, { fresh: (verb, parties) => (asked.push([verb, parties]), stale) }), 'REVOCATION_STALE', 15, 'invocation', 'stale');
+  assert.equal(asked, [['read', [sponsor.did, a.did, b.did, c.did]]]);
+  assert.ok((await invoke({}, links)).ok);
+});
+
+test('a delegation that was signed before a planned rotation holds; an invocation needs a key in use', async () => {
+  const tokens = await chain(first, second, third);
+  const rotated = (of: Person, until: number): Partial<Evidence> => {
+    const other = { ...of.record.document.methods[0], id: 'key-other', key: mallory.signer.key.public_key, uses: ['capabilityDelegation', 'capabilityInvocation'] as const };
+    const retired = of.record.document.methods.map((method) => ({ ...method, until: until * 1000 }));
+    const record = { ...of.record, document: { ...of.record.document, methods: [other], retired } };
+    return { record: (did) => (did === of.did ? record : known(did)) };
+  };
+  assert.ok(check(tokens, rotated(a, start_s + 30)).ok, 'the link is dated before the end of the key');
+  refused(check(tokens, rotated(a, start_s)), 'CHAIN_KEY_UNKNOWN', 12, 1, 'it is not dated before the end of the key');
+  const links = unwrap(check(tokens));
+  refused(await invoke({}, links, c, c.signer, rotated(c, start_s + day_s)), 'CHAIN_KEY_UNKNOWN', 12, 'invocation', 'a retired key invokes nothing');
+});
+
+test('a refusal can be read: step, link, reason and what would pass', async () => {
+  const result = check(await chain(first, { ...second, cap: ['write:x'] }));
+  assert.ok(!result.ok);
+  assert.equal(placeOf(result.failure), { step: 10, link: 1 });
+  assert.is(explain(result.failure), 'step 10 (each link permits less than the one before): link 1: write:x is not contained in the link above; what would pass: any of read:**, write:reports or less');
+  assert.is(placeOf({ code: 'OTHER', reason: 'x', detail: { step: 99, link: 0 } }), undefined);
+});
+
 test('a delegation alone executes nothing', async () => {
   const [root = ''] = await chain(first);
-  refused(parseInvocation(root), 'TOKEN_TYPE', 2, 'invocation', 'a delegation as an invocation');
+  refused(parseInvocation(root), 'TOKEN_TYPE', 5, 'invocation', 'a delegation as an invocation');
   assert.ok(decodeToken(root).ok);
 });
 

@@ -217,7 +217,7 @@ test('a revoked link takes the power from everybody below it, and from nobody ab
   const [first, second, third] = await chainOfThree(given);
   assert.is((await use(given, 2, c, third.chain)).verdict, 'allow');
   await world.get(world.at(0).actions.revoke('a', 'delegation', second.id, 'the project has ended'));
-  await world.until('the revocation is everywhere', () => world.hosts.every(({ host }) => host.statement_store.size === 1));
+  await world.until('the revocation is everywhere', () => world.hosts.every(({ host }) => host.statement_store.revocations().length === 1));
   for (const [index, agent, held] of [[1, b, second], [2, c, third]] as const) {
     const receipt = await use(given, index, agent, held.chain);
     assert.equal([receipt.verdict, receipt.code], ['deny', 'REVOKED']);
@@ -379,7 +379,7 @@ test('a completion under a delegation that has ended, or by a worker that has, c
   const { world, c, archive } = given;
   const [, second, third] = await chainOfThree(given);
   assert.is((await use(given, 2, c, third.chain)).verdict, 'allow');
-  const everywhere = (size: number): Promise<void> => world.until('the revocation is everywhere', () => world.hosts.every(({ host }) => host.statement_store.size === size));
+  const everywhere = (size: number): Promise<void> => world.until('the revocation is everywhere', () => world.hosts.every(({ host }) => host.statement_store.revocations().length === size));
   await world.get(world.at(3).actions.revoke('sponsor-3', 'agent', archive.did, 'retired'));
   await everywhere(1);
   assert.is(await report(given, 3, archive, third.id), 'REVOKED', 'the worker');
