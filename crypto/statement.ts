@@ -1,79 +1,28 @@
 /**
  * Statements: signed sentences of one DID that concern everybody, spread by
  * gossip and kept by every node. An endorsement may be replaced by its issuer
- * with a higher `seq`; a revocation is never replaced and never undone.
+ * with a higher `seq`, a head by a newer one; revocations and proofs are never
+ * replaced by their issuer and never undone.
  *
  * A statement is a token ({@link Token}) with exactly the claims of its kind,
  * so that one statement has one accepted spelling and one hash.
  */
-import { fromBase64url, toBase64url } from './bytes.ts';
-import { hasShape, isWhole, type Fields } from './canonical.ts';
-import { parseCapability } from './capability.ts';
-import { isDid } from './did.ts';
-import { digest_bytes } from './hash.ts';
-import { controllerOf, createToken, decodeToken, type Token, type TokenSigner } from './jwt.ts';
+import { fromUtf8, toBase64url } from './bytes.ts';
+import { isFields, type Fields } from './canonical.ts';
+import { methodId } from './did-events.ts';
+import { keyFor, type DidRecord } from './did-record.ts';
+import { controllerOf, createToken, decodeToken, token_bytes_max, verifyToken, type Token, type TokenSigner, type TokenType } from './jwt.ts';
 import { fail, ok, type Result } from './result.ts';
+import {
+  duplicityOf, endorsement_bytes_max, endorsementOf, equivocationOf, headOf, lasting_revocation_lifetime_s, revocationLifetime, revocationOf,
+  type DuplicityProof, type Endorsement, type EquivocationProof, type Head, type Revocation, type Statement,
+} from './statement-kinds.ts';
 
-/** The highest weight of an endorsement: weights are thousandths. */
-export const endorsement_weight_max = 1000;
-/** The longest life of an endorsement. */
-export const endorsement_lifetime_s_max: number = 90 * 86_400;
-/** How long a revocation lives that concerns a single token: longer than any token. */
-export const token_revocation_lifetime_s: number = 367 * 86_400;
-/** How long a revocation lives that concerns a DID or a key: longer than anybody who could remember it. */
-export const lasting_revocation_lifetime_s: number = 36_525 * 86_400;
-const why_length_max = 200;
-const key_id_length_max = 128;
-const token_id_pattern = /^[A-Za-z0-9_-]{22}$/;
-
-/** One DID's word for another. Times are Unix seconds. */
-export interface Endorsement {
-  readonly kind: 'endorsement';
-  readonly iss: string;
-  /** The DID that is endorsed. */
-  readonly sub: string;
-  /** `general`, or the verb of the capabilities that it is limited to. */
-  readonly scope: string;
-  /** Of two endorsements with one issuer, subject and scope the higher one holds. */
-  readonly seq: number;
-  readonly nbf: number;
-  readonly exp: number;
-  /** 0 (withdrawn) to 1000. */
-  readonly weight: number;
-  readonly why: string;
-  /** SHA-256 of the token in base64url. */
-  readonly hash: string;
-}
-
-/**
- * What a revocation takes away: a delegation (by the hash of its token), a
- * token (by its `jti`), a key (by its DID URL), a whole DID, an agent's right
- * to act (its kill), or a sponsor's answering for an agent.
- */
-export type TargetKind = 'delegation' | 'token' | 'key' | 'did' | 'agent' | 'sponsorship';
-
-/** What is revoked. */
-export interface RevocationTarget {
-  readonly kind: TargetKind;
-  /** base64url hash, token id, DID URL or DID, as the kind demands. */
-  readonly id: string;
-}
-
-/** The end of something. Whether the issuer had the authority is judged where it is used. Times are Unix seconds. */
-export interface Revocation {
-  readonly kind: 'revocation';
-  readonly iss: string;
-  readonly target: RevocationTarget;
-  readonly seq: number;
-  readonly nbf: number;
-  readonly exp: number;
-  readonly why: string;
-  /** SHA-256 of the token in base64url. */
-  readonly hash: string;
-}
-
-/** Any statement. */
-export type Statement = Endorsement | Revocation;
+export {
+  endorsement_bytes_max, endorsement_lifetime_s_max, endorsement_weight_max, head_lifetime_s_max, isScope, isTargetKind, lasting_revocation_lifetime_s,
+  revocationLifetime, token_revocation_lifetime_s,
+  type DuplicityProof, type Endorsement, type EquivocationProof, type Head, type Revocation, type RevocationTarget, type Statement, type TargetKind,
+} from './statement-kinds.ts';
 
 /** A well-formed statement and the token that says it; its signature is not checked yet. */
 export interface ParsedStatement {
@@ -81,74 +30,22 @@ export interface ParsedStatement {
   readonly token: Token;
 }
 
-const isTargetId: { readonly [kind in TargetKind]: (id: string) => boolean } = {
-  delegation: (id) => fromBase64url(id)?.length === digest_bytes,
-  token: (id) => token_id_pattern.test(id),
-  key: (id) => id.length <= key_id_length_max && id.includes('#') && isDid(controllerOf(id)),
-  did: isDid,
-  agent: isDid,
-  sponsorship: isDid,
+const statements_by_type: { readonly [type: string]: (claims: Fields, hash: string) => Result<Statement> } = {
+  'mesh-endorse+jwt': endorsementOf,
+  'mesh-revoke+jwt': revocationOf,
+  'mesh-head+jwt': headOf,
+  'mesh-duplicity+jwt': duplicityOf,
+  'mesh-equivocation+jwt': equivocationOf,
 };
 
-/** Whether a text names something that can be revoked. */
-export function isTargetKind(kind: string): kind is TargetKind {
-  return Object.hasOwn(isTargetId, kind);
-}
-
-function isTarget(value: unknown): value is RevocationTarget {
-  if (!hasShape(value, ['kind', 'id'])) return false;
-  const { kind, id }: Fields = value;
-  return typeof kind === 'string' && Object.hasOwn(isTargetId, kind) && typeof id === 'string'
-    && Object.entries(isTargetId).some(([name, is]) => name === kind && is(id));
-}
-
-/** The life that a revocation of this kind must have, in seconds. */
-export function revocationLifetime(kind: TargetKind): number {
-  return kind === 'delegation' || kind === 'token' ? token_revocation_lifetime_s : lasting_revocation_lifetime_s;
-}
-
-/** Whether a text is a scope of endorsements: `general` or a verb. */
-export function isScope(scope: string): boolean {
-  return scope !== '*' && parseCapability(`${scope}:*`).ok;
-}
-
-// Control, format and surrogate characters would let the text of a stranger dress up a terminal or a log line.
-function isWhy(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= why_length_max && /^\P{C}*$/u.test(value);
-}
-
-function malformed(reason: string): ReturnType<typeof fail> {
-  return fail('STATEMENT_MALFORMED', reason);
-}
-
-function endorsementOf(claims: Fields, hash: string): Result<Endorsement> {
-  if (!hasShape(claims, ['iss', 'sub', 'scope', 'seq', 'nbf', 'exp', 'weight', 'why', 'v']) || claims['v'] !== 1) {
-    return malformed('the claims are not those of a version 1 endorsement');
+function statementOf(type: string, claims: Fields, hash: string, bytes: number): Result<Statement> {
+  const of = Object.hasOwn(statements_by_type, type) ? statements_by_type[type] : undefined;
+  if (of === undefined) return fail('TOKEN_TYPE', `a statement is one of ${Object.keys(statements_by_type).join(', ')}`);
+  const statement = of(claims, hash);
+  if (statement.ok && statement.value.kind === 'endorsement' && bytes > endorsement_bytes_max) {
+    return fail('STATEMENT_MALFORMED', `an endorsement has at most ${endorsement_bytes_max} bytes, this one ${bytes}`, { fix: 'give a shorter reason' });
   }
-  const { iss, sub, scope, seq, nbf, exp, weight, why }: Fields = claims;
-  if (!isDid(iss) || !isDid(sub)) return malformed('issuer and subject of an endorsement are DIDs');
-  if (typeof scope !== 'string' || !isScope(scope)) return malformed('the scope of an endorsement is general or one verb');
-  if (!isWhole(weight) || weight > endorsement_weight_max) return malformed(`the weight of an endorsement is a whole number from 0 to ${endorsement_weight_max}`);
-  if (!isWhy(why)) return malformed(`the reason is printable text of at most ${why_length_max} characters`);
-  if (!isWhole(seq) || !isWhole(nbf) || !isWhole(exp) || exp <= nbf || exp - nbf > endorsement_lifetime_s_max) {
-    return malformed(`an endorsement has a whole seq and lives at most ${endorsement_lifetime_s_max} s`);
-  }
-  return ok({ kind: 'endorsement', iss, sub, scope, seq, nbf, exp, weight, why, hash });
-}
-
-function revocationOf(claims: Fields, hash: string): Result<Revocation> {
-  if (!hasShape(claims, ['iss', 'target', 'seq', 'nbf', 'exp', 'why', 'v']) || claims['v'] !== 1) {
-    return malformed('the claims are not those of a version 1 revocation');
-  }
-  const { iss, target, seq, nbf, exp, why }: Fields = claims;
-  if (!isDid(iss)) return malformed('the issuer of a revocation is a DID');
-  if (!isTarget(target)) return malformed('the target of a revocation is a kind and an id of the form that the kind demands');
-  if (!isWhy(why)) return malformed(`the reason is printable text of at most ${why_length_max} characters`);
-  // One fixed life per kind: a short-lived revocation would undo itself.
-  if (!isWhole(seq) || !isWhole(nbf) || !isWhole(exp) || exp - nbf !== revocationLifetime(target.kind)) {
-    return malformed(`a revocation of this kind has a whole seq and lives exactly ${revocationLifetime(target.kind)} s`);
-  }
-  return ok({ kind: 'revocation', iss, target, seq, nbf, exp, why, hash });
+  return statement;
 }
 
 /**
@@ -161,33 +58,124 @@ function revocationOf(claims: Fields, hash: string): Result<Revocation> {
 export function parseStatement(text: string): Result<ParsedStatement> {
   const token = decodeToken(text);
   if (!token.ok) return token;
-  const hash = toBase64url(token.value.hash);
-  const { type } = token.value;
-  if (type !== 'mesh-endorse+jwt' && type !== 'mesh-revoke+jwt') {
-    return fail('TOKEN_TYPE', 'a statement is a mesh-endorse+jwt or a mesh-revoke+jwt');
-  }
-  const statement = type === 'mesh-endorse+jwt' ? endorsementOf(token.value.claims, hash) : revocationOf(token.value.claims, hash);
+  const { type, claims, hash } = token.value;
+  const statement = statementOf(type, claims, toBase64url(hash), text.length);
   return statement.ok ? ok({ statement: statement.value, token: token.value }) : statement;
+}
+
+function fieldsOf(part: string | undefined): Fields {
+  const text = part === undefined ? undefined : fromUtf8(Buffer.from(part, 'base64url'));
+  const value: unknown = text === undefined ? undefined : JSON.parse(text);
+  return isFields(value) ? value : {};
+}
+
+/**
+ * What a token says that was admitted before, for reading many of them back:
+ * the caller has compared its hash, and its spelling was checked then. `undefined`
+ * where it is no statement.
+ */
+export function readStatement(text: string, hash: string): Statement | undefined {
+  try {
+    const [header, claims] = text.split('.');
+    const { typ } = fieldsOf(header);
+    const statement = typeof typ === 'string' ? statementOf(typ, fieldsOf(claims), hash, text.length) : undefined;
+    return statement?.ok === true ? statement.value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function sign(type: TokenType, signer: TokenSigner, claims: Fields): Promise<Result<string>> {
+  const checked = statementOf(type, { ...claims, iss: controllerOf(signer.key_id) }, '', 0);
+  if (!checked.ok) return checked;
+  const text = await createToken(type, signer, claims);
+  if (text.length > token_bytes_max) return fail('STATEMENT_MALFORMED', `a statement has at most ${token_bytes_max} bytes, this one ${text.length}`);
+  const parsed = statementOf(type, { ...claims, iss: controllerOf(signer.key_id) }, '', text.length);
+  return parsed.ok ? ok(text) : parsed;
 }
 
 /** What an endorser decides; the issuer is the signer. */
 export type EndorsementPlan = Pick<Endorsement, 'sub' | 'scope' | 'seq' | 'nbf' | 'exp' | 'weight' | 'why'>;
 
 /** Signs an endorsement. Fails with `STATEMENT_MALFORMED` where no peer would take it. */
-export async function signEndorsement(signer: TokenSigner, plan: EndorsementPlan): Promise<Result<string>> {
+export function signEndorsement(signer: TokenSigner, plan: EndorsementPlan): Promise<Result<string>> {
   const { sub, scope, seq, nbf, exp, weight, why } = plan;
-  const claims = { sub, scope, seq, nbf, exp, weight, why, v: 1 };
-  const checked = endorsementOf({ ...claims, iss: controllerOf(signer.key_id) }, '');
-  return checked.ok ? ok(await createToken('mesh-endorse+jwt', signer, claims)) : checked;
+  return sign('mesh-endorse+jwt', signer, { sub, scope, seq, nbf, exp, weight, why, v: 1 });
 }
 
 /** What a revoker decides; the issuer is the signer, the life follows from the target. */
 export type RevocationPlan = Pick<Revocation, 'target' | 'seq' | 'nbf' | 'why'>;
 
 /** Signs a revocation. Fails with `STATEMENT_MALFORMED` where no peer would take it. */
-export async function signRevocation(signer: TokenSigner, plan: RevocationPlan): Promise<Result<string>> {
+export function signRevocation(signer: TokenSigner, plan: RevocationPlan): Promise<Result<string>> {
   const { target, seq, nbf, why } = plan;
-  const claims = { target: { kind: target.kind, id: target.id }, seq, nbf, exp: nbf + revocationLifetime(target.kind), why, v: 1 };
-  const checked = revocationOf({ ...claims, iss: controllerOf(signer.key_id) }, '');
-  return checked.ok ? ok(await createToken('mesh-revoke+jwt', signer, claims)) : checked;
+  return sign('mesh-revoke+jwt', signer, { target: { kind: target.kind, id: target.id }, seq, nbf, exp: nbf + revocationLifetime(target.kind), why, v: 1 });
+}
+
+/** What a head says; the issuer is the signer. */
+export type HeadPlan = Pick<Head, 'number' | 'sequence' | 'record' | 'nbf' | 'exp'>;
+
+/** Signs which record of the signer's DID is the newest. Fails with `STATEMENT_MALFORMED` where no peer would take it. */
+export function signHead(signer: TokenSigner, plan: HeadPlan): Promise<Result<string>> {
+  const { number, sequence, record, nbf, exp } = plan;
+  return sign('mesh-head+jwt', signer, { number, sequence, record, nbf, exp, v: 1 });
+}
+
+function pairOf(a: string, b: string): readonly [string, string] {
+  return a < b ? [a, b] : [b, a];
+}
+
+/** What is reported of a DID; the encoded events, in any order. */
+export type DuplicityPlan = Pick<DuplicityProof, 'did' | 'number' | 'nbf'> & { readonly events: readonly [Uint8Array, Uint8Array] };
+
+/** Signs a report of two events of one number. Fails with `STATEMENT_MALFORMED` where no peer would take it: events of many keys do not fit. */
+export function signDuplicity(signer: TokenSigner, plan: DuplicityPlan): Promise<Result<string>> {
+  const { did, number, nbf, events: [a, b] } = plan;
+  return sign('mesh-duplicity+jwt', signer, { did, number, events: pairOf(toBase64url(a), toBase64url(b)), nbf, exp: nbf + lasting_revocation_lifetime_s, v: 1 });
+}
+
+/** What is reported of a DID; the two tokens, in any order. */
+export type EquivocationPlan = Pick<EquivocationProof, 'sub' | 'nbf' | 'statements'>;
+
+/** Signs a report of two endorsements under one `seq`. Fails with `STATEMENT_MALFORMED` where no peer would take it. */
+export function signEquivocation(signer: TokenSigner, plan: EquivocationPlan): Promise<Result<string>> {
+  const { sub, nbf, statements: [a, b] } = plan;
+  return sign('mesh-equivocation+jwt', signer, { sub, statements: pairOf(a, b), nbf, exp: nbf + lasting_revocation_lifetime_s, v: 1 });
+}
+
+/**
+ * The key with which a DID signs statements under this key id, or signed them at
+ * `dated_s`. The id must be made of the key ({@link methodId}): else one id could
+ * mean two keys in two records, and honest peers would call each other's
+ * statements forged.
+ */
+export function statementKey(record: DidRecord, key_id: string, dated_s: number): Uint8Array | undefined {
+  const key = keyFor(record, key_id, 'assertionMethod', dated_s);
+  return key !== undefined && key_id === `${record.did}#${methodId(key)}` ? key : undefined;
+}
+
+/**
+ * Whether a proof of equivocation proves what it says, given the record of the
+ * accused: both are its endorsements, properly signed, for one subject and scope
+ * under one `seq`, and they are not the same.
+ *
+ * Fails with `STATEMENT_UNPROVEN` (no honest peer keeps it), or with
+ * `STATEMENT_KEY_UNKNOWN` where the record does not have the key that signed.
+ */
+export function verifyEquivocation(record: DidRecord, proof: EquivocationProof): Result<void> {
+  const unproven = (reason: string): ReturnType<typeof fail> => fail('STATEMENT_UNPROVEN', reason);
+  const said: Endorsement[] = [];
+  for (const text of proof.statements) {
+    const parsed = parseStatement(text);
+    if (!parsed.ok) return unproven(`a statement of the proof is none: ${parsed.failure.reason}`);
+    const { statement, token } = parsed.value;
+    if (statement.kind !== 'endorsement' || statement.iss !== proof.sub || record.did !== proof.sub) return unproven('a statement of the proof is no endorsement by the accused');
+    const key = statementKey(record, token.key_id, statement.nbf);
+    if (key === undefined) return fail('STATEMENT_KEY_UNKNOWN', `${token.key_id} is not a key with which ${proof.sub} makes statements`);
+    if (!verifyToken(token, key)) return unproven('the accused did not sign a statement of the proof');
+    said.push(statement);
+  }
+  const [a, b] = said;
+  const is_proven = a !== undefined && b !== undefined && a.hash !== b.hash && a.sub === b.sub && a.scope === b.scope && a.seq === b.seq;
+  return is_proven ? ok(undefined) : unproven('the two endorsements do not contradict each other');
 }

@@ -3,51 +3,65 @@
  *
  * What is kept depends on the set of statements that came, never on their
  * order: of several endorsements with one issuer, subject and scope the highest
- * `seq` stays, of two with one `seq` the smaller hash; revocations only
- * accumulate.
+ * `seq` stays, of two with one `seq` the smaller hash; of a DID's heads the
+ * newest; of proofs against one DID that with the smaller hash; revocations
+ * only accumulate.
  */
-import { compare, equal, fromBase64url, fromUtf8, utf8 } from '../crypto/bytes.ts';
-import { sha256 } from '../crypto/hash.ts';
-import { endorsement_lifetime_s_max, parseStatement, type Endorsement, type Revocation, type Statement, type TargetKind } from '../crypto/statement.ts';
 import { assert } from '../crypto/assert.ts';
-import type { Store } from './store.ts';
+import { bigEndian, equal, fromBase64url, fromBigEndian, fromUtf8, toBase64url, utf8 } from '../crypto/bytes.ts';
+import { sha256 } from '../crypto/hash.ts';
+import { readStatement, type DuplicityProof, type Endorsement, type EquivocationProof, type Head, type Revocation, type Statement, type TargetKind } from '../crypto/statement.ts';
+import { dayOf, StatementDays, type DayTrie, type StatementDay, type StatementTopic } from './statement-days.ts';
+import { keptUntil, StatementIndex } from './statement-index.ts';
+import type { Change, Store } from './store.ts';
 
-/** Endorsements that one issuer may have in force. */
-export const endorsements_per_issuer_max = 1000;
-/** Revocations that one issuer may have made. */
-export const revocations_per_issuer_max = 4096;
-/** Endorsements of all issuers together. */
-export const endorsements_max = 50_000;
-/** Revocations of all issuers together. */
-export const revocations_max = 50_000;
+export { dayOf, statement_topics, topicOf, type DayTrie, type StatementDay, type StatementTopic } from './statement-days.ts';
+export { statements_max, statements_per_issuer_max } from './statement-index.ts';
+
+/** Statements between two reports of the progress of loading. */
+const loading_step = 50_000;
+const complete_key = utf8('statements-complete-as-of');
+const time_bytes = 8;
 
 /**
  * What became of a statement: `new` is kept; `known` was kept before; `stale`
- * has a newer one in its place; `equivocation` has another payload under its
- * `seq` (the smaller hash is kept); `over-quota` finds no room.
+ * has a better one in its place; `equivocation` has another payload under its
+ * `seq` (the smaller hash is kept); `ended` is over; `over-quota` finds no room.
  */
-export type PutOutcome = 'new' | 'known' | 'stale' | 'equivocation' | 'over-quota';
+export type PutOutcome = 'new' | 'known' | 'stale' | 'equivocation' | 'ended' | 'over-quota';
 
 /** The statements of a node. */
 export interface StatementStore {
   /** What {@link StatementStore.put} would say, without writing. */
   judge(statement: Statement): PutOutcome;
-  /** Keeps a verified statement; resolves after it is on the disk. */
+  /** Keeps a verified statement; resolves after it is on the disk. Those that are put at one time share one write. */
   put(statement: Statement, text: string): Promise<PutOutcome>;
   /** Whether a statement of this hash (base64url) is kept. */
   has(hash: string): boolean;
   /** The token of a hash. */
   get(hash: Uint8Array): Promise<string | undefined>;
-  /** Up to `count` hashes of live statements in ascending order, from the first one above `after`. */
-  ids(after: Uint8Array | null, count: number): readonly Uint8Array[];
+  /** The hash of the statement whose place this one would take or fail to take. */
+  rival(statement: Statement): string | undefined;
+  /** The days of a topic that are not over, in order. */
+  days(topic: StatementTopic): readonly StatementDay[];
+  /** The hashes of a topic's statements that end on a day. */
+  day(topic: StatementTopic, day: number): DayTrie | undefined;
   /** This issuer's revocation of this target. */
   revocation(kind: TargetKind, id: string, issuer: string): Revocation | undefined;
+  /** Every revocation, in no order. */
+  revocations(): readonly Revocation[];
   /** The live endorsements of a subject, ordered by hash. */
   endorsements(subject: string): readonly Endorsement[];
   /** The live endorsements by an issuer, ordered by hash. */
   endorsementsBy(issuer: string): readonly Endorsement[];
   /** Everybody who has an endorsement here, in order. */
   endorsers(): readonly string[];
+  /** The newest head of a DID, if it is in force. */
+  head(did: string): Head | undefined;
+  /** The proof that the controller of a DID told two histories. */
+  duplicity(did: string): DuplicityProof | undefined;
+  /** The proof that a DID contradicted itself. */
+  equivocation(did: string): EquivocationProof | undefined;
   /** The next `seq` for an issuer whose key we hold: never the same twice. */
   nextSequence(issuer: string): number;
   /** Drops what has run out and says how many that were. */
@@ -56,232 +70,227 @@ export interface StatementStore {
   readonly damaged: number;
   /** How many statements are kept. */
   readonly size: number;
+  /** Goes up with every statement that is added or dropped. */
+  readonly changes: number;
+  /** Unix milliseconds of which all that enough peers took away was known here; 0 for never. Kept over restarts. */
+  readonly complete_as_of_ms: number;
+  /** Moves that time forward; an earlier one changes nothing. */
+  noteComplete(as_of_ms: number): Promise<void>;
 }
 
-interface Entry {
-  readonly id: Uint8Array;
-  readonly statement: Statement;
-}
-
-const slotOf = (endorsement: Endorsement): string => `${endorsement.iss} ${endorsement.sub} ${endorsement.scope}`;
-const targetOf = (kind: TargetKind, id: string, issuer: string): string => `${kind} ${id} ${issuer}`;
-
-// An endorsement stays past its own end until everything that its issuer could have said before has ended as well:
-// dropped earlier, an older one with a later end could come back from a peer.
-function keptUntil(statement: Statement): number {
-  return statement.kind === 'revocation' ? statement.exp : statement.nbf + endorsement_lifetime_s_max;
+/** What the statements of a node are kept with. */
+export interface StatementStoreParts {
+  readonly store: Store;
+  /** Unix milliseconds. */
+  now(): number;
+  /** Told now and then how many statements have been loaded, while a large store is opened. */
+  loading?(count: number): void;
 }
 
 function byHash(a: Statement, b: Statement): number {
   return a.hash < b.hash ? -1 : Number(a.hash > b.hash);
 }
 
-/** Lists by name, without empty ones. */
-class Groups<T> {
-  readonly #groups = new Map<string, Set<T>>();
-
-  add(name: string, item: T): void {
-    const group = this.#groups.get(name);
-    if (group === undefined) this.#groups.set(name, new Set([item]));
-    else group.add(item);
-  }
-
-  remove(name: string, item: T): void {
-    const group = this.#groups.get(name);
-    if (group?.delete(item) === true && group.size === 0) this.#groups.delete(name);
-  }
-
-  of(name: string): ReadonlySet<T> {
-    return this.#groups.get(name) ?? new Set();
-  }
-
-  names(): readonly string[] {
-    return [...this.#groups.keys()].sort();
-  }
+function idOf({ hash }: Statement): Uint8Array {
+  const id = fromBase64url(hash);
+  assert(id !== undefined, 'a statement has a hash');
+  return id;
 }
 
-class IndexedStatements implements StatementStore {
-  readonly #store: Store;
-  readonly #now: () => number;
-  readonly #entries = new Map<string, Entry>();
-  readonly #slots = new Map<string, Endorsement>();
-  readonly #by_subject = new Groups<Endorsement>();
-  readonly #by_issuer = new Groups<Endorsement>();
-  readonly #revocations = new Map<string, Revocation>();
-  readonly #revocations_by = new Groups<Revocation>();
+class KeptStatements implements StatementStore {
+  readonly #parts: StatementStoreParts;
+  readonly #index = new StatementIndex();
+  readonly #days = new StatementDays();
   readonly #sequences = new Map<string, number>();
-  #revocation_count = 0;
-  #sorted: readonly Entry[] | undefined;
+  /** Tokens that are on their way to the disk. */
+  readonly #unsaved = new Map<string, string>();
+  #queued: Change[] = [];
+  #writing: Promise<unknown> = Promise.resolve();
+  #next_write: Promise<void> | undefined;
+  #pruned_day = 0;
   damaged = 0;
+  changes = 0;
+  complete_as_of_ms = 0;
 
-  constructor(parts: { readonly store: Store; readonly now: () => number }) {
-    this.#store = parts.store;
-    this.#now = parts.now;
+  constructor(parts: StatementStoreParts) {
+    this.#parts = parts;
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#index.size;
   }
 
   async load(): Promise<void> {
-    for await (const [key, value] of this.#store.entries('statement', {})) {
-      const text = fromUtf8(value);
-      const parsed = text === undefined ? undefined : parseStatement(text);
-      if (parsed?.ok === true && equal(parsed.value.token.hash, key)) this.#insert(parsed.value.statement);
-      else this.damaged += 1;
+    let count = 0;
+    for await (const [key, value] of this.#parts.store.entries('statement', {})) {
+      count += 1;
+      if (count % loading_step === 0) this.#parts.loading?.(count);
+      const text = equal(sha256(value), key) ? fromUtf8(value) : undefined;
+      const statement = text === undefined ? undefined : readStatement(text, toBase64url(key));
+      const rival = statement === undefined ? undefined : this.#index.rival(statement);
+      if (statement === undefined) this.damaged += 1;
+      else if (rival === undefined) this.#insert(statement, key);
     }
+    const complete = await this.#parts.store.get('meta', complete_key);
+    // What was damaged is missing now, whatever was complete before.
+    this.complete_as_of_ms = this.damaged > 0 || complete === undefined ? 0 : fromBigEndian(complete) ?? 0;
     await this.prune();
   }
 
   judge(statement: Statement): PutOutcome {
-    if (this.#entries.has(statement.hash)) return 'known';
-    if (statement.kind === 'revocation') {
-      const full = this.#revocations_by.of(statement.iss).size >= revocations_per_issuer_max || this.#revocation_count >= revocations_max;
-      return full ? 'over-quota' : 'new';
-    }
-    const current = this.#slots.get(slotOf(statement));
-    if (current !== undefined) {
-      if (statement.seq === current.seq) return 'equivocation';
-      return statement.seq < current.seq ? 'stale' : 'new';
-    }
-    const full = this.#by_issuer.of(statement.iss).size >= endorsements_per_issuer_max || this.#slots.size >= endorsements_max;
-    return full ? 'over-quota' : 'new';
+    if (this.#index.get(statement.hash) !== undefined) return 'known';
+    if (dayOf(statement.exp) < this.#today()) return 'ended';
+    const rival = this.#index.rival(statement);
+    if (rival === undefined) return this.#index.isFull(statement) ? 'over-quota' : 'new';
+    if (statement.kind === 'endorsement' && rival.kind === 'endorsement' && statement.seq === rival.seq) return 'equivocation';
+    return this.#index.beats(statement, rival) ? 'new' : 'stale';
   }
 
   async put(statement: Statement, text: string): Promise<PutOutcome> {
     const outcome = this.judge(statement);
-    const replaced = statement.kind === 'endorsement' ? this.#slots.get(slotOf(statement)) : undefined;
-    const kept = outcome === 'new' || (outcome === 'equivocation' && replaced !== undefined && byHash(statement, replaced) < 0);
+    const rival = this.#index.rival(statement);
+    const kept = outcome === 'new' || (outcome === 'equivocation' && rival !== undefined && this.#index.beats(statement, rival));
     if (!kept) return outcome;
     const id = sha256(utf8(text));
-    assert(equal(id, fromBase64url(statement.hash) ?? new Uint8Array()), 'a statement is stored with its own token');
-    const gone = replaced === undefined ? [] : [this.#remove(replaced)];
-    this.#insert(statement);
+    assert(equal(id, idOf(statement)), 'a statement is stored with its own token');
+    const gone = rival === undefined ? [] : [this.#remove(rival)];
+    this.#insert(statement, id);
+    this.#unsaved.set(statement.hash, text);
     try {
-      await this.#store.batch([
-        ...gone.map((key) => ({ space: 'statement', key }) as const),
-        { space: 'statement', key: id, value: utf8(text) },
-      ], { sync: true });
+      await this.#write([...gone.map((key) => ({ space: 'statement', key }) as const), { space: 'statement', key: id, value: utf8(text) }]);
     } catch (error) {
       // Not durable, so not kept: the next peer that offers it finds the place free.
-      if (this.#entries.has(statement.hash)) this.#remove(statement);
+      if (this.has(statement.hash)) this.#remove(statement);
       throw error;
+    } finally {
+      this.#unsaved.delete(statement.hash);
     }
     return outcome;
   }
 
-  #insert(statement: Statement): void {
-    const id = fromBase64url(statement.hash);
-    assert(id !== undefined, 'a statement has a hash');
-    this.#entries.set(statement.hash, { id, statement });
-    this.#sorted = undefined;
-    if (statement.kind === 'endorsement') {
-      this.#slots.set(slotOf(statement), statement);
-      this.#by_subject.add(statement.sub, statement);
-      this.#by_issuer.add(statement.iss, statement);
-      return;
-    }
-    const target = targetOf(statement.target.kind, statement.target.id, statement.iss);
-    // Of several for one target the one that lasts longest answers, so that dropping another never undoes it.
-    const other = this.#revocations.get(target);
-    if (other === undefined || statement.exp > other.exp) this.#revocations.set(target, statement);
-    this.#revocations_by.add(statement.iss, statement);
-    this.#revocation_count += 1;
+  /** Writes with everything else that waits for the write before to end: a thousand at once cost one sync. */
+  #write(changes: readonly Change[]): Promise<void> {
+    this.#queued.push(...changes);
+    this.#next_write ??= this.#writing.then(async () => {
+      const queued = this.#queued;
+      this.#queued = [];
+      this.#next_write = undefined;
+      const writing = this.#parts.store.batch(queued, { sync: true });
+      this.#writing = writing.catch(() => undefined);
+      await writing;
+    });
+    return this.#next_write;
+  }
+
+  #today(): number {
+    return dayOf(this.#parts.now() / 1000);
+  }
+
+  #insert(statement: Statement, id: Uint8Array): void {
+    this.changes += 1;
+    const kept = this.#index.add(statement);
+    if (dayOf(kept.exp) >= this.#today()) this.#days.add(kept, id);
   }
 
   #remove(statement: Statement): Uint8Array {
-    const entry = this.#entries.get(statement.hash);
-    assert(entry !== undefined, 'only kept statements are removed');
-    this.#entries.delete(statement.hash);
-    this.#sorted = undefined;
-    if (statement.kind === 'endorsement') {
-      this.#slots.delete(slotOf(statement));
-      this.#by_subject.remove(statement.sub, statement);
-      this.#by_issuer.remove(statement.iss, statement);
-      return entry.id;
-    }
-    const target = targetOf(statement.target.kind, statement.target.id, statement.iss);
-    if (this.#revocations.get(target) === statement) this.#revocations.delete(target);
-    this.#revocations_by.remove(statement.iss, statement);
-    this.#revocation_count -= 1;
-    return entry.id;
+    this.changes += 1;
+    const removed = this.#index.remove(statement.hash);
+    const id = idOf(removed);
+    this.#days.delete(removed, id);
+    return id;
   }
 
   has(hash: string): boolean {
-    return this.#entries.has(hash);
+    return this.#index.get(hash) !== undefined;
   }
 
   async get(hash: Uint8Array): Promise<string | undefined> {
-    const value = await this.#store.get('statement', hash);
+    const unsaved = this.#unsaved.get(toBase64url(hash));
+    if (unsaved !== undefined) return unsaved;
+    const value = await this.#parts.store.get('statement', hash);
     return value === undefined ? undefined : fromUtf8(value);
   }
 
-  ids(after: Uint8Array | null, count: number): readonly Uint8Array[] {
-    this.#sorted ??= [...this.#entries.values()].sort((a, b) => compare(a.id, b.id));
-    const now_s = this.#now() / 1000;
-    const page: Uint8Array[] = [];
-    for (let index = firstAbove(this.#sorted, after); index < this.#sorted.length && page.length < count; index += 1) {
-      const entry = this.#sorted[index];
-      if (entry !== undefined && entry.statement.exp > now_s) page.push(entry.id);
-    }
-    return page;
+  rival(statement: Statement): string | undefined {
+    return this.#index.rival(statement)?.hash;
+  }
+
+  days(topic: StatementTopic): readonly StatementDay[] {
+    return this.#days.list(topic, this.#today());
+  }
+
+  day(topic: StatementTopic, day: number): DayTrie | undefined {
+    return day < this.#today() ? undefined : this.#days.trie(topic, day);
   }
 
   revocation(kind: TargetKind, id: string, issuer: string): Revocation | undefined {
-    return this.#revocations.get(targetOf(kind, id, issuer));
+    return this.#index.revocation(kind, id, issuer);
   }
 
-  #live(endorsements: ReadonlySet<Endorsement>): readonly Endorsement[] {
-    const now_s = this.#now() / 1000;
+  revocations(): readonly Revocation[] {
+    return [...this.#index.all()].filter((statement) => statement.kind === 'revocation');
+  }
+
+  #live(endorsements: Iterable<Endorsement>): readonly Endorsement[] {
+    const now_s = this.#parts.now() / 1000;
     return [...endorsements].filter((endorsement) => endorsement.exp > now_s).sort(byHash);
   }
 
   endorsements(subject: string): readonly Endorsement[] {
-    return this.#live(this.#by_subject.of(subject));
+    return this.#live(this.#index.endorsements(subject));
   }
 
   endorsementsBy(issuer: string): readonly Endorsement[] {
-    return this.#live(this.#by_issuer.of(issuer));
+    return this.#live(this.#index.endorsementsBy(issuer));
   }
 
   endorsers(): readonly string[] {
-    return this.#by_issuer.names();
+    return this.#index.endorsers();
+  }
+
+  head(did: string): Head | undefined {
+    const head = this.#index.head(did);
+    return head !== undefined && head.exp > this.#parts.now() / 1000 ? head : undefined;
+  }
+
+  duplicity(did: string): DuplicityProof | undefined {
+    return this.#index.duplicity(did);
+  }
+
+  equivocation(did: string): EquivocationProof | undefined {
+    return this.#index.equivocation(did);
   }
 
   nextSequence(issuer: string): number {
     // The clock gives a number above all earlier ones even when the store was lost; the memory covers a clock set back.
-    const issued = [...this.#by_issuer.of(issuer), ...this.#revocations_by.of(issuer)].map((statement) => statement.seq);
-    const highest = issued.reduce((a, b) => Math.max(a, b), this.#sequences.get(issuer) ?? 0);
-    const next = Math.max(highest + 1, this.#now());
+    const highest = Math.max(this.#index.highestSequence(issuer), this.#sequences.get(issuer) ?? 0);
+    const next = Math.max(highest + 1, this.#parts.now());
     this.#sequences.set(issuer, next);
     return next;
   }
 
+  async noteComplete(as_of_ms: number): Promise<void> {
+    if (as_of_ms <= this.complete_as_of_ms) return;
+    this.complete_as_of_ms = as_of_ms;
+    // Unsynced: a time that a power cut takes makes us more careful, not less.
+    await this.#parts.store.batch([{ space: 'meta', key: complete_key, value: bigEndian(as_of_ms, time_bytes) }], { sync: false });
+  }
+
   async prune(): Promise<number> {
-    const now_s = this.#now() / 1000;
-    const ended = [...this.#entries.values()].filter(({ statement }) => keptUntil(statement) <= now_s);
-    const keys = ended.map(({ statement }) => this.#remove(statement));
-    if (keys.length > 0) await this.#store.batch(keys.map((key) => ({ space: 'statement', key })), { sync: false });
+    const today = this.#today();
+    if (today <= this.#pruned_day) return 0;
+    this.#pruned_day = today;
+    this.#days.dropBefore(today);
+    const ended = [...this.#index.all()].filter((statement) => dayOf(keptUntil(statement)) < today);
+    const keys = ended.map((statement) => this.#remove(statement));
+    if (keys.length > 0) await this.#parts.store.batch(keys.map((key) => ({ space: 'statement', key })), { sync: false });
     return keys.length;
   }
 }
 
-function firstAbove(sorted: readonly Entry[], after: Uint8Array | null): number {
-  if (after === null) return 0;
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const entry = sorted[middle];
-    if (entry !== undefined && compare(entry.id, after) <= 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** Opens the statements of a store and loads their index. `now` gives Unix milliseconds. */
-export async function openStatements(parts: { readonly store: Store; readonly now: () => number }): Promise<StatementStore> {
-  const statements = new IndexedStatements(parts);
+/** Opens the statements of a store and loads their index. What lies there was verified before it was stored: its hash is compared, no signature is checked again. */
+export async function openStatements(parts: StatementStoreParts): Promise<StatementStore> {
+  const statements = new KeptStatements(parts);
   await statements.load();
   return statements;
 }

@@ -1,17 +1,29 @@
 /** The one way into the store: every statement passes here, whether pushed, pulled or our own. */
-import { keyFor } from '../../crypto/did-record.ts';
-import { checkWindow, verifyToken } from '../../crypto/jwt.ts';
+import { fromBase64url } from '../../crypto/bytes.ts';
+import type { DidRecord } from '../../crypto/did-record.ts';
+import { checkWindow, verifyToken, type Token } from '../../crypto/jwt.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
-import { parseStatement, type ParsedStatement, type Statement } from '../../crypto/statement.ts';
-import type { PutOutcome } from '../../storage/statements.ts';
+import { parseStatement, statementKey, type ParsedStatement, type Statement } from '../../crypto/statement.ts';
+import { dayOf, topicOf, type PutOutcome, type StatementTopic } from '../../storage/statements.ts';
 import type { Verdict } from '../ports.ts';
+import { lookups_at_once_max } from './constants.ts';
+import { Gate } from './gate.ts';
 import type { StatementListeners, StatementsParts } from './index.ts';
+import { checkProof } from './proofs.ts';
 
 type AdmissionParts = Pick<StatementsParts, 'clock' | 'store' | 'identity' | 'recorder'>;
 
+/** Where a peer listed a statement, and what may be done for it. */
+export interface Listing {
+  readonly topic: StatementTopic;
+  readonly day: number;
+  /** Whether the record of an issuer may be looked up if it is not at hand: a peer must not cause look-ups without end. */
+  mayLookUp(issuer: string): boolean;
+}
+
 // What no honest peer passes on. Everything else may be a difference of clocks, caches or quotas.
 const misdeeds: ReadonlySet<string> = new Set([
-  'TOKEN_TOO_LARGE', 'TOKEN_MALFORMED', 'TOKEN_HEADER', 'TOKEN_TYPE', 'STATEMENT_MALFORMED', 'STATEMENT_FORGED',
+  'TOKEN_TOO_LARGE', 'TOKEN_MALFORMED', 'TOKEN_HEADER', 'TOKEN_TYPE', 'STATEMENT_MALFORMED', 'STATEMENT_FORGED', 'STATEMENT_UNPROVEN', 'STATEMENT_MISPLACED',
 ]);
 
 /** What a peer deserves for a statement that ended like this. */
@@ -23,8 +35,9 @@ export function verdictOn(admission: Result<Statement>): Verdict {
 function refusal(outcome: Exclude<PutOutcome, 'new'>): ReturnType<typeof fail> {
   switch (outcome) {
     case 'known': return fail('STATEMENT_KNOWN', 'this statement is known already');
-    case 'stale': return fail('STATEMENT_STALE', 'the issuer has made a newer statement in its place', { fix: 'sign with a higher seq' });
+    case 'stale': return fail('STATEMENT_STALE', 'there is a newer or better statement in its place', { fix: 'sign with a higher seq' });
     case 'equivocation': return fail('STATEMENT_EQUIVOCATION', 'the issuer has signed two different statements under one seq');
+    case 'ended': return fail('TOKEN_EXPIRED', 'the day on which this statement ended is over', { fix: 'sign a new one' });
     case 'over-quota': return fail('STATEMENT_QUOTA', 'the issuer, or everybody together, has as many statements as are kept');
   }
 }
@@ -33,6 +46,7 @@ function refusal(outcome: Exclude<PutOutcome, 'new'>): ReturnType<typeof fail> {
 export class Admission {
   readonly #parts: AdmissionParts;
   readonly #listeners: StatementListeners;
+  readonly #lookups = new Gate(lookups_at_once_max);
   readonly #running = new Map<string, Promise<Result<Statement>>>();
 
   constructor(parts: AdmissionParts, listeners: StatementListeners) {
@@ -51,50 +65,85 @@ export class Admission {
   }
 
   /**
-   * Size, shape, time, place in the store, issuer, key, signature, in this
-   * order; then durable, then told to the listeners. Fails as
-   * {@link Statements.publish} says, and with `STATEMENT_KNOWN`.
+   * Size, shape, time, place in the store, issuer, key, signature, what it
+   * proves, in this order; then durable, then told to the listeners. Fails as
+   * {@link Statements.publish} says, with `STATEMENT_KNOWN`, and with
+   * `STATEMENT_MISPLACED` where it is not of the topic and day under which it was listed.
    */
-  async admit(text: string): Promise<Result<Statement>> {
+  async admit(text: string, listed?: Listing): Promise<Result<Statement>> {
     const parsed = parseStatement(text);
     if (!parsed.ok) return parsed;
-    const { hash } = parsed.value.statement;
-    const running = this.#running.get(hash);
+    const { statement } = parsed.value;
+    if (listed !== undefined && (topicOf(statement) !== listed.topic || dayOf(statement.exp) !== listed.day)) {
+      return fail('STATEMENT_MISPLACED', 'the statement was listed under another topic or day than its own');
+    }
+    const running = this.#running.get(statement.hash);
     if (running !== undefined) {
       const first = await running;
       return first.ok ? refusal('known') : first;
     }
-    const checking = this.#check(parsed.value).finally(() => this.#running.delete(hash));
-    this.#running.set(hash, checking);
+    const checking = this.#check(parsed.value, listed).finally(() => this.#running.delete(statement.hash));
+    this.#running.set(statement.hash, checking);
     return checking;
   }
 
-  async #check({ statement, token }: ParsedStatement): Promise<Result<Statement>> {
+  async #check({ statement, token }: ParsedStatement, listed?: Listing): Promise<Result<Statement>> {
     const { clock, store, identity } = this.#parts;
-    const window = checkWindow(statement, Math.floor(clock.now() / 1000));
-    if (!window.ok) return window;
+    const { nbf } = statement;
+    // Until its day is over it is compared with peers, so it is taken from them: it no longer counts, but it bars older ones.
+    const early = checkWindow({ nbf, exp: Number.MAX_SAFE_INTEGER }, Math.floor(clock.now() / 1000));
+    if (!early.ok) return early;
     const place = store.judge(statement);
     if (place !== 'new' && place !== 'equivocation') return refusal(place);
-    const issuer = await identity.resolve(statement.iss);
-    if (!issuer.ok) {
-      return fail('STATEMENT_ISSUER_UNKNOWN', `the record of ${statement.iss} could not be had`, { cause: issuer.failure, fix: 'connect to a peer that has it' });
+    const key = await this.#key(statement, token, listed);
+    if (!key.ok) return key;
+    if (!verifyToken(token, key.value)) return fail('STATEMENT_FORGED', `the signature is not that of ${statement.iss}`);
+    const proven = await checkProof(identity, statement);
+    return proven.ok ? this.#keep(statement, token.text) : proven;
+  }
+
+  /** The key that is said to have signed. One that is not known may be newer than the record at hand: that is looked up once. */
+  async #key({ iss, nbf }: Statement, token: Token, listed?: Listing): Promise<Result<Uint8Array>> {
+    const { identity } = this.#parts;
+    const mayLookUp = (): boolean => listed === undefined || listed.mayLookUp(iss) || identity.known(iss) !== undefined;
+    const issuer = identity.known(iss) !== undefined ? await identity.resolve(iss)
+      : await this.#lookups.run(async () => (mayLookUp() ? identity.resolve(iss) : undefined));
+    if (issuer?.ok !== true) {
+      return fail('STATEMENT_ISSUER_UNKNOWN', `the record of ${iss} could not be had`, {
+        cause: issuer?.failure, fix: 'connect to a peer that has it', detail: { issuer: iss, looked_up: issuer !== undefined },
+      });
     }
-    const key = keyFor(issuer.value, token.key_id, 'assertionMethod');
-    if (key === undefined) return fail('STATEMENT_KEY_UNKNOWN', `${token.key_id} is not a key with which ${statement.iss} makes statements now`);
-    if (!verifyToken(token, key)) return fail('STATEMENT_FORGED', `the signature is not that of ${statement.iss}`);
-    return this.#keep(statement, token.text);
+    const find = (record: DidRecord): Uint8Array | undefined => statementKey(record, token.key_id, nbf);
+    let key = find(issuer.value);
+    if (key === undefined) {
+      const fresh = await identity.resolve(iss, { fresh: true });
+      key = fresh.ok ? find(fresh.value) : undefined;
+    }
+    return key === undefined ? fail('STATEMENT_KEY_UNKNOWN', `${token.key_id} is not a key with which ${iss} made statements then`) : ok(key);
   }
 
   async #keep(statement: Statement, text: string): Promise<Result<Statement>> {
     const { store, recorder } = this.#parts;
+    const rival = statement.kind === 'endorsement' ? store.rival(statement) : undefined;
+    const rival_text = rival === undefined ? undefined : await store.get(fromBase64url(rival) ?? new Uint8Array());
     const outcome = await store.put(statement, text);
-    if (outcome === 'equivocation') {
+    if (outcome === 'equivocation' && statement.kind === 'endorsement') {
       recorder.record({ kind: 'statement.equivocation', issuer: statement.iss, seq: statement.seq, hash: statement.hash });
+      if (rival_text !== undefined) this.#listeners.equivocated?.(statement.iss, [text, rival_text]);
     }
     if (outcome !== 'new' && !(outcome === 'equivocation' && store.has(statement.hash))) return refusal(outcome);
     recorder.record({ kind: 'statement.applied', type: statement.kind, issuer: statement.iss, hash: statement.hash });
-    if (statement.kind === 'endorsement') this.#listeners.endorsement?.(statement);
-    else this.#listeners.revocation?.(statement);
+    this.#tell(statement);
     return ok(statement);
+  }
+
+  #tell(statement: Statement): void {
+    switch (statement.kind) {
+      case 'endorsement': this.#listeners.endorsement?.(statement); break;
+      case 'revocation': this.#listeners.revocation?.(statement); break;
+      case 'head': this.#listeners.head?.(statement); break;
+      case 'duplicity': this.#listeners.duplicity?.(statement); break;
+      case 'equivocation': this.#listeners.equivocation?.(statement); break;
+    }
   }
 }

@@ -1,148 +1,284 @@
 /**
- * The pull half of the exchange: ask a peer for the hashes that it has, fetch
- * what is missing, let each statement through the same admission as a pushed
- * one. A request is a map with a `kind`, so that further kinds can be added;
- * an unknown kind is answered with a failure.
+ * One sync: brings what a peer has and we have not. What takes something away
+ * comes first. Each topic is compared by days; of days of which much is missing
+ * parts are streamed, then the tries are walked; then it is compared again, until
+ * nothing is missing or a limit is reached. Every statement passes the same
+ * admission as a pushed one before it is kept.
  */
-import { compare, toBase64url, utf8 } from '../../crypto/bytes.ts';
-import { decodeCbor, encodeCbor, hasShape, isStrings } from '../../crypto/canonical.ts';
-import { digest_bytes, sha256 } from '../../crypto/hash.ts';
+import { gunzipSync } from 'node:zlib';
+import { compare, equal, fromUtf8, toBase64url, toHex, utf8 } from '../../crypto/bytes.ts';
+import { decodeCbor, encodeCbor } from '../../crypto/canonical.ts';
+import { sha256 } from '../../crypto/hash.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
 import type { Statement } from '../../crypto/statement.ts';
-import type { StatementStore } from '../../storage/statements.ts';
-import type { Network, PeerId, Random } from '../ports.ts';
-import { encodeFailure, unlessFailure } from '../reply.ts';
-import { verdictOn } from './admission.ts';
+import { statement_topics, type StatementDay, type StatementStore, type StatementTopic } from '../../storage/statements.ts';
+import type { Clock, Network, PeerId, Random } from '../ports.ts';
+import { unlessFailure } from '../reply.ts';
+import { verdictOn, type Listing } from './admission.ts';
+import type { Budget } from './budget.ts';
 import {
-  ids_per_page_max, pages_per_pull_max, statements_per_pull_max, statements_per_request_max, sync_limits, sync_protocol,
-  unresolved_per_pull_max,
+  admissions_at_once_max, day_pages_max, days_per_page_max, passes_max, snapshot_bytes_max, sync_limits, sync_protocol, undelivered_from, unresolved_per_sync_max,
 } from './constants.ts';
+import type { Refusals } from './refusals.ts';
+import type { SnapshotPart, Snapshots } from './snapshots.ts';
+import { daysOf, snapshotOf, tokensOf, type SyncRequest } from './sync-wire.ts';
+import { Walk, type Missing, type WalkTally } from './walk.ts';
 
-function isId(value: unknown): value is Uint8Array {
-  return value instanceof Uint8Array && value.length === digest_bytes;
-}
-
-function isIds(value: unknown, count_max: number): value is readonly Uint8Array[] {
-  return Array.isArray(value) && value.length <= count_max && value.every(isId);
-}
-
-function refused(code: string, reason: string): Uint8Array {
-  return encodeFailure({ code, reason });
-}
-
-/** Answers one request of a peer from the store; `malformed` hears of one that no honest peer sends. */
-export async function answerSync(store: StatementStore, request: Uint8Array, malformed: (reason: string) => void = () => undefined): Promise<Uint8Array> {
-  const refuse = (reason: string): Uint8Array => {
-    malformed(reason);
-    return refused('SYNC_MALFORMED', reason);
-  };
-  const decoded = decodeCbor(request);
-  if (!decoded.ok) return refuse(decoded.failure.reason);
-  const { value } = decoded;
-  if (hasShape(value, ['kind', 'after']) && value['kind'] === 'ids') {
-    const { after } = value;
-    if (after !== null && !isId(after)) return refuse('after is null or a hash of 32 bytes');
-    return encodeCbor({ ids: store.ids(after, ids_per_page_max) });
-  }
-  if (hasShape(value, ['kind', 'ids']) && value['kind'] === 'statements') {
-    const { ids } = value;
-    if (!isIds(ids, statements_per_request_max)) return refuse(`ids are at most ${statements_per_request_max} hashes of 32 bytes`);
-    const texts = await Promise.all(ids.map((id) => store.get(id)));
-    return encodeCbor({ statements: texts.filter((text) => text !== undefined) });
-  }
-  return refused('SYNC_KIND_UNKNOWN', 'a sync request has the kind ids or statements');
-}
-
-/** What a pull uses. */
-export interface PullParts {
+/** What a sync uses. */
+export interface SyncParts {
+  readonly clock: Clock;
   readonly network: Network;
   readonly random: Random;
   readonly store: StatementStore;
-  admit(text: string): Promise<Result<Statement>>;
+  readonly refusals: Refusals;
+  readonly snapshots: Snapshots;
+  /** The hashes that syncs are fetching from peers. */
+  readonly fetching: Set<string>;
+  /** Bytes that may be taken from each peer. */
+  readonly taken: Budget;
+  admit(text: string, listed: Listing): Promise<Result<Statement>>;
+  /** Told when nothing of a topic is missing that the peer had at a time, in Unix milliseconds. */
+  completed(topic: StatementTopic, as_of_ms: number): Promise<void>;
 }
 
-/** How a pull ended. */
-export interface Pulled {
+/** How a sync ended. */
+export interface Synced {
   /** Statements that were new here. */
   readonly admitted: number;
-  /** Whether nothing that the peer has is missing now. */
+  /** Whether nothing that the peer has is missing now, except what we have a reason not to keep. */
   readonly complete: boolean;
+  readonly rounds: number;
+  readonly bytes: number;
+  /** Statements that the peer listed and did not have. */
+  readonly undelivered: number;
+  /** Statements for whose issuers the next sync has to look. */
+  readonly pending: number;
 }
 
 function lie(reason: string): ReturnType<typeof fail> {
   return fail('SYNC_LIE', reason);
 }
 
-async function ask(parts: PullParts, peer: PeerId, request: unknown, signal: AbortSignal): Promise<Result<unknown>> {
-  const answer = unlessFailure(await parts.network.request(peer, sync_protocol, encodeCbor(request), { limits: sync_limits, signal }));
-  if (!answer.ok) return answer;
-  const decoded = decodeCbor(answer.value);
-  return decoded.ok ? decoded : lie(`the answer is not understood: ${decoded.failure.reason}`);
-}
+/** A sync with one peer. */
+export class Sync {
+  readonly #parts: SyncParts;
+  readonly #peer: PeerId;
+  readonly #signal: AbortSignal;
+  readonly #tally: WalkTally = { rounds: 0, changed: 0, missing: 0, is_cut: false };
+  readonly #unresolved = new Set<string>();
+  /** Statements whose issuers have not been looked up, since so many others could not be found. */
+  readonly #pending = new Set<string>();
+  #admitted = 0;
+  #bytes = 0;
+  #asked = 0;
+  #undelivered = 0;
 
-/** The hashes that the peer has and we have not. */
-async function missing(parts: PullParts, peer: PeerId, signal: AbortSignal): Promise<Result<readonly Uint8Array[]>> {
-  const wanted: Uint8Array[] = [];
-  let after: Uint8Array | null = null;
-  for (let page = 0; page < pages_per_pull_max; page += 1) {
-    const answer: Result<unknown> = await ask(parts, peer, { kind: 'ids', after }, signal);
-    if (!answer.ok) return answer;
-    if (!hasShape(answer.value, ['ids']) || !isIds(answer.value['ids'], ids_per_page_max)) return lie('the answer holds no list of hashes');
-    const { ids } = answer.value;
-    for (const id of ids) {
-      if (after !== null && compare(id, after) <= 0) return lie('the hashes are not in ascending order');
-      after = id;
-      if (!parts.store.has(toBase64url(id))) wanted.push(id);
+  constructor(parts: SyncParts, peer: PeerId, signal: AbortSignal) {
+    this.#parts = parts;
+    this.#peer = peer;
+    this.#signal = signal;
+  }
+
+  /**
+   * Runs it, within bounds of bytes, rounds and time. Fails with `SYNC_LIE` where
+   * the peer broke the protocol or offered what no honest peer keeps, with
+   * `SYNC_STOPPED`, `SYNC_BUDGET`, a code that the peer gave, or the network's.
+   */
+  async run(): Promise<Result<Synced>> {
+    let complete = true;
+    for (const topic of statement_topics) {
+      const synced = await this.#syncTopic(topic);
+      if (!synced.ok) return synced;
+      complete &&= synced.value;
     }
-    if (ids.length < ids_per_page_max) break;
+    return ok({ admitted: this.#admitted, complete, rounds: this.#tally.rounds, bytes: this.#bytes, undelivered: this.#undelivered, pending: this.#pending.size });
   }
-  return ok(wanted);
-}
 
-/** A random choice, so that what cannot be admitted does not stand in the way of the rest for ever. */
-function sample(ids: readonly Uint8Array[], count: number, random: Random): readonly Uint8Array[] {
-  if (ids.length <= count) return ids;
-  const pool = [...ids];
-  return Array.from({ length: count }, () => pool.splice(Math.floor(random.fraction() * pool.length), 1)).flat();
-}
-
-async function fetchStatements(parts: PullParts, peer: PeerId, ids: readonly Uint8Array[], signal: AbortSignal): Promise<Result<readonly string[]>> {
-  const answer = await ask(parts, peer, { kind: 'statements', ids }, signal);
-  if (!answer.ok) return answer;
-  if (!hasShape(answer.value, ['statements']) || !isStrings(answer.value['statements'])) return lie('the answer holds no list of statements');
-  const { statements } = answer.value;
-  if (statements.length > ids.length) return lie('there are more statements than were asked for');
-  if (statements.length === 0) return lie('it has none of the statements that it listed');
-  const wanted = new Set(ids.map(toBase64url));
-  for (const text of statements) {
-    if (!wanted.delete(toBase64url(sha256(utf8(text))))) return lie('a statement was not asked for');
+  /** How many statements were new, also of a sync that failed. */
+  get admitted(): number {
+    return this.#admitted;
   }
-  return ok(statements);
-}
 
-/**
- * Brings what a peer has and we have not, within bounds of bytes, count and
- * time. Fails with `SYNC_LIE` where the peer broke the protocol or offered what
- * no honest peer keeps, with the network's codes, or with `SYNC_STOPPED`.
- */
-export async function pull(parts: PullParts, peer: PeerId, signal: AbortSignal): Promise<Result<Pulled>> {
-  const listed = await missing(parts, peer, signal);
-  if (!listed.ok) return listed;
-  const wanted = sample(listed.value, statements_per_pull_max, parts.random);
-  let admitted = 0;
-  let unresolved = 0;
-  for (let start = 0; start < wanted.length; start += statements_per_request_max) {
-    const batch = wanted.slice(start, start + statements_per_request_max);
-    const fetched = await fetchStatements(parts, peer, batch, signal);
-    if (!fetched.ok) return fetched;
-    for (const text of fetched.value) {
-      if (signal.aborted) return fail('SYNC_STOPPED', 'the pull was ended');
-      const admission = await parts.admit(text);
-      if (admission.ok) admitted += 1;
-      else if (verdictOn(admission) === 'reject') return lie(admission.failure.reason);
-      else if (admission.failure.code === 'STATEMENT_ISSUER_UNKNOWN') unresolved += 1;
-      if (unresolved >= unresolved_per_pull_max) return ok({ admitted, complete: false });
+  async #syncTopic(topic: StatementTopic): Promise<Result<boolean>> {
+    for (let pass = 0; pass < passes_max; pass += 1) {
+      const as_of_ms = this.#parts.clock.now();
+      const before = { changed: this.#tally.changed, missing: this.#tally.missing };
+      this.#tally.is_cut = false;
+      const days = await this.#differing(topic);
+      if (!days.ok) return days;
+      const streamed = pass === 0 ? await this.#stream(topic, days.value) : ok(false);
+      if (!streamed.ok) return streamed;
+      const walked = await this.#walk(topic, days.value);
+      if (!walked.ok) return walked;
+      const { is_cut, changed, missing } = this.#tally;
+      if (!is_cut && changed === before.changed && missing === before.missing && !streamed.value) {
+        await this.#parts.completed(topic, as_of_ms);
+        return ok(true);
+      }
+      if (is_cut) return ok(false);
+    }
+    return ok(false);
+  }
+
+  async #ask(request: SyncRequest): Promise<Result<unknown>> {
+    if (this.#signal.aborted) return fail('SYNC_STOPPED', 'the sync took too long, or this host stops');
+    if (this.#parts.taken.isSpent(this.#peer)) return fail('SYNC_BUDGET', 'the peer has sent as much as is taken from one peer in a minute');
+    const answer = unlessFailure(await this.#parts.network.request(this.#peer, sync_protocol, encodeCbor(request), { limits: sync_limits, signal: this.#signal }));
+    if (!answer.ok) return this.#signal.aborted ? fail('SYNC_STOPPED', 'the sync took too long, or this host stops') : answer;
+    this.#bytes += answer.value.length;
+    this.#parts.taken.spend(this.#peer, answer.value.length);
+    const decoded = decodeCbor(answer.value);
+    return decoded.ok ? decoded : lie(`the answer is not understood: ${decoded.failure.reason}`);
+  }
+
+  /** The peer's days that are not over and differ from ours. */
+  async #differing(topic: StatementTopic): Promise<Result<readonly StatementDay[]>> {
+    const own = new Map(this.#parts.store.days(topic).map((day) => [day.day, day.root]));
+    const today = Math.floor(this.#parts.clock.now() / 86_400_000);
+    const differing: StatementDay[] = [];
+    let after: number | null = null;
+    for (let page = 0; page < day_pages_max; page += 1) {
+      const answer: Result<unknown> = await this.#ask({ kind: 'days', topic, after });
+      const days: Result<readonly StatementDay[]> = answer.ok ? daysOf(answer.value, after) : answer;
+      if (!days.ok) return days;
+      for (const day of days.value) {
+        const root = own.get(day.day);
+        if (day.day >= today && (root === undefined || !equal(root, day.root))) differing.push(day);
+      }
+      after = days.value.at(-1)?.day ?? after;
+      if (days.value.length < days_per_page_max) return ok(differing);
+    }
+    return lie('it lists more days than statements can last');
+  }
+
+  async #walk(topic: StatementTopic, days: readonly StatementDay[]): Promise<Result<void>> {
+    const { store, refusals, snapshots } = this.#parts;
+    const walk = new Walk({
+      store,
+      ask: (request) => this.#ask(request),
+      fetch: (missing) => this.#fetch(topic, missing),
+      isRefused: (hash) => refusals.has(hash) || this.#pending.has(hash),
+      isTaken: (day, prefix) => snapshots.isTaken(topic, day, prefix),
+    }, topic, this.#tally);
+    return walk.run(days);
+  }
+
+  /** Fetches what no other sync is fetching. What takes something away is fetched all the same: a peer that stalls must not keep it from us. */
+  async #fetch(topic: StatementTopic, missing: readonly Missing[]): Promise<Result<void>> {
+    const { fetching } = this.#parts;
+    const free = topic === 'revocations' ? missing : missing.filter(({ id }) => !fetching.has(toBase64url(id)));
+    if (free.length < missing.length) this.#tally.is_cut = true;
+    if (free.length === 0) return ok(undefined);
+    const hashes = free.map(({ id }) => toBase64url(id));
+    for (const hash of hashes) fetching.add(hash);
+    try {
+      return await this.#fetchAll(topic, free);
+    } finally {
+      for (const hash of hashes) fetching.delete(hash);
     }
   }
-  return ok({ admitted, complete: wanted.length === listed.value.length && wanted.every((id) => parts.store.has(toBase64url(id))) });
+
+  async #fetchAll(topic: StatementTopic, missing: readonly Missing[]): Promise<Result<void>> {
+    const answer = await this.#ask({ kind: 'statements', ids: missing.map(({ id }) => id) });
+    const texts = answer.ok ? tokensOf(answer.value, missing.length) : answer;
+    if (!texts.ok) return texts;
+    const wanted = new Map(missing.map(({ id, day }) => [toBase64url(id), day]));
+    const listed: { readonly text: string; readonly hash: string; readonly day: number }[] = [];
+    for (const text of texts.value) {
+      const hash = toBase64url(sha256(utf8(text)));
+      const day = wanted.get(hash);
+      if (day === undefined || !wanted.delete(hash)) return lie('a statement was not asked for');
+      listed.push({ text, hash, day });
+    }
+    this.#asked += missing.length;
+    this.#undelivered += wanted.size;
+    if (this.#asked >= undelivered_from && this.#undelivered * 2 > this.#asked) return lie('it has not the statements that it lists');
+    return this.#admit(topic, listed);
+  }
+
+  async #admit(topic: StatementTopic, listed: readonly { readonly text: string; readonly hash: string; readonly day: number }[]): Promise<Result<void>> {
+    for (let start = 0; start < listed.length; start += admissions_at_once_max) {
+      if (this.#signal.aborted) return fail('SYNC_STOPPED', 'the sync took too long, or this host stops');
+      const some = listed.slice(start, start + admissions_at_once_max);
+      const admissions = await Promise.all(some.map(({ text, day }) => this.#admitOne(text, topic, day)));
+      for (const [index, admission] of admissions.entries()) {
+        if (admission.ok) {
+          this.#admitted += 1;
+          continue;
+        }
+        const { failure } = admission;
+        if (verdictOn(admission) === 'reject') return lie(failure.reason);
+        const hash = some[index]?.hash ?? '';
+        if (failure.detail?.['looked_up'] === false) this.#pending.add(hash);
+        else if (failure.code !== 'STATEMENT_KNOWN') this.#parts.refusals.note(hash, failure);
+      }
+    }
+    return ok(undefined);
+  }
+
+  async #admitOne(text: string, topic: StatementTopic, day: number): Promise<Result<Statement>> {
+    const mayLookUp = (issuer: string): boolean => this.#unresolved.size < unresolved_per_sync_max && !this.#unresolved.has(issuer);
+    const admission = await this.#parts.admit(text, { topic, day, mayLookUp });
+    // At once, so that those that wait for their look-up know of it.
+    const { issuer, looked_up } = admission.ok ? {} : admission.failure.detail ?? {};
+    if (looked_up === true && typeof issuer === 'string') this.#unresolved.add(issuer);
+    return admission;
+  }
+
+  /** Streams what nobody else streams of the days of which much is missing; whether anything was streamed. */
+  async #stream(topic: StatementTopic, days: readonly StatementDay[]): Promise<Result<boolean>> {
+    const { store, snapshots, random } = this.#parts;
+    let streamed = false;
+    for (const theirs of days) {
+      for (const part of snapshots.wanted(topic, theirs, store.day(topic, theirs.day)?.size ?? 0, random.fraction())) {
+        if (!snapshots.take(part)) continue;
+        streamed = true;
+        let is_done = false;
+        try {
+          const ended = await this.#streamPart(part);
+          if (!ended.ok) return ended;
+          is_done = true;
+        } finally {
+          snapshots.release(part, is_done);
+        }
+      }
+    }
+    return ok(streamed);
+  }
+
+  async #streamPart(part: SnapshotPart): Promise<Result<void>> {
+    const { snapshots } = this.#parts;
+    for (;;) {
+      const after = snapshots.reached(part);
+      const answer = await this.#ask({ kind: 'snapshot', ...part, after });
+      const page = answer.ok ? snapshotOf(answer.value) : answer;
+      if (!page.ok) return page;
+      const texts = unpacked(page.value.tokens);
+      if (!texts.ok) return texts;
+      const listed = texts.value.map((text) => ({ text, id: sha256(utf8(text)) }));
+      for (const [index, { id }] of listed.entries()) {
+        const before = listed[index - 1]?.id ?? after;
+        if (before !== null && compare(before, id) >= 0) return lie('the snapshot is not in ascending order, each statement once');
+        if (!toHex(id).startsWith(part.prefix)) return lie('the snapshot holds what belongs to another part');
+      }
+      const missing = listed.map(({ text, id }) => ({ text, hash: toBase64url(id), day: part.day })).filter(({ hash }) => !this.#parts.store.has(hash));
+      const admitted = await this.#admit(part.topic, missing);
+      if (!admitted.ok) return admitted;
+      const last = listed.at(-1)?.id;
+      if (last !== undefined) snapshots.advance(part, last);
+      if (!page.value.more) return ok(undefined);
+      if (last === undefined) return lie('an empty page promises more');
+    }
+  }
+}
+
+/** The tokens of a page, within the bound that every page keeps. */
+function unpacked(compressed: Uint8Array): Result<readonly string[]> {
+  try {
+    const text = fromUtf8(gunzipSync(compressed, { maxOutputLength: snapshot_bytes_max }));
+    if (text === undefined) return lie('the snapshot is not text');
+    return ok(text === '' ? [] : text.split('\n'));
+  } catch (error) {
+    return fail('SYNC_LIE', 'the snapshot is not gzip of the size that is agreed', { cause: error });
+  }
 }

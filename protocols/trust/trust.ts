@@ -172,6 +172,11 @@ export class TrustScores implements Trust {
       const statement = revoked.detail?.['statement'];
       return typeof statement === 'string' ? { failure: revoked, statement } : { failure: revoked };
     }
+    const proof = statements.equivocation(subject) ?? statements.duplicity(subject);
+    if (proof !== undefined) {
+      const reason = proof.kind === 'equivocation' ? 'it signed two endorsements that contradict each other' : 'its controller told two histories';
+      return { failure: { code: 'TRUST_PROVEN_FALSE', reason: `${reason}, as ${proof.iss} proved` }, statement: proof.hash };
+    }
     const sponsor = identity.known(subject)?.sponsor;
     if (sponsor === undefined || sponsor === null) return undefined;
     const withdrawal = statements.revocation('sponsorship', subject, sponsor);

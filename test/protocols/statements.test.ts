@@ -1,123 +1,22 @@
 import * as assert from 'uvu/assert';
-import { toBase64url, utf8 } from '../../crypto/bytes.ts';
+import { utf8 } from '../../crypto/bytes.ts';
 import { decodeCbor, encodeCbor, hasShape } from '../../crypto/canonical.ts';
-import type { DidRecord } from '../../crypto/did-record.ts';
-import { sha256 } from '../../crypto/hash.ts';
 import { createToken } from '../../crypto/jwt.ts';
-import { fail, ok, unwrap } from '../../crypto/result.ts';
-import { parseStatement, signEndorsement, signRevocation, type EndorsementPlan, type Statement } from '../../crypto/statement.ts';
-import type { Fact, Network } from '../../protocols/ports.ts';
-import { pull_period_ms, pushes_per_window_max, statements_per_request_max, statements_topic, sync_limits, sync_protocol, unresolved_per_pull_max } from '../../protocols/statements/constants.ts';
-import { statements, type Statements } from '../../protocols/statements/index.ts';
-import { answerSync } from '../../protocols/statements/sync.ts';
-import { Simulator } from '../../simulator/kernel.ts';
-import { simulatedNetwork } from '../../simulator/network.ts';
-import { Wire } from '../../simulator/wire.ts';
-import { openStatements, type StatementStore } from '../../storage/statements.ts';
+import { unwrap } from '../../crypto/result.ts';
+import { signEquivocation, signRevocation } from '../../crypto/statement.ts';
+import type { Peer } from '../../protocols/ports.ts';
+import { answerSync } from '../../protocols/statements/answer.ts';
+import { Completeness } from '../../protocols/statements/completeness.ts';
+import {
+  lookups_at_once_max, nodes_per_request_max, pushes_per_window_max, statements_per_request_max, statements_topic, sync_limits, sync_period_ms, sync_protocol, unresolved_per_sync_max,
+} from '../../protocols/statements/constants.ts';
+import { openStatements } from '../../storage/statements.ts';
 import { openStore } from '../../storage/store.ts';
-import { suite, type TestContext } from '../harness.ts';
+import { suite } from '../harness.ts';
 import { keyNamed, person, start_ms, start_s, type Person } from '../people.ts';
+import { alice, at, bob, endorsement, endorsements, hashOf, keep, kinds, mute, rogue, world } from './statement-world.ts';
 
 const test = suite('protocols/statements');
-const alice = await person('alice');
-const bob = await person('bob');
-const mute = await person('mute', { uses: ['authentication'] });
-const everybody = [alice, bob, mute];
-const never = new AbortController().signal;
-
-interface Host {
-  readonly network: Network;
-  readonly store: StatementStore;
-  readonly exchange: Statements;
-  readonly facts: Fact[];
-  /** The hashes of statements in the order in which listeners were told. */
-  readonly applied: string[];
-  readonly records: Map<string, DidRecord>;
-  /** The DIDs that were looked up, in order. */
-  readonly resolved: string[];
-}
-
-interface World {
-  readonly simulator: Simulator;
-  readonly hosts: readonly Host[];
-  pass(ms: number): Promise<void>;
-  finish<T>(work: Promise<T>): Promise<T>;
-  connect(a: number, b: number): Promise<void>;
-}
-
-async function host(wire: Wire, index: number): Promise<Host> {
-  const { simulator } = wire;
-  const clock = simulator.clock(`host-${index}`);
-  const facts: Fact[] = [];
-  const applied: string[] = [];
-  const resolved: string[] = [];
-  const recorder = { record: (fact: Fact) => void facts.push(fact) };
-  const network = simulatedNetwork(wire, { id: `host-${index}`, clock, recorder });
-  const store = await openStatements({ store: unwrap(await openStore({ kind: 'memory' })), now: clock.now });
-  const records = new Map(everybody.map(({ did, record }) => [did, record]));
-  const told = (statement: Statement): void => void applied.push(statement.hash);
-  const exchange = statements({ endorsement: told, revocation: told })({
-    clock, network, store, recorder, random: simulator.random(`host-${index}`),
-    identity: {
-      known: (did) => records.get(did),
-      resolve: async (did) => {
-        resolved.push(did);
-        const record = records.get(did);
-        return record === undefined ? fail('DID_NOT_FOUND', 'nobody has it') : ok(record);
-      },
-    },
-  });
-  return { network, store, exchange, facts, applied, records, resolved };
-}
-
-/** Hosts that are not connected yet. `prepare` replaces the exchange of a host, for hosts that misbehave. */
-async function world({ after }: TestContext, count: number, prepare: (host: Host, index: number) => boolean = () => false): Promise<World> {
-  const simulator = new Simulator('statements');
-  const wire = new Wire({ simulator });
-  const hosts: Host[] = [];
-  for (let index = 0; index < count; index += 1) {
-    const made = await host(wire, index);
-    if (!prepare(made, index)) made.exchange.start();
-    unwrap(await made.network.start());
-    hosts.push(made);
-  }
-  after(async () => {
-    for (const { exchange, network } of hosts) {
-      await simulator.finish(exchange.stop());
-      await network.stop();
-    }
-  });
-  return {
-    simulator, hosts,
-    pass: (ms) => simulator.run(simulator.now_ms + ms),
-    finish: (work) => simulator.finish(work),
-    connect: async (a, b) => void unwrap(await simulator.finish(at(hosts, a).network.dial(at(hosts, b).network.addresses()[0] ?? '', { signal: never }))),
-  };
-}
-
-function at<T>(list: readonly T[], index: number): T {
-  const item = list[index];
-  if (item === undefined) throw new Error(`there is no item ${index}`);
-  return item;
-}
-
-async function endorsement(by: Person = alice, changes: Partial<EndorsementPlan> = {}): Promise<string> {
-  return unwrap(await signEndorsement(by.signer, { sub: bob.did, scope: 'general', seq: 1, nbf: start_s, exp: start_s + 86_400, weight: 500, why: '', ...changes }));
-}
-
-function endorsements(count: number, by: Person = alice): Promise<string[]> {
-  return Promise.all(Array.from({ length: count }, (_, index) => endorsement(by, { scope: `s${index}` })));
-}
-
-const hashOf = (text: string): string => toBase64url(sha256(utf8(text)));
-
-async function keep({ store }: Host, text: string): Promise<void> {
-  assert.is(await store.put(unwrap(parseStatement(text)).statement, text), 'new');
-}
-
-function kinds({ facts }: Host, kind: string): readonly Fact[] {
-  return facts.filter((fact) => fact.kind === kind);
-}
 
 test('a published statement reaches every host, over others, and is told once', async (context) => {
   const { hosts, connect, pass, finish } = await world(context, 4);
@@ -144,6 +43,7 @@ test('who was away gets what it missed when it connects, in both directions', as
   assert.is(right.applied.length, count);
   assert.equal(left.applied, [hashOf(own)]);
   assert.equal(kinds(right, 'sync.done').map(({ admitted, complete }) => ({ admitted, complete })), [{ admitted: count, complete: true }]);
+  assert.is(right.exchange.lastComplete(left.network.id) !== undefined, true);
 });
 
 test('after a while connected hosts pull again, and what was missed without a push arrives', async (context) => {
@@ -152,7 +52,7 @@ test('after a while connected hosts pull again, and what was missed without a pu
   await pass(1000);
   const text = await endorsement();
   await keep(at(hosts, 0), text);
-  await pass(1.3 * pull_period_ms);
+  await pass(1.3 * sync_period_ms);
   assert.equal(at(hosts, 1).applied, [hashOf(text)]);
 });
 
@@ -204,16 +104,6 @@ test('two payloads under one seq are recorded, and all hosts keep the same one',
   assert.ok(hosts.some((each) => kinds(each, 'statement.equivocation').length > 0));
 });
 
-/** A host without an exchange of its own, that takes part in the topic and answers as it likes. */
-function rogue(answer: (request: Uint8Array, store: StatementStore) => Promise<Uint8Array>): (host: Host, index: number) => boolean {
-  return ({ network, store }, index) => {
-    if (index !== 0) return false;
-    network.subscribe(statements_topic, () => Promise.resolve('accept'), () => undefined);
-    network.handle(sync_protocol, sync_limits, (request) => answer(request, store));
-    return true;
-  };
-}
-
 test('pushed rubbish is dropped, not passed on, and costs the sender; what an honest peer might send costs nothing', async (context) => {
   const { hosts, connect, pass, finish } = await world(context, 3, rogue((request, store) => answerSync(store, request)));
   await connect(0, 1);
@@ -254,56 +144,6 @@ test('a flood from one peer is cut off within the window and takes nothing from 
   assert.ok(receiver.store.has(hashOf(word)));
 });
 
-/** How a pull from a peer that answers like this ends at the other host. */
-async function pullFrom(context: TestContext, answer: Parameters<typeof rogue>[0], ms: number = 5000): Promise<Host> {
-  const { hosts, connect, pass } = await world(context, 2, rogue(answer));
-  for (const text of await endorsements(3)) await keep(at(hosts, 0), text);
-  await connect(1, 0);
-  await pass(ms);
-  return at(hosts, 1);
-}
-
-function requestKind(request: Uint8Array): unknown {
-  const decoded = decodeCbor(request);
-  return decoded.ok && hasShape(decoded.value, ['kind'], ['after', 'ids']) ? decoded.value['kind'] : undefined;
-}
-
-const low = new Uint8Array(32).fill(1);
-const high = new Uint8Array(32).fill(2);
-
-test('a peer that lies in a pull is found out, penalised, and changes nothing', async (context) => {
-  const forged = await endorsement({ ...alice, signer: { key_id: alice.signer.key_id, key: keyNamed('thief') } });
-  const endless = encodeCbor({ ids: Array.from({ length: 5000 }, (_, index) => sha256(Uint8Array.of(index >> 8, index & 255))) });
-  const list = (...ids: readonly Uint8Array[]) => (): Promise<Uint8Array> => Promise.resolve(encodeCbor({ ids }));
-  const then = (statements: unknown, ids: readonly Uint8Array[] = [low]) => (request: Uint8Array): Promise<Uint8Array> =>
-    Promise.resolve(encodeCbor(requestKind(request) === 'ids' ? { ids } : { statements }));
-  for (const [what, reason, answer] of [
-    ['no CBOR', /not understood/, () => Promise.resolve(utf8('nonsense'))],
-    ['another shape', /no list of hashes/, () => Promise.resolve(encodeCbor({ ids: [], more: 1 }))],
-    ['short hashes', /no list of hashes/, list(new Uint8Array(31))],
-    ['hashes out of order', /ascending/, list(high, low)],
-    ['a hash twice', /ascending/, list(low, low)],
-    ['more hashes than a page has', /no list of hashes/, () => Promise.resolve(endless)],
-    ['no statements', /none of the statements/, then([])],
-    ['statements that nobody asked for', /not asked for/, then([await endorsement()])],
-    ['more statements than asked for', /more statements/, then([forged, forged])],
-    ['no text', /no list of statements/, then([5])],
-    ['a forged one', /signature/, then([forged], [sha256(utf8(forged))])],
-    ['too many bytes', /larger than the protocol/, () => Promise.resolve(new Uint8Array(sync_limits.response_bytes_max + 1))],
-  ] as const) {
-    const receiver = await pullFrom(context, answer);
-    assert.match(String(at(kinds(receiver, 'sync.failed'), 0)['reason']), reason, what);
-    assert.ok(kinds(receiver, 'network.peer.penalised').length >= 1, what);
-    assert.is(receiver.applied.length, 0, what);
-  }
-});
-
-test('a peer that stalls is given up and penalised', async (context) => {
-  const receiver = await pullFrom(context, () => new Promise<Uint8Array>(() => undefined), 25_000);
-  assert.equal(kinds(receiver, 'sync.failed').map(({ code }) => code), ['PEER_TIMEOUT']);
-  assert.ok(kinds(receiver, 'network.peer.penalised').length >= 1);
-});
-
 test('a peer that speaks no sync is no culprit', async (context) => {
   const { hosts, connect, pass } = await world(context, 2, (_, index) => index === 0);
   await connect(1, 0);
@@ -312,19 +152,131 @@ test('a peer that speaks no sync is no culprit', async (context) => {
   assert.is(kinds(at(hosts, 1), 'network.peer.penalised').length, 0);
 });
 
-test('statements of issuers that nobody knows end a pull early, without blame', async (context) => {
-  const { hosts, connect, pass } = await world(context, 2, rogue((request, store) => answerSync(store, request)));
-  for (const text of await endorsements(60)) await keep(at(hosts, 0), text);
-  const receiver = at(hosts, 1);
-  receiver.records.delete(alice.did);
+test('statements of issuers that nobody knows cost few look-ups and no blame, and come in when the record does', async (context) => {
+  const strangers = await Promise.all(Array.from({ length: 10 * unresolved_per_sync_max }, (_, index) => person(`stranger ${index}`)));
+  const { hosts, connect, pass } = await world(context, 2);
+  const [sender, receiver] = [at(hosts, 0), at(hosts, 1)];
+  for (const stranger of strangers) for (const text of await endorsements(2, stranger)) await keep(sender, text);
   await connect(1, 0);
   await pass(5000);
-  assert.equal(kinds(receiver, 'sync.done').map(({ admitted, complete }) => ({ admitted, complete })), [{ admitted: 0, complete: false }]);
+  assert.equal(kinds(receiver, 'sync.done').map(({ admitted, complete }) => ({ admitted, complete })), [{ admitted: 0, complete: true }]);
   assert.is(kinds(receiver, 'network.peer.penalised').length, 0);
-  assert.is(receiver.resolved.length, unresolved_per_pull_max);
-  receiver.records.set(alice.did, alice.record);
-  await pass(1.3 * pull_period_ms);
-  assert.is(receiver.applied.length, 60, 'later they are known');
+  const lookups_max = unresolved_per_sync_max + 2 * lookups_at_once_max;
+  assert.ok(new Set(receiver.resolved).size <= lookups_max, `${receiver.resolved.length} look-ups`);
+  const looked_up = receiver.resolved.length;
+  const [known = alice] = strangers;
+  receiver.records.set(known.did, known.record);
+  await pass(1.3 * sync_period_ms);
+  assert.is(receiver.applied.length, 2, 'whose record is here now');
+  assert.ok(new Set(receiver.resolved.slice(looked_up)).size <= 2 * lookups_max, `${receiver.resolved.length - looked_up} look-ups in one or two more syncs`);
+});
+
+test('what was signed with a key before it was retired counts, what is dated later does not', async (context) => {
+  const { hosts, finish } = await world(context, 1);
+  const { exchange, records } = at(hosts, 0);
+  const { record } = alice;
+  const old = record.document.methods.map((method) => ({ ...method, until: (start_s + 10) * 1000 }));
+  records.set(alice.did, { ...record, document: { ...record.document, methods: [], retired: old } });
+  const code = async (text: string): Promise<string> => {
+    const result = await finish(exchange.publish(text));
+    return result.ok ? 'published' : result.failure.code;
+  };
+  assert.is(await code(await endorsement(alice, { scope: 'read' })), 'published');
+  assert.is(await code(await endorsement(alice, { scope: 'write', nbf: start_s + 10 })), 'STATEMENT_KEY_UNKNOWN');
+});
+
+test('an unknown key is looked up afresh, once', async (context) => {
+  const { hosts, finish } = await world(context, 1);
+  const { exchange, records, resolved } = at(hosts, 0);
+  records.set(alice.did, { ...alice.record, document: { ...alice.record.document, methods: [] } });
+  at(hosts, 0).fresh.set(alice.did, alice.record);
+  assert.ok((await finish(exchange.publish(await endorsement()))).ok);
+  assert.equal(resolved, [alice.did, `fresh ${alice.did}`]);
+  const refused = await finish(exchange.publish(await endorsement(mute)));
+  assert.is(refused.ok ? '' : refused.failure.code, 'STATEMENT_KEY_UNKNOWN');
+  assert.equal(resolved.slice(2), [mute.did, `fresh ${mute.did}`]);
+});
+
+test('a key whose id is not made of it signs no statements: two records could mean two keys by it', async (context) => {
+  const { hosts, finish } = await world(context, 1);
+  const { exchange, records } = at(hosts, 0);
+  const { record } = alice;
+  const [method] = record.document.methods;
+  if (method === undefined) throw new Error('alice has a key');
+  records.set(alice.did, { ...record, document: { ...record.document, methods: [{ ...method, id: 'use' }] } });
+  const refused = await finish(exchange.publish(await endorsement({ ...alice, signer: { ...alice.signer, key_id: `${alice.did}#use` } })));
+  assert.is(refused.ok ? '' : refused.failure.code, 'STATEMENT_KEY_UNKNOWN');
+});
+
+async function contradiction(by: Person = alice): Promise<[string, string]> {
+  return [await endorsement(by, { weight: 1 }), await endorsement(by, { weight: 2 })];
+}
+
+test('two payloads under one seq are given to the host to report, and the proof is believed only where it proves', async (context) => {
+  const { hosts, finish } = await world(context, 1);
+  const { exchange, store, equivocated } = at(hosts, 0);
+  const pair = await contradiction();
+  const results = [await finish(exchange.publish(pair[0])), await finish(exchange.publish(pair[1]))];
+  assert.ok(results[0]?.ok);
+  assert.equal(equivocated.map(({ issuer, tokens }) => [issuer, [...tokens].sort()]), [[alice.did, [...pair].sort()]]);
+  const code = async (accused: string, statements: [string, string]): Promise<string> => {
+    const result = await finish(exchange.publish(unwrap(await signEquivocation(bob.signer, { sub: accused, nbf: start_s, statements }))));
+    return result.ok ? 'published' : result.failure.code;
+  };
+  const forged = { ...alice, signer: { key_id: alice.signer.key_id, key: keyNamed('thief') } };
+  assert.is(await code(bob.did, pair), 'STATEMENT_UNPROVEN', 'of another than the accused');
+  assert.is(await code(alice.did, await contradiction(forged)), 'STATEMENT_UNPROVEN', 'not signed by the accused');
+  assert.is(await code(alice.did, [pair[0], await endorsement(alice, { weight: 2, seq: 2 })]), 'STATEMENT_UNPROVEN', 'another seq');
+  assert.is(await code(alice.did, [pair[0], await endorsement(alice, { weight: 2, scope: 'read' })]), 'STATEMENT_UNPROVEN', 'another scope');
+  assert.is(await code(alice.did, [pair[0], 'nonsense']), 'STATEMENT_UNPROVEN');
+  assert.is(store.equivocation(alice.did), undefined);
+  assert.is(await code(alice.did, pair), 'published');
+  assert.is(store.equivocation(alice.did)?.iss, bob.did);
+});
+
+test('the time of completeness is that of the second best of the peers that are connected, and never goes back', async () => {
+  const connected = ['a', 'b', 'c'];
+  const kept: number[] = [];
+  const store = { complete_as_of_ms: 0, noteComplete: async (ms: number) => void kept.push(ms) };
+  const peers = (): Peer[] => connected.map((id) => ({ id, address: '', direction: 'outbound', since: 0 }));
+  const completeness = new Completeness({ store, network: { peers } });
+  for (const [peer, ms] of [['a', 100], ['b', 200], ['a', 300], ['c', 250], ['c', 400]] as const) await completeness.note(peer, ms);
+  assert.equal(kept, [100, 100, 200, 250, 300]);
+  connected.splice(0, 2);
+  await completeness.note('c', 500);
+  assert.is(kept.at(-1), 500, 'the only one that is left');
+  completeness.began('a', 10);
+  completeness.began('b', 5);
+  assert.is(completeness.longestUnseen(['a', 'b']), 'b');
+  assert.is(completeness.longestUnseen(['a', 'b', 'c']), 'c', 'never seen');
+  assert.is(completeness.longestUnseen([]), undefined);
+});
+
+test('as of when all is known is told by two peers where there are two, and only goes forward', async (context) => {
+  const { hosts, connect, pass, simulator } = await world(context, 4, ({ network }, index) => {
+    if (index !== 3) return false;
+    network.subscribe(statements_topic, () => Promise.resolve('accept'), () => undefined);
+    network.handle(sync_protocol, sync_limits, async () => encodeCbor({ failure: { code: 'NO', reason: 'never' } }));
+    return true;
+  });
+  const { exchange, network } = at(hosts, 0);
+  assert.is(exchange.completeAsOf(), 0);
+  await connect(0, 1);
+  await pass(2000);
+  const alone = exchange.completeAsOf();
+  assert.ok(alone > start_ms - 1 && alone <= simulator.now_ms);
+  await connect(0, 3);
+  await pass(2 * sync_period_ms);
+  assert.ok(simulator.now_ms - exchange.completeAsOf() <= 1.3 * sync_period_ms, 'a peer that never finishes holds nobody up');
+  await connect(0, 2);
+  await pass(2 * sync_period_ms);
+  const [one = 0, two = 0] = [exchange.lastComplete('host-1'), exchange.lastComplete('host-2')];
+  assert.ok(exchange.completeAsOf() <= Math.min(one, two), 'both had to agree');
+  assert.ok(simulator.now_ms - exchange.completeAsOf() <= 1.3 * sync_period_ms);
+  const last = exchange.completeAsOf();
+  await network.stop();
+  await pass(600_000);
+  assert.is(exchange.completeAsOf(), last, 'whoever is cut off knows of nothing since');
 });
 
 test('requests that break the form are answered with a failure, never with an error', async () => {
@@ -333,13 +285,23 @@ test('requests that break the form are answered with a failure, never with an er
     const decoded = unwrap(decodeCbor(await answerSync(store, request)));
     return hasShape(decoded, ['failure']) && hasShape(decoded['failure'], ['code', 'reason']) ? decoded['failure']['code'] : 'answered';
   };
+  const id = new Uint8Array(32);
+  const node = { day: 1, prefix: 'ab', hash: new Uint8Array(16) };
+  for (const malformed of [
+    { kind: 'days', topic: 'others' }, { kind: 'days', topic: 'others', after: -1 }, { kind: 'days', topic: 'weather', after: null },
+    { kind: 'nodes', topic: 'others', nodes: [{ ...node, prefix: 'AB' }] }, { kind: 'nodes', topic: 'others', nodes: [{ ...node, prefix: 'a'.repeat(17) }] },
+    { kind: 'nodes', topic: 'others', nodes: [{ ...node, hash: id }] }, { kind: 'nodes', topic: 'others', nodes: Array.from({ length: nodes_per_request_max + 1 }, () => node) },
+    { kind: 'statements', ids: [new Uint8Array(3)] }, { kind: 'statements', ids: Array.from({ length: statements_per_request_max + 1 }, () => id) },
+    { kind: 'snapshot', topic: 'others', day: 0.5, prefix: '', after: null }, { kind: 'snapshot', topic: 'others', day: 1, prefix: '', after: 'x' },
+    { kind: 'days', topic: 'others', after: null, nodes: [] },
+  ]) assert.is(await code(encodeCbor(malformed)), 'SYNC_MALFORMED', JSON.stringify(malformed));
   assert.is(await code(utf8('nonsense')), 'SYNC_MALFORMED');
-  assert.is(await code(encodeCbor({ kind: 'ids', after: 'x' })), 'SYNC_MALFORMED');
-  assert.is(await code(encodeCbor({ kind: 'statements', ids: [new Uint8Array(3)] })), 'SYNC_MALFORMED');
-  assert.is(await code(encodeCbor({ kind: 'statements', ids: Array.from({ length: statements_per_request_max + 1 }, () => low) })), 'SYNC_MALFORMED');
-  assert.is(await code(encodeCbor({ kind: 'trie', prefix: low })), 'SYNC_KIND_UNKNOWN');
+  assert.is(await code(encodeCbor({ kind: 'trie', prefix: '' })), 'SYNC_KIND_UNKNOWN');
   assert.is(await code(encodeCbor([])), 'SYNC_KIND_UNKNOWN');
-  assert.is(await code(encodeCbor({ kind: 'statements', ids: [low] })), 'answered');
+  for (const good of [
+    { kind: 'days', topic: 'others', after: 5 }, { kind: 'nodes', topic: 'revocations', nodes: [node] }, { kind: 'statements', ids: [id] },
+    { kind: 'snapshot', topic: 'others', day: 1, prefix: 'a', after: id },
+  ]) assert.is(await code(encodeCbor(good)), 'answered', JSON.stringify(good));
 });
 
 test.run();

@@ -3,8 +3,11 @@ import * as assert from 'uvu/assert';
 import { fromBase64url, toBase64url, utf8 } from '../../crypto/bytes.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import { unwrap } from '../../crypto/result.ts';
-import { endorsement_lifetime_s_max, parseStatement, signEndorsement, signRevocation, type EndorsementPlan, type RevocationTarget, type Statement } from '../../crypto/statement.ts';
-import { endorsements_per_issuer_max, openStatements, revocations_per_issuer_max, type PutOutcome, type StatementStore } from '../../storage/statements.ts';
+import {
+  endorsement_lifetime_s_max, head_lifetime_s_max, parseStatement, signDuplicity, signEndorsement, signEquivocation, signHead, signRevocation, type EndorsementPlan,
+  type HeadPlan, type RevocationTarget, type Statement,
+} from '../../crypto/statement.ts';
+import { dayOf, openStatements, statement_topics, statements_per_issuer_max, topicOf, type PutOutcome, type StatementStore } from '../../storage/statements.ts';
 import { openStore, type Store } from '../../storage/store.ts';
 import { suite } from '../harness.ts';
 import { person, start_ms, start_s, type Person } from '../people.ts';
@@ -39,8 +42,18 @@ function put(statements: StatementStore, { statement, text }: Said): Promise<Put
   return statements.put(statement, text);
 }
 
+/** What is offered to peers. */
 function hashes(statements: StatementStore): string[] {
-  return statements.ids(null, 10_000).map(toBase64url);
+  return statement_topics.flatMap((topic) => statements.days(topic).flatMap(({ day }) => [...statements.day(topic, day)?.ids() ?? []].map(toBase64url))).sort();
+}
+
+/** Everything that peers compare, as text. */
+function compared(statements: StatementStore): string {
+  return JSON.stringify(statement_topics.map((topic) => statements.days(topic).map(({ day, count, root }) => [day, count, toBase64url(root)])));
+}
+
+async function headed(by: Person, changes: Partial<HeadPlan> = {}): Promise<Said> {
+  return said(unwrap(await signHead(by.signer, { number: 0, sequence: 1, record: toBase64url(new Uint8Array(32)), nbf: start_s, exp: start_s + 3600, ...changes })));
 }
 
 test('a statement is kept once, found by subject, issuer and hash, and is there after opening again', async ({ folder }) => {
@@ -130,10 +143,14 @@ test('an ended endorsement no longer counts, but still bars an older one until t
   now_ms += 11_000;
   assert.equal(statements.endorsements(bob.did), []);
   assert.equal(statements.endorsementsBy(alice.did), []);
-  assert.equal(hashes(statements), [], 'it is not offered to peers any more');
+  assert.is(hashes(statements).length, 1, 'until its day is over it is compared with peers');
+  now_ms = start_ms + 86_400_000;
+  assert.equal(hashes(statements), []);
   assert.is(await statements.prune(), 0);
   assert.is(await put(statements, older), 'stale');
   now_ms = start_ms + endorsement_lifetime_s_max * 1000;
+  assert.is(await statements.prune(), 0, 'not before the day is over');
+  now_ms += 86_400_000;
   assert.is(await statements.prune(), 1);
   assert.is((await openStatements({ store, now: () => now_ms })).endorsers().length, 0);
 });
@@ -142,7 +159,7 @@ test('an issuer has its quota, and what it replaces counts once', async () => {
   const statements = await openStatements({ store: await memory(), now: () => start_ms });
   const { text } = await endorsed(alice, bob);
   // Only the number of places matters here, so the statements are put in their parsed form under hashes of their own text.
-  const numbered = (index: number, kind: Statement['kind']): Said => {
+  const numbered = (index: number, kind: 'endorsement' | 'revocation'): Said => {
     const own = `${text}${kind}${index}`;
     const hash = toBase64url(sha256(utf8(own)));
     const base = { iss: alice.did, seq: 1, nbf: start_s, exp: start_s + 3600, why: '', hash };
@@ -153,29 +170,126 @@ test('an issuer has its quota, and what it replaces counts once', async () => {
         : { kind, ...base, target: { kind: 'token', id: String(index) } },
     };
   };
-  for (let index = 0; index < endorsements_per_issuer_max; index += 1) assert.is(await put(statements, numbered(index, 'endorsement')), 'new');
-  assert.is(statements.judge(numbered(endorsements_per_issuer_max, 'endorsement').statement), 'over-quota');
-  assert.is(await put(statements, numbered(endorsements_per_issuer_max, 'endorsement')), 'over-quota');
-  for (let index = 0; index < revocations_per_issuer_max; index += 1) assert.is(await put(statements, numbered(index, 'revocation')), 'new');
-  assert.is(await put(statements, numbered(revocations_per_issuer_max, 'revocation')), 'over-quota');
-  const again = numbered(0, 'endorsement');
-  assert.is(statements.judge({ ...again.statement, seq: 2, hash: 'another' }), 'new', 'a newer one in its own place');
+  for (const kind of ['endorsement', 'revocation'] as const) {
+    const count = statements_per_issuer_max[kind];
+    const outcomes = await Promise.all(Array.from({ length: count }, (_, index) => put(statements, numbered(index, kind))));
+    assert.equal(new Set(outcomes), new Set(['new']));
+    assert.is(statements.judge(numbered(count, kind).statement), 'over-quota');
+    assert.is(await put(statements, numbered(count, kind)), 'over-quota');
+  }
+  const { statement: again } = numbered(0, 'endorsement');
+  assert.is(again.kind === 'endorsement' && statements.judge({ ...again, seq: 2, hash: 'another' }), 'new', 'a newer one in its own place');
   assert.is(await put(statements, await endorsed(bob, alice)), 'new', 'other issuers have their own');
 });
 
-test('hashes come in pages, ascending and complete', async () => {
-  const statements = await openStatements({ store: await memory(), now: () => start_ms });
-  for (let index = 0; index < 25; index += 1) await put(statements, await endorsed(alice, bob, { scope: `s${index}` }));
-  const seen: string[] = [];
-  let after: Uint8Array | null = null;
-  for (;;) {
-    const page: readonly Uint8Array[] = statements.ids(after, 10);
-    seen.push(...page.map((id) => Buffer.from(id).toString('hex')));
-    if (page.length < 10) break;
-    after = page.at(-1) ?? null;
+test('what peers compare follows from what is kept, whatever the order, and a day leaves as a whole', async () => {
+  let now_ms = start_ms;
+  const all: Said[] = [];
+  for (let index = 0; index < 60; index += 1) all.push(await endorsed(alice, bob, { scope: `s${index}`, exp: start_s + 86_400 * (1 + index % 3) - 1 - index }));
+  for (const seq of [1, 2]) all.push(await revoked(alice, { kind: 'did', id: carol.did }, seq), await headed(bob, { sequence: seq }));
+  const open = async (order: readonly Said[]): Promise<StatementStore> => {
+    const statements = await openStatements({ store: await memory(), now: () => now_ms });
+    await Promise.all(order.map((each) => put(statements, each)));
+    return statements;
+  };
+  const [left, right] = [await open(all), await open([...all].reverse())];
+  assert.is(compared(left), compared(right));
+  assert.equal(left.days('others').map(({ day, count }) => [day - dayOf(start_s), count]), [[0, 21], [1, 20], [2, 20]]);
+  for (const { statement } of all) if (left.has(statement.hash)) assert.ok(left.day(topicOf(statement), dayOf(statement.exp))?.has(fromBase64url(statement.hash) ?? new Uint8Array()));
+  now_ms += 86_400_000;
+  await left.prune();
+  assert.is(compared(left), compared(right), 'the same is compared whether or not it was dropped already');
+  assert.equal(left.days('others').map(({ day }) => day - dayOf(start_s)), [1, 2]);
+  assert.is(left.day('others', dayOf(start_s)), undefined);
+  const ended = all.find(({ statement }) => dayOf(statement.exp) === dayOf(start_s) && statement.kind === 'head');
+  assert.is(ended === undefined ? '' : (await open([])).judge(ended.statement), 'ended');
+});
+
+test('the newest head of a DID holds, and counts while it is in force', async () => {
+  let now_ms = start_ms;
+  const statements = await openStatements({ store: await memory(), now: () => now_ms });
+  const second = await headed(alice, { number: 1, sequence: 1 });
+  assert.is(await put(statements, await headed(alice, { number: 0, sequence: 9 })), 'new');
+  assert.is(await put(statements, second), 'new');
+  assert.is(await put(statements, await headed(alice, { number: 0, sequence: 10 })), 'stale');
+  const renewed = await headed(alice, { number: 1, sequence: 1, exp: start_s + 7200 });
+  assert.is(await put(statements, renewed), 'new', 'the same, for longer');
+  assert.is(await put(statements, second), 'stale');
+  assert.equal(statements.head(alice.did), renewed.statement);
+  assert.is(statements.head(bob.did), undefined);
+  assert.is(statements.size, 1);
+  const ladder = await Promise.all([[0, 9], [1, 1], [1, 2], [1, 3], [2, 0], [2, 1]].map(([number = 0, sequence = 0]) => headed(bob, { number, sequence, exp: start_s + 9000 - number * 100 - sequence })));
+  for (const order of [ladder, [...ladder].reverse()]) {
+    const others = await openStatements({ store: await memory(), now: () => start_ms });
+    for (const each of order) await put(others, each);
+    assert.equal(others.head(bob.did), ladder.at(-1)?.statement);
+    assert.is(others.size, 1);
   }
-  assert.is(new Set(seen).size, 25);
-  assert.equal(seen, [...seen].sort());
+  now_ms += 7_200_000;
+  assert.is(statements.head(alice.did), undefined);
+  now_ms += head_lifetime_s_max * 1000 + 86_400_000;
+  assert.is(await statements.prune(), 1);
+});
+
+test('of proofs against one DID one is kept, the same one in any order, and it is found by the accused', async () => {
+  const pair = [await endorsed(carol, bob, { weight: 1 }), await endorsed(carol, bob, { weight: 2 })] as const;
+  const event = (byte: number): Uint8Array => new Uint8Array(40).fill(byte);
+  const said_by = async (by: Person): Promise<readonly [Said, Said]> => [
+    said(unwrap(await signEquivocation(by.signer, { sub: carol.did, nbf: start_s, statements: [pair[0].text, pair[1].text] }))),
+    said(unwrap(await signDuplicity(by.signer, { did: carol.did, number: 1, nbf: start_s, events: [event(1), event(2)] }))),
+  ];
+  const reports = [...await said_by(alice), ...await said_by(bob)];
+  const kept: string[] = [];
+  for (const order of [reports, [...reports].reverse()]) {
+    const statements = await openStatements({ store: await memory(), now: () => start_ms });
+    for (const each of order) await put(statements, each);
+    const [equivocation, duplicity] = [statements.equivocation(carol.did), statements.duplicity(carol.did)];
+    kept.push(`${equivocation?.hash} ${duplicity?.hash}`);
+    assert.is(statements.size, 2);
+    assert.equal(statements.days('revocations').map(({ count }) => count), [2]);
+    assert.is(statements.equivocation(alice.did), undefined);
+  }
+  assert.is(kept[0], kept[1]);
+});
+
+test('what is put at one time is written at once, and what cannot be written is not kept', async () => {
+  const base = await memory();
+  const batches: number[] = [];
+  let broken = false;
+  const store: Store = {
+    get: (space, key) => base.get(space, key), entries: (space, range) => base.entries(space, range), close: () => base.close(),
+    batch(changes, options) {
+      if (broken) return Promise.reject(new Error('the disk is full'));
+      batches.push(changes.length);
+      assert.ok(options.sync);
+      return base.batch(changes, options);
+    },
+  };
+  const statements = await openStatements({ store, now: () => start_ms });
+  const all = await Promise.all(Array.from({ length: 100 }, (_, index) => endorsed(alice, bob, { scope: `s${index}` })));
+  await Promise.all(all.map((each) => put(statements, each)));
+  assert.ok(batches.length <= 2, `${batches.length} writes`);
+  assert.is(batches.reduce((sum, count) => sum + count, 0), 100);
+  assert.is((await openStatements({ store: base, now: () => start_ms })).size, 100);
+  broken = true;
+  const late = [await endorsed(bob, carol), await revoked(bob, { kind: 'did', id: bob.did })];
+  const ends = await Promise.allSettled(late.map((each) => put(statements, each)));
+  assert.ok(ends.every(({ status }) => status === 'rejected'));
+  for (const { statement } of late) assert.not.ok(statements.has(statement.hash));
+  broken = false;
+  for (const each of late) assert.is(await put(statements, each), 'new');
+});
+
+test('the time of the last complete reconciliation only goes forward, survives, and is void when something was damaged', async () => {
+  const store = await memory();
+  const statements = await openStatements({ store, now: () => start_ms });
+  assert.is(statements.complete_as_of_ms, 0);
+  await statements.noteComplete(start_ms);
+  await statements.noteComplete(start_ms - 1);
+  assert.is(statements.complete_as_of_ms, start_ms);
+  assert.is((await openStatements({ store, now: () => start_ms })).complete_as_of_ms, start_ms);
+  await store.batch([{ space: 'statement', key: new Uint8Array(32), value: utf8('not what it was') }], { sync: false });
+  assert.is((await openStatements({ store, now: () => start_ms })).complete_as_of_ms, 0);
 });
 
 test('a sequence number is never given twice, not even when the clock goes back', async () => {

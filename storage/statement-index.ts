@@ -1,0 +1,237 @@
+/** What is kept of statements in memory, and what finds which: everything that a decision asks is answered from here at once. */
+import { assert } from '../crypto/assert.ts';
+import { RecentMap } from '../crypto/recent.ts';
+import {
+  endorsement_lifetime_s_max, head_lifetime_s_max, type DuplicityProof, type Endorsement, type EquivocationProof, type Head, type Revocation, type Statement,
+  type TargetKind,
+} from '../crypto/statement.ts';
+
+/** What one issuer may have in force of each kind. */
+export const statements_per_issuer_max: { readonly [kind in Statement['kind']]: number } = {
+  endorsement: 1000, revocation: 4096, head: 1, duplicity: 64, equivocation: 64,
+};
+/** What all issuers together may have in force of each kind. */
+export const statements_max: { readonly [kind in Statement['kind']]: number } = {
+  endorsement: 500_000, revocation: 500_000, head: 500_000, duplicity: 10_000, equivocation: 10_000,
+};
+/** Texts that occur in many statements, DIDs most of all, of which each is held in memory once. */
+const words_max = 262_144;
+
+/** Lists by name, without empty ones. A list of one, as most are, costs no list. */
+class Groups<T extends Statement> {
+  readonly #groups = new Map<string, T | Set<T>>();
+
+  add(name: string, item: T): void {
+    const group = this.#groups.get(name);
+    if (group === undefined) this.#groups.set(name, item);
+    else if (group instanceof Set) group.add(item);
+    else this.#groups.set(name, new Set([group, item]));
+  }
+
+  remove(name: string, item: T): void {
+    const group = this.#groups.get(name);
+    if (group === item || (group instanceof Set && group.delete(item) && group.size === 0)) this.#groups.delete(name);
+  }
+
+  of(name: string): Iterable<T> {
+    const group = this.#groups.get(name);
+    if (group === undefined) return [];
+    return group instanceof Set ? group : [group];
+  }
+}
+
+/** What one issuer has said. */
+class Shelf {
+  /** By subject and scope. */
+  readonly endorsements = new Map<string, Endorsement>();
+  /** By the id of the target. */
+  readonly revocations = new Groups<Revocation>();
+  readonly counts = new Map<Statement['kind'], number>();
+  head: Head | undefined;
+  highest_sequence = 0;
+}
+
+// The subject alone for the scope that nearly all have: no text of its own for each.
+const slotOf = ({ sub, scope }: Endorsement): string => (scope === 'general' ? sub : `${sub} ${scope}`);
+
+/**
+ * Until when a statement is remembered, in Unix seconds. What can be replaced
+ * stays past its own end until everything that its issuer could have said before
+ * has ended as well: dropped earlier, an older one with a later end could come
+ * back from a peer.
+ */
+export function keptUntil(statement: Statement): number {
+  switch (statement.kind) {
+    case 'endorsement': return statement.nbf + endorsement_lifetime_s_max;
+    case 'head': return statement.nbf + head_lifetime_s_max;
+    default: return statement.exp;
+  }
+}
+
+/** Whether a statement holds against the one in its place, whatever the order in which they came: negative when it does. */
+function compareRivals(a: Statement, b: Statement): number {
+  const by_hash = a.hash < b.hash ? -1 : Number(a.hash > b.hash);
+  if (a.kind === 'endorsement' && b.kind === 'endorsement') return b.seq - a.seq || by_hash;
+  if (a.kind === 'head' && b.kind === 'head') return b.number - a.number || b.sequence - a.sequence || b.exp - a.exp || by_hash;
+  return by_hash;
+}
+
+/** The statements of a node by what asks for them. */
+export class StatementIndex {
+  readonly #entries = new Map<string, Statement>();
+  readonly #shelves = new Map<string, Shelf>();
+  readonly #by_subject = new Groups<Endorsement>();
+  readonly #duplicities = new Map<string, DuplicityProof>();
+  readonly #equivocations = new Map<string, EquivocationProof>();
+  readonly #counts = new Map<Statement['kind'], number>();
+  readonly #words = new RecentMap<string, string>(words_max);
+  #endorsers: readonly string[] | undefined;
+
+  /** How many statements there are. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** All of them. */
+  all(): Iterable<Statement> {
+    return this.#entries.values();
+  }
+
+  /** The statement of a hash. */
+  get(hash: string): Statement | undefined {
+    return this.#entries.get(hash);
+  }
+
+  /** The statement that has the place which another would take: of one issuer, subject and scope, of one head, of one accused. */
+  rival(statement: Statement): Statement | undefined {
+    switch (statement.kind) {
+      case 'endorsement': return this.#shelves.get(statement.iss)?.endorsements.get(slotOf(statement));
+      case 'head': return this.#shelves.get(statement.iss)?.head;
+      case 'duplicity': return this.#duplicities.get(statement.did);
+      case 'equivocation': return this.#equivocations.get(statement.sub);
+      case 'revocation': return undefined;
+    }
+  }
+
+  /** Whether a statement holds against another in its place. */
+  beats(statement: Statement, rival: Statement): boolean {
+    return compareRivals(statement, rival) < 0;
+  }
+
+  /** Whether there is no room for one more of this kind by this issuer. */
+  isFull({ iss, kind }: Statement): boolean {
+    return (this.#shelves.get(iss)?.counts.get(kind) ?? 0) >= statements_per_issuer_max[kind] || (this.#counts.get(kind) ?? 0) >= statements_max[kind];
+  }
+
+  /** Adds a statement, whose place is free, and returns the one that is kept: equal, with texts shared with others. */
+  add(given: Statement): Statement {
+    const statement = this.#shared(given);
+    const { iss, hash, kind } = statement;
+    const shelf = this.#shelves.get(iss) ?? new Shelf();
+    this.#shelves.set(iss, shelf);
+    this.#entries.set(hash, statement);
+    this.#count(shelf, kind, 1);
+    if (kind === 'endorsement' || kind === 'revocation') shelf.highest_sequence = Math.max(shelf.highest_sequence, statement.seq);
+    switch (kind) {
+      case 'endorsement':
+        if (shelf.endorsements.size === 0) this.#endorsers = undefined;
+        shelf.endorsements.set(slotOf(statement), statement);
+        this.#by_subject.add(statement.sub, statement);
+        break;
+      case 'revocation': shelf.revocations.add(statement.target.id, statement); break;
+      case 'head': shelf.head = statement; break;
+      case 'duplicity': this.#duplicities.set(statement.did, statement); break;
+      case 'equivocation': this.#equivocations.set(statement.sub, statement); break;
+    }
+    return statement;
+  }
+
+  /** Removes a statement by its hash. */
+  remove(hash: string): Statement {
+    const statement = this.#entries.get(hash);
+    const shelf = this.#shelves.get(statement?.iss ?? '');
+    assert(statement !== undefined && shelf !== undefined, 'only kept statements are removed');
+    this.#entries.delete(hash);
+    this.#count(shelf, statement.kind, -1);
+    switch (statement.kind) {
+      case 'endorsement':
+        shelf.endorsements.delete(slotOf(statement));
+        if (shelf.endorsements.size === 0) this.#endorsers = undefined;
+        this.#by_subject.remove(statement.sub, statement);
+        break;
+      case 'revocation': shelf.revocations.remove(statement.target.id, statement); break;
+      case 'head': shelf.head = undefined; break;
+      case 'duplicity': this.#duplicities.delete(statement.did); break;
+      case 'equivocation': this.#equivocations.delete(statement.sub); break;
+    }
+    if (shelf.counts.size === 0) this.#shelves.delete(statement.iss);
+    return statement;
+  }
+
+  /** An issuer's revocation of a target: of several the one that lasts longest, so that dropping another never undoes it. */
+  revocation(kind: TargetKind, id: string, issuer: string): Revocation | undefined {
+    let longest: Revocation | undefined;
+    for (const each of this.#shelves.get(issuer)?.revocations.of(id) ?? []) {
+      if (each.target.kind === kind && (longest === undefined || each.exp > longest.exp)) longest = each;
+    }
+    return longest;
+  }
+
+  /** The endorsements of a subject. */
+  endorsements(subject: string): Iterable<Endorsement> {
+    return this.#by_subject.of(subject);
+  }
+
+  /** The endorsements by an issuer. */
+  endorsementsBy(issuer: string): Iterable<Endorsement> {
+    return this.#shelves.get(issuer)?.endorsements.values() ?? [];
+  }
+
+  /** Everybody who has an endorsement here, in order. */
+  endorsers(): readonly string[] {
+    this.#endorsers ??= [...this.#shelves].flatMap(([iss, { endorsements }]) => (endorsements.size > 0 ? [iss] : [])).sort();
+    return this.#endorsers;
+  }
+
+  /** The newest head of a DID. */
+  head(did: string): Head | undefined {
+    return this.#shelves.get(did)?.head;
+  }
+
+  /** The proof that a DID told two histories. */
+  duplicity(did: string): DuplicityProof | undefined {
+    return this.#duplicities.get(did);
+  }
+
+  /** The proof that a DID contradicted itself. */
+  equivocation(did: string): EquivocationProof | undefined {
+    return this.#equivocations.get(did);
+  }
+
+  /** The highest `seq` that an issuer has used, as far as is known. */
+  highestSequence(issuer: string): number {
+    return this.#shelves.get(issuer)?.highest_sequence ?? 0;
+  }
+
+  #count(shelf: Shelf, kind: Statement['kind'], change: number): void {
+    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + change);
+    const count = (shelf.counts.get(kind) ?? 0) + change;
+    if (count === 0) shelf.counts.delete(kind);
+    else shelf.counts.set(kind, count);
+  }
+
+  #word(text: string): string {
+    const known = this.#words.get(text);
+    if (known === undefined) this.#words.set(text, text);
+    return known ?? text;
+  }
+
+  #shared(statement: Statement): Statement {
+    const iss = this.#word(statement.iss);
+    switch (statement.kind) {
+      case 'endorsement': return { ...statement, iss, sub: this.#word(statement.sub), scope: this.#word(statement.scope), why: this.#word(statement.why) };
+      case 'revocation': return { ...statement, iss, why: this.#word(statement.why) };
+      default: return { ...statement, iss };
+    }
+  }
+}
