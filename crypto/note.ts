@@ -19,6 +19,8 @@ export const signature_type_witness = 0x04;
 
 const key_id_bytes = 4;
 const time_bytes = 8;
+/** UTF-16 units of a name that a reason repeats. */
+const name_shown_max = 80;
 
 /** The two signature types that are spoken here. */
 export type SignatureType = typeof signature_type_log | typeof signature_type_witness;
@@ -81,7 +83,7 @@ export function parseVerifier(text: string): Result<Verifier> {
   const public_key = checkPublicKey(material.subarray(1));
   if (!public_key.ok) return public_key;
   if (!equal(key_id, keyId(name, type, public_key.value))) {
-    return fail('VERIFIER_INVALID', `the key id of ${name} is not the hash of its name and key`);
+    return fail('VERIFIER_INVALID', `the key id of ${name.slice(0, name_shown_max)} is not the hash of its name and key`);
   }
   return ok({ name, type, key_id, public_key: public_key.value, text });
 }

@@ -15,7 +15,7 @@ import { locate } from '../protocols/place.ts';
 import type { Score } from '../protocols/trust/index.ts';
 import { checkRequiredTrust } from './config.ts';
 import type { Host } from './host.ts';
-import type { LocalIdentity } from './identities.ts';
+import type { LocalIdentity, Witnessing } from './identities.ts';
 
 /** Says in place of a delegation's id that a call rests on none. */
 const no_delegation = 'none';
@@ -81,14 +81,15 @@ export class Actions {
   /** The local identity of a name or DID. Fails with `NAME_UNKNOWN`. */
   own(who: Who): Result<LocalIdentity> {
     const found = who === '' ? undefined : this.#host.identities.find(who);
-    return found === undefined
-      ? fail('NAME_UNKNOWN', `no ${JSON.stringify(who.slice(0, 80))} has its key on this host`, { fix: 'agentmesh agent list, agentmesh sponsor list' })
-      : ok(found);
+    if (found === undefined) return fail('NAME_UNKNOWN', `no ${JSON.stringify(who.slice(0, 80))} has its key on this host`, { fix: 'agentmesh agent list, agentmesh sponsor list' });
+    return found.deactivated ? fail('IDENTITY_DEACTIVATED', `${found.name} is deactivated, which is final`, { fix: 'make a new identity' }) : ok(found);
   }
 
-  /** Makes a human or organisation whose key lies on this host. */
-  createSponsor(name: string, kind: 'human' | 'org'): Promise<Result<LocalIdentity>> {
-    return this.#host.identities.create({ kind, name });
+  /** Makes a human or organisation whose key lies on this host; an organisation may answer for a human. */
+  createSponsor(name: string, kind: 'human' | 'org', witnesses?: Witnessing, organisation?: Who): Promise<Result<LocalIdentity>> {
+    return this.#host.identities.create({
+      kind, name, ...(witnesses === undefined ? {} : { witnesses }), ...(organisation === undefined ? {} : { sponsor: organisation }),
+    });
   }
 
   /** Makes an agent and readies its handler and policy. Fails with a code of `NAME_`, `SPONSOR_`, `CAPABILITY_`, `PARENT_`, `HANDLER_`, `POLICY_` or `TRUST_INVALID`. */
@@ -231,14 +232,18 @@ export class Actions {
 
   /** Signs and spreads a revocation. Fails with `REVOCATION_TARGET` or a `STATEMENT_…` code. */
   async revoke(from: Who, kind: string, target: Who, why: string): Promise<Result<{ readonly hash: string }>> {
+    const planned = this.revocationOf(from, kind, target);
+    return planned.ok ? this.#host.revocation.revoke(planned.value.from.signer, planned.value.target, why) : planned;
+  }
+
+  /** Who would revoke what. Fails with `NAME_UNKNOWN` or `REVOCATION_TARGET`. */
+  revocationOf(from: Who, kind: string, target: Who): Result<{ readonly from: LocalIdentity; readonly target: RevocationTarget }> {
     const own = this.own(from);
     if (!own.ok) return own;
     if (!isTargetKind(kind)) return fail('REVOCATION_TARGET', `${JSON.stringify(kind.slice(0, 40))} cannot be revoked`, { fix: 'delegation, token, key, did, agent or sponsorship' });
     const is_party = kind === 'did' || kind === 'agent' || kind === 'sponsorship';
     const id = is_party ? this.#host.identities.didOf(target) : ok(target);
-    if (!id.ok) return id;
-    const revoked: RevocationTarget = { kind, id: id.value };
-    return this.#host.revocation.revoke(own.value.signer, revoked, why);
+    return id.ok ? ok({ from: own.value, target: { kind, id: id.value } }) : id;
   }
 
   /** How far a local identity, or else the node, trusts a DID. Its record is looked up first, so that its sponsor counts. */

@@ -90,6 +90,7 @@ export class Composition implements Host {
     this.authority = new Authority({
       clock, identities, identity: this.identity, revocation: this.revocation, freshness: this.freshness, required_trust: settings.required_trust,
       trust: () => this.trust,
+      changes: () => this.identity.changes + statement_store.changes,
       policyDigest: (did) => this.agents.policyDigest(did),
     });
     const { authority } = this;

@@ -1,5 +1,6 @@
 import { fail, ok, type Result } from '../crypto/result.ts';
 import type { Recorder } from '../protocols/ports.ts';
+import type { RevocationAges } from '../protocols/revocation/index.ts';
 import type { WitnessInit } from '../protocols/witness/index.ts';
 
 /** How a node is started; everything has a default. */
@@ -20,6 +21,8 @@ export interface NodeConfig {
   readonly name?: string;
   /** The trust score that callers need at every agent of this host, 0..1000. */
   readonly required_trust?: number;
+  /** How old the knowledge of revocations may be, in milliseconds, for commands that read, write or delete; a day, an hour and five minutes when absent. */
+  readonly revocation_max_age?: Partial<RevocationAges>;
   /** Hears every fact: for logs and metrics. */
   readonly recorder?: Recorder;
   /** How the audit log is witnessed. */

@@ -78,8 +78,8 @@ export interface IdentityHooks {
   deactivated(identity: LocalIdentity): void;
 }
 
-/** Why this cannot be the name of an identity, if so. */
-function checkName(name: string): Result<string> {
+/** Whether this can be the name of an identity. Fails with `NAME_INVALID`. */
+export function checkName(name: string): Result<string> {
   if (name.length > name_length_max || !name_pattern.test(name) || isDid(name)) {
     return fail('NAME_INVALID', `${JSON.stringify(name.slice(0, 80))} is not a name`, {
       fix: `use up to ${name_length_max} letters, digits and @ . _ + - with a letter or digit first`,

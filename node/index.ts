@@ -4,6 +4,7 @@ export type { NodeConfig } from './config.ts';
 export { AgentIdentity, TrustBridge, type AgentIdentityInit, type DelegatedTask, type OutgoingMessage, type PeerVerification, type Reply } from './library.ts';
 export { Denied, KernelSpace, Policy, type Action, type KernelInit } from './kernel/index.ts';
 export type { AgentCall, AgentHandler } from './agents.ts';
+export { getResolver, type MethodResolver, type MethodResolvers, type ResolverInit } from './resolver.ts';
 export { controlClient, type ControlClient } from './control/client.ts';
 export type { ControlApi } from './control/api.ts';
 export { FailureError, unwrap, type Failure, type Result } from '../crypto/result.ts';

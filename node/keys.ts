@@ -19,6 +19,7 @@ import { system_clock, system_random } from './clock.ts';
 import { marker_file, openDataFolder } from './data-folder.ts';
 import { lockFolder } from './folder-lock.ts';
 import { holdFolder, type HeldFolder } from './held-folder.ts';
+import { checkName } from './identities.ts';
 import { heldKeys } from './identity-keys.ts';
 
 const random = (length: number): Uint8Array => system_random.bytes(length);
@@ -147,10 +148,11 @@ export async function writeNewFile(path: string, text: string): Promise<Result<v
  *
  * Fails with `NAME_UNKNOWN`, `KEYS_OF_NODE`, `IDENTITY_KEYS_MISSING`, `FILE_EXISTS`, `FILE_UNWRITABLE` or as {@link listKeys} does.
  */
-export function exportIdentity(folder: KeyFolder, who: string, out: string, bundle_passphrase: string): Promise<Result<MovedIdentity>> {
+export function exportIdentity(folder: KeyFolder, who: string, out: string, bundle_passphrase: string, cost?: number): Promise<Result<MovedIdentity>> {
   return withinFolder(folder, async ({ store }, keystore) => {
     const { identities } = await loadIdentities(store);
-    const identity = identities.find(({ did, name, kind }) => did === who || (name === who && kind !== 'node'));
+    const identity = identities.find(({ did, name, kind }) => did === who || (name === who && kind !== 'node'))
+      ?? identities.find(({ name, kind }) => kind === 'node' && (name === who || who === 'node'));
     if (identity === undefined) return fail('NAME_UNKNOWN', `no ${JSON.stringify(who.slice(0, 80))} has its keys in this folder`, { fix: 'agentmesh keys list' });
     if (identity.kind === 'node') return fail('KEYS_OF_NODE', 'a node belongs to its folder, with its log', { fix: 'stop it and copy the whole folder' });
     const seeds = new Map(keystore.names(keyPrefix(identity.label)).flatMap((name): [string, Uint8Array][] => {
@@ -159,7 +161,7 @@ export function exportIdentity(folder: KeyFolder, who: string, out: string, bund
     }));
     if (seeds.size === 0) return fail('IDENTITY_KEYS_MISSING', `the keys of ${identity.name} are not in ${keystore_file}`, { fix: 'restore it from a backup' });
     const record = await recordStore({ store, now: () => system_clock.now() }).newest(identity.did);
-    const written = await writeNewFile(out, sealBundle({ identity, seeds, record: record?.bytes ?? null }, bundle_passphrase, random));
+    const written = await writeNewFile(out, sealBundle({ identity, seeds, record: record?.bytes ?? null }, bundle_passphrase, random, cost));
     return written.ok ? ok(movedOf(identity, seeds)) : written;
   });
 }
@@ -182,8 +184,11 @@ function isComplete({ identity, seeds }: KeyBundle): boolean {
 
 /** Why an identity cannot come into a folder, if so. */
 function clash(identity: StoredIdentity, present: readonly StoredIdentity[]): Result<void> {
+  // One whose name is the DID of somebody else would be found in that one's place.
+  const name = checkName(identity.name);
+  if (!name.ok) return name;
   if (present.some(({ did }) => did === identity.did)) return fail('IDENTITY_EXISTS', `${identity.name} (${identity.did}) is in this folder already`, { fix: 'nothing is left to do' });
-  if (present.some(({ name, kind }) => name === identity.name && kind !== 'node')) {
+  if (present.some((other) => other.name === identity.name && other.kind !== 'node')) {
     return fail('NAME_TAKEN', `there is another ${JSON.stringify(identity.name)} in this folder`, { fix: 'import it into another data folder' });
   }
   if (present.some(({ label }) => label === identity.label)) return fail('KEYS_EXIST', 'the keys of another identity in this folder have the same names', { fix: 'import it into another data folder' });
@@ -194,11 +199,11 @@ function clash(identity: StoredIdentity, present: readonly StoredIdentity[]): Re
  * Takes an identity out of a sealed file into a folder. Keys first, then the
  * identity: cut off in between, it can be done again.
  *
- * Fails with a `BUNDLE_…` code, `IDENTITY_EXISTS`, `NAME_TAKEN`, `KEYS_EXIST`, `AGENTS_FULL`
+ * Fails with a `BUNDLE_…` code, `NAME_INVALID`, `IDENTITY_EXISTS`, `NAME_TAKEN`, `KEYS_EXIST`, `AGENTS_FULL`
  * or as {@link listKeys} does; then nothing was written.
  */
-export async function importIdentity(folder: KeyFolder, bytes: Uint8Array, bundle_passphrase: string): Promise<Result<MovedIdentity>> {
-  const opened = openBundle(bytes, bundle_passphrase);
+export async function importIdentity(folder: KeyFolder, bytes: Uint8Array, bundle_passphrase: string, cost?: number): Promise<Result<MovedIdentity>> {
+  const opened = openBundle(bytes, bundle_passphrase, cost);
   if (!opened.ok) return opened;
   const { identity, seeds, record } = opened.value;
   if (!isComplete(opened.value)) return fail('BUNDLE_DAMAGED', 'the bundle cannot be used: keys are missing that control the identity', { fix: 'export the identity again (agentmesh keys export)' });

@@ -1,6 +1,6 @@
 /** Publishing the records of this host's identities: signed as they are now, one of an identity at a time, again and again. */
 import { endpoints_max, text_length_max, type Service, type VerificationMethod } from '../crypto/did-events.ts';
-import { record_bytes_max, type DidRecord } from '../crypto/did-record.ts';
+import { record_bytes_max, sponsor_document_lifetime_ms_max, type DidRecord } from '../crypto/did-record.ts';
 import { fail, messageOf, type Failure, type Result } from '../crypto/result.ts';
 import { document_lifetime_ms, republish_ms } from '../protocols/identity/constants.ts';
 import { buildRecord, currentEvent, type Identity } from '../protocols/identity/index.ts';
@@ -70,12 +70,21 @@ export class Publishing {
     return record;
   }
 
-  /** The record of an identity with the sequence number that follows the newest one. */
+  /**
+   * The record of an identity with the sequence number that follows the newest one under its establishment event.
+   * After a rotation the numbers begin anew: a thief of the keys before it may have used them up.
+   */
   async signNext(identity: LocalIdentity, lifetime_ms?: number): Promise<Uint8Array> {
     const newest = await this.#parts.records.newest(identity.did);
-    // What a sponsor signed to last, for hosts that its device seldom meets, is not made shorter by the next publication.
-    const promised_ms = identity.kind === 'human' || identity.kind === 'org' ? (newest?.document.expires ?? 0) - this.#parts.clock.now() : 0;
-    return this.sign(identity, (newest?.document.sequence ?? -1) + 1, lifetime_ms ?? Math.max(document_lifetime_ms, promised_ms));
+    const last = newest?.number === currentEvent(identity).number ? newest.document.sequence : -1;
+    return this.sign(identity, Math.min(last + 1, Number.MAX_SAFE_INTEGER), lifetime_ms ?? Math.max(document_lifetime_ms, this.#promised(identity, newest)));
+  }
+
+  /** What a sponsor signed to last, for hosts that its device seldom meets, is not made shorter by the next publication. Milliseconds from now. */
+  #promised({ kind }: LocalIdentity, newest: DidRecord | undefined): number {
+    // The end of a deactivated document has no bound, and may be that of a thief.
+    if ((kind !== 'human' && kind !== 'org') || newest === undefined || newest.document.deactivated) return 0;
+    return Math.min(newest.document.expires - this.#parts.clock.now(), sponsor_document_lifetime_ms_max);
   }
 
   /** Puts every identity's record where the protocols of this host find it, and signs anew those that have expired or say less than is so. One that cannot be signed is told of and does not hold up the others. */
@@ -118,7 +127,7 @@ export class Publishing {
 
   /** Publishes every identity, one after the other, and says how many peers took the one that fewest took. Those that fail are told of and left out. */
   publishAll(): Promise<number> {
-    this.#all = this.#all.then(async () => {
+    this.#all = this.#all.catch(() => 0).then(async () => {
       let fewest = Infinity;
       for (const identity of this.#parts.all()) {
         if (this.#stopping.signal.aborted) break;

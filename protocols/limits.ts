@@ -4,3 +4,5 @@
 export const name_length_max = 64;
 /** Agents on one host. */
 export const agents_max = 10_000;
+/** Levels of accountability: an agent, the human who answers for it, that human's organisation. */
+export const accountable_levels_max = 3;

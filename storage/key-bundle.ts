@@ -16,6 +16,9 @@ import { isSealed, seal, sealing_name, sealingKey, travel_cost, unseal, type Ran
 
 const bundle_kind = 'identity-bundle';
 const bundle_version = 1;
+// A label with a slash in it would reach into the names of another identity.
+const label_pattern = /^[0-9a-f]{16}$/;
+const key_pattern = /^(0|[1-9]\d?)\/(update|use)$/;
 /** The largest bundle that is opened. */
 export const bundle_bytes_max: number = 256 * 1024;
 
@@ -33,10 +36,10 @@ export function keyPrefix(label: string): string {
   return `identity/${label}/`;
 }
 
-/** The text of a file that carries a bundle, sealed under a salt and a nonce of its own. */
-export function sealBundle(bundle: KeyBundle, passphrase: string, random: RandomBytes): string {
+/** The text of a file that carries a bundle, sealed under a salt and a nonce of its own; it opens at the same `cost` alone. */
+export function sealBundle(bundle: KeyBundle, passphrase: string, random: RandomBytes, cost: number = travel_cost): string {
   const plain = encodeCbor({ identity: bundle.identity, seeds: Object.fromEntries(bundle.seeds), record: bundle.record });
-  const sealed = seal(plain, sealingKey(passphrase, random, travel_cost), random);
+  const sealed = seal(plain, sealingKey(passphrase, random, cost), random);
   return `${JSON.stringify({ agentmesh: bundle_kind, version: bundle_version, protection: sealing_name, ...sealed }, null, 2)}\n`;
 }
 
@@ -48,6 +51,17 @@ function isSeeds(value: unknown): value is { readonly [name: string]: Uint8Array
   return isFields(value) && Object.values(value).every((seed) => seed instanceof Uint8Array && seed.length === key_bytes);
 }
 
+/**
+ * Whether an identity has a key of this name by now, be it for a rotation that
+ * was begun. A key for a later one would be put in force as a new one, and who
+ * made the bundle would know it for good.
+ */
+function isKeyName(name: string, { label, establishments }: StoredIdentity): boolean {
+  const prefix = keyPrefix(label);
+  const [, number, role] = key_pattern.exec(name.startsWith(prefix) ? name.slice(prefix.length) : '') ?? [];
+  return number !== undefined && Number(number) <= establishments.length + (role === 'update' ? 1 : 0);
+}
+
 /** Whether everything in a bundle belongs to one identity. */
 function checkBundle(bundle: KeyBundle): Result<KeyBundle> {
   const { identity, seeds, record } = bundle;
@@ -57,8 +71,8 @@ function checkBundle(bundle: KeyBundle): Result<KeyBundle> {
   const { kind, sponsor } = current.value;
   if (genesis === undefined || didOf(eventHash(genesis.event)) !== identity.did || kind !== identity.kind || sponsor !== identity.sponsor) return damaged('its events are those of another identity');
   if (kind === 'node') return damaged('it carries a node, which stays in its folder');
-  const prefix = keyPrefix(identity.label);
-  if ([...seeds.keys()].some((name) => !name.startsWith(prefix))) return damaged('it carries keys of another identity');
+  if (!label_pattern.test(identity.label)) return damaged('its keys have no proper names');
+  if ([...seeds.keys()].some((name) => !isKeyName(name, identity))) return damaged('it carries keys that the identity does not have');
   if (record === null) return ok(bundle);
   const verified = verifyRecord(record, { allow_expired: true });
   return verified.ok && verified.value.did === identity.did ? ok(bundle) : damaged('its record is not that of the identity');
@@ -69,7 +83,7 @@ function checkBundle(bundle: KeyBundle): Result<KeyBundle> {
  *
  * Fails with `BUNDLE_DAMAGED`, `BUNDLE_VERSION` or `BUNDLE_PASSPHRASE`.
  */
-export function openBundle(bytes: Uint8Array, passphrase: string): Result<KeyBundle> {
+export function openBundle(bytes: Uint8Array, passphrase: string, cost: number = travel_cost): Result<KeyBundle> {
   if (bytes.length > bundle_bytes_max) return damaged(`it has more than ${bundle_bytes_max} bytes`);
   let file: unknown;
   try {
@@ -83,7 +97,7 @@ export function openBundle(bytes: Uint8Array, passphrase: string): Result<KeyBun
     return fail('BUNDLE_VERSION', `the bundle has version ${version}, this program knows ${bundle_version}`, { fix: 'import it with the program version that exported it, or a later one' });
   }
   if (version !== bundle_version || protection !== sealing_name || !isSealed(sealed)) return damaged('its form is not that of version 1');
-  const plain = unseal(sealed, passphrase, travel_cost);
+  const plain = unseal(sealed, passphrase, cost);
   if (plain === undefined) return fail('BUNDLE_PASSPHRASE', 'the passphrase does not open the bundle, or the bundle was changed', { fix: 'give the passphrase with which it was exported' });
   const decoded = decodeCbor(plain);
   if (!decoded.ok || !hasShape(decoded.value, ['identity', 'seeds', 'record'])) return damaged('its content has another form');

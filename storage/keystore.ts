@@ -34,6 +34,8 @@ export interface KeystoreParts {
   readonly passphrase?: string;
   /** Leaves a file open that lies open, even where a passphrase is given. */
   readonly keep_open?: true;
+  /** What a passphrase costs to try, {@link start_cost} when absent; the file opens at the cost at which it was sealed alone. */
+  readonly cost?: number;
 }
 
 function damaged(cause?: unknown): ReturnType<typeof fail> {
@@ -61,7 +63,7 @@ function seedsOf(parsed: unknown): Result<Map<string, Uint8Array>> {
 }
 
 /** Opens the seeds of a stored file. */
-function unlock(file: Fields, passphrase: string | undefined): Result<Map<string, Uint8Array>> {
+function unlock(file: Fields, { passphrase, cost = start_cost }: KeystoreParts): Result<Map<string, Uint8Array>> {
   const { version, protection, keys, ...sealed } = file;
   if (version !== file_version) return damaged();
   if (protection === 'none' && hasShape(file, ['version', 'protection', 'keys'])) return seedsOf(keys);
@@ -72,9 +74,9 @@ function unlock(file: Fields, passphrase: string | undefined): Result<Map<string
     });
   }
   if (!isSealed(sealed)) return damaged();
-  const plain = unseal(sealed, passphrase, start_cost);
+  const plain = unseal(sealed, passphrase, cost);
   if (plain === undefined) {
-    return fail('KEYSTORE_PASSPHRASE', 'the passphrase does not open the keys of this folder', { fix: 'give the passphrase with which the folder was made' });
+    return fail('KEYSTORE_PASSPHRASE', 'the passphrase does not open the keys of this folder', { fix: 'give the passphrase that seals them now: the one of the last agentmesh keys passphrase, else the one of the first start' });
   }
   try {
     return seedsOf(JSON.parse(fromUtf8(plain) ?? ''));
@@ -154,7 +156,8 @@ class FileKeystore implements Keystore {
   }
 
   #sealingFor(passphrase: string | undefined): SealingKey | undefined {
-    return passphrase === undefined ? undefined : sealingKey(passphrase, this.#parts.random, start_cost);
+    const { random, cost = start_cost } = this.#parts;
+    return passphrase === undefined ? undefined : sealingKey(passphrase, random, cost);
   }
 
   /** Brings everything to the disk. */
@@ -177,7 +180,7 @@ export async function openKeystore(parts: KeystoreParts): Promise<Result<Keystor
   if (stored === undefined) return ok(new FileKeystore(parts, new Map()));
   const file = parseFile(stored);
   if (!file.ok) return file;
-  const seeds = unlock(file.value, parts.passphrase);
+  const seeds = unlock(file.value, parts);
   if (!seeds.ok) return seeds;
   if (file.value['protection'] !== 'none') return ok(new FileKeystore(parts, seeds.value));
   const { passphrase, ...open_parts } = parts;

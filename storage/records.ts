@@ -52,6 +52,8 @@ export interface RecordStore {
   hasRoom(record: DidRecord): Promise<boolean>;
   /** Keeps a verified record unless a newer one is known, or one with another history: in memory, and on disk if there is room. */
   keep(record: DidRecord): Promise<Kept>;
+  /** Goes up whenever the answer of {@link RecordStore.known} for any DID may have changed. */
+  readonly changes: number;
 }
 
 /** How much room a stored record takes, and for how long. Times are Unix milliseconds. */
@@ -92,6 +94,7 @@ class LevelRecords implements RecordStore {
   #is_counted = false;
   #pruned_ms = -Infinity;
   #turn: Promise<unknown> = Promise.resolve();
+  changes = 0;
 
   constructor(parts: RecordStoreParts) {
     this.#parts = parts;
@@ -158,6 +161,7 @@ class LevelRecords implements RecordStore {
 
   #remember(record: DidRecord): DidRecord {
     const { did } = record;
+    this.changes += 1;
     this.#forget(did);
     this.#dids_by_hash.set(toBase64url(record.hash), did);
     if (this.#own.has(did)) this.#own.set(did, record);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseProof } from '../../crypto/tlog-proof.ts';
 import { unwrap } from '../../crypto/result.ts';
-import type { CallView, DelegationView, ScoreView } from '../../node/control/api.ts';
+import type { CallView, DelegationView, ScoreView } from '../../node/control/views.ts';
 import { NodeProcess, processExists, until } from './nodes.ts';
 
 const policy = fileURLToPath(new URL('policy.yaml', import.meta.url));

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../crypto/result.ts';
-import type { CheckView } from '../control/api.ts';
+import type { CheckView } from '../control/views.ts';
 import { checkSocketPath, controlSocketPath } from '../control/socket.ts';
 import { marker_file } from '../data-folder.ts';
 import { shellWord } from './view/text.ts';
@@ -65,7 +65,7 @@ function checkKeys(data: string): DamageCheck {
     if (protection === 'none') {
       return {
         name: 'keys', state: 'warning', text: 'not protected by a passphrase: who can read the file can act as this host',
-        fix: 'start new nodes with --passphrase-file, or keep the folder on an encrypted disk',
+        fix: 'agentmesh keys passphrase --new-passphrase-file FILE, or keep the folder on an encrypted disk',
       };
     }
     if (typeof protection === 'string') return { name: 'keys', state: 'ok', text: 'sealed with a passphrase' };

@@ -16,16 +16,18 @@ export const exit_code_texts: { readonly [Name in keyof typeof exit_codes]: stri
   failed: 'it failed for another reason than those below',
   usage: 'wrong usage: an unknown command or flag, or a value that does not fit',
   not_running: 'no node runs on the data folder',
-  denied: 'denied by policy, trust, delegation or revocation',
+  denied: 'denied by policy, trust, delegation, sponsorship or revocation',
   damaged: 'data is damaged, or the audit log is frozen',
 };
 
-const usage_codes = new Set(['USAGE_INVALID', 'PARAMS_INVALID']);
-// Every step of checking a chain or an invocation refuses with one of these.
-const denied_families = /^(?:CHAIN|INVOCATION)_/;
+const usage_codes = new Set([
+  'BAD_SINCE_INVALID', 'CONFIRMATION_NEEDED', 'PARAMS_INVALID', 'PASSPHRASE_NEEDED', 'REVOCATION_TARGET', 'SPONSOR_LIFETIME', 'SPONSOR_ROLE', 'USAGE_INVALID', 'WITNESS_THRESHOLD',
+]);
+// Every step of checking a chain, an invocation, who answers for whom or a UCAN refuses with one of these.
+const denied_families = /^(?:CHAIN|INVOCATION|SPONSOR|UCAN)_/;
 const denied_codes = new Set([
   'AGENT_KILLED', 'AGENT_STOPPED', 'APPROVAL_REQUIRED', 'CONTROL_DENIED', 'DELEGATION_REQUIRED', 'KERNEL_DENIED', 'LIMIT_EXCEEDED', 'PARENT_EXCEEDED',
-  'REVOCATION_STALE', 'REVOKED', 'SCOPE_EXCEEDED', 'SPONSOR_EXPIRED', 'SPONSOR_FORGED', 'SPONSOR_MISSING', 'SPONSOR_WITHDRAWN', 'TRUST_TOO_LOW',
+  'REVOCATION_STALE', 'REVOKED', 'SCOPE_EXCEEDED', 'TRUST_TOO_LOW',
 ]);
 const damaged_codes = new Set(['IDENTITY_KEYS_MISSING', 'IDENTITY_MISSING', 'IDENTITY_UNREADABLE', 'STORE_UNREADABLE', 'VAULT_MISSING', 'VAULT_SEAL_BROKEN', 'VAULT_UNREADABLE']);
 const damaged_suffixes = /_(?:FROZEN|DAMAGED)$/;

@@ -25,6 +25,13 @@ export function lifetime(text: string): number {
   return Number(digits) * unit_s;
 }
 
+/** How old the knowledge of revocations may be for a class of commands, as in `delete=10m`; in milliseconds. */
+export function revocationAge(text: string): Readonly<Partial<Record<'read' | 'write' | 'delete', number>>> {
+  const [, verb_class, age = ''] = /^(read|write|delete)=(.+)$/.exec(text) ?? [];
+  if (verb_class === undefined) throw new Error('expected read, write or delete and a time, e.g. delete=10m');
+  return { [verb_class]: 1000 * lifetime(age) };
+}
+
 /** A JSON value, wrapped so that `null` is told from nothing given. */
 export function jsonValue(text: string): { readonly value: unknown } {
   try {

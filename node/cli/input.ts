@@ -37,3 +37,14 @@ export async function writeOutput(path: string, text: string): Promise<Result<vo
     return fail('FILE_UNWRITABLE', `${path} cannot be written: ${messageOf(error)}`, { fix: 'name a file in a folder that you may write to' });
   }
 }
+
+/** Writes a file that does not exist yet, for its owner to read. Fails with `FILE_EXISTS` or `FILE_UNWRITABLE`. */
+export async function writeNewOutput(path: string, text: string): Promise<Result<void>> {
+  try {
+    await writeFile(path, text, { flag: 'wx', mode: 0o600 });
+    return ok(undefined);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return fail('FILE_EXISTS', `${path} exists already`, { fix: 'name a file that does not exist' });
+    return fail('FILE_UNWRITABLE', `${path} cannot be written: ${messageOf(error)}`, { fix: 'name a file in a folder that you may write to' });
+  }
+}

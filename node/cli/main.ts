@@ -4,9 +4,15 @@ import { FailureError, messageOf } from '../../crypto/result.ts';
 import { createContext, type CliProcess, type Context, type Screen } from './context.ts';
 import { exit_codes, exitCodeOf } from './exit.ts';
 import { audit_routes, help_routes } from './routes/audit.ts';
-import { authority_routes, delegation_routes, trust_routes } from './routes/authority.ts';
+import { authority_routes, trust_routes } from './routes/authority.ts';
+import { delegate_route, delegation_routes } from './routes/delegation.ts';
 import { host_routes } from './routes/host.ts';
-import { agent_routes, did_routes, sponsor_routes } from './routes/identity.ts';
+import { ucan_routes } from './routes/interop.ts';
+import { keys_routes } from './routes/keys.ts';
+import { did_routes } from './routes/did.ts';
+import { agent_routes } from './routes/identity.ts';
+import { sponsor_routes } from './routes/sponsor.ts';
+import { revocation_routes } from './routes/revocation.ts';
 import { visible } from './view/text.ts';
 
 const description = `A peer-to-peer node that governs AI agents on each host and lets them trust,
@@ -51,11 +57,15 @@ export function application(): Application<Context> {
       ...host_routes,
       sponsor: sponsor_routes,
       agent: agent_routes,
+      keys: keys_routes,
       did: did_routes,
       ...authority_routes,
+      ...revocation_routes,
+      delegate: delegate_route,
       delegation: delegation_routes,
       trust: trust_routes,
       audit: audit_routes,
+      ucan: ucan_routes,
       help: help_routes,
     },
     docs: { brief: 'Govern AI agents on every host, with no server', fullDescription: description },

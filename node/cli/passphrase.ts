@@ -13,10 +13,11 @@ const others_mask = 0o077;
  */
 export function passphraseFrom(path: string): Result<string> {
   try {
-    const { size, mode, uid } = statSync(path);
-    if (size > passphrase_bytes_max) return fail('PASSPHRASE_INVALID', `a passphrase file has at most ${passphrase_bytes_max} bytes`);
-    const is_own = process.getuid === undefined || uid === process.getuid();
-    if (!is_own || (mode & others_mask) !== 0) return fail('PASSPHRASE_EXPOSED', `others may read ${path}`, { fix: `${is_own ? '' : `chown ${process.getuid?.()} ${shellWord(path)} && `}chmod 600 ${shellWord(path)}` });
+    const stats = statSync(path);
+    if (stats.isDirectory()) return fail('PASSPHRASE_INVALID', `${path} is a folder`, { fix: 'name the file in it that holds the passphrase' });
+    if (stats.size > passphrase_bytes_max) return fail('PASSPHRASE_INVALID', `${path} has more than ${passphrase_bytes_max} bytes`, { fix: 'write the passphrase and nothing else into it' });
+    const is_own = process.getuid === undefined || stats.uid === process.getuid();
+    if (!is_own || (stats.mode & others_mask) !== 0) return fail('PASSPHRASE_EXPOSED', `others may read ${path}`, { fix: `${is_own ? '' : `chown ${process.getuid?.()} ${shellWord(path)} && `}chmod 600 ${shellWord(path)}` });
     const passphrase = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
     return passphrase === '' ? fail('PASSPHRASE_INVALID', `${path} is empty`, { fix: 'write the passphrase into it' }) : ok(passphrase);
   } catch (error) {

@@ -4,6 +4,9 @@
  * Every method takes one object of parameters and answers with a `Result`.
  */
 import type { Result } from '../../crypto/result.ts';
+import type { ChainCheckView, ChainView } from './delegation-views.ts';
+import { sponsor_params, type SponsorControlApi } from './sponsor-api.ts';
+import type { NodeStatus, AgentView, PeerView, CallView, DelegationView, RevocationPreview, RevocationView, ScoreView, HeadView, ProofView, VerifiedView, CheckView, LogEntryView, IdentityView, VoidedView } from './views.ts';
 
 /** Parameter types that the server checks before a method sees them. */
 export type ParamType = 'string' | 'number' | 'boolean' | 'strings' | 'json';
@@ -17,160 +20,35 @@ export interface ParamSpec {
 /** A DID, or the local name of an agent, sponsor or contact. */
 export type Who = string;
 
-/** What a node says of itself. Times are Unix milliseconds. */
-export interface NodeStatus {
-  readonly did: string;
-  readonly name: string;
-  readonly peer_id: string;
-  readonly addresses: readonly string[];
-  readonly data: string;
-  readonly version: string;
-  readonly process_id: number;
-  readonly started_ms: number;
-  readonly peers: number;
-  readonly agents: number;
-  readonly statements: number;
-  readonly audit: { readonly origin: string; readonly size: number; readonly cosigned_size: number; readonly cosignatures: number; readonly frozen: { readonly code: string; readonly reason: string; readonly fix?: string } | null };
-  readonly memory_bytes: number;
-  /** What was refused or went wrong since the start, and how often. */
-  readonly troubles: readonly { readonly what: string; readonly count: number }[];
-}
-
-/** A sponsor whose key is held here. */
-export interface SponsorView {
-  readonly name: string;
-  readonly did: string;
-  readonly kind: 'human' | 'org';
-}
-
-/** An agent that lives on this host. */
-export interface AgentView {
-  readonly name: string;
-  readonly did: string;
-  readonly sponsor: string;
-  readonly capabilities: readonly string[];
-  readonly required_trust: number;
-  readonly handler: string | null;
-  readonly policy: string | null;
-  readonly authority: 'delegated' | 'open';
-  /** Sponsors besides its own whose delegations it honours. */
-  readonly roots: readonly string[];
-  readonly state: 'running' | 'stopped' | 'killed';
-}
-
-/** A connected peer; `did` once the handshake with its node is done. */
-export interface PeerView {
-  readonly peer_id: string;
-  readonly did: string | null;
-  readonly name: string | null;
-  readonly address: string;
-  readonly direction: 'inbound' | 'outbound';
-  readonly since_ms: number;
-}
-
-/** The answer to a call: the executor's signed receipt, taken apart, and the result if it was allowed. */
-export interface CallView {
-  readonly verdict: 'allow' | 'deny' | 'error';
-  readonly code: string | null;
-  readonly rule: string | null;
-  readonly reason: string;
-  readonly result: unknown;
-  /** The invocation token: sending it again has no second effect. */
-  readonly invocation: string;
-  readonly receipt: string;
-  readonly receipt_hash: string;
-  readonly executor: string;
-  readonly audit: { readonly origin: string; readonly index: number } | null;
-  readonly duration_ms: number;
-}
-
-/** A delegation with the chain that leads to it. Times are Unix seconds. */
-export interface DelegationView {
-  /** SHA-256 of the last token, base64url. */
-  readonly id: string;
-  readonly root: string;
-  readonly issuer: string;
-  readonly holder: string;
-  readonly capabilities: readonly string[];
-  readonly depth: number;
-  readonly exp: number;
-  readonly chain: readonly string[];
-  /** Whether the holder's host took it. */
-  readonly delivered: boolean;
-}
-
-/** A trust score with every item's exact share. */
-export interface ScoreView {
-  readonly observer: string;
-  readonly subject: string;
-  readonly score: number;
-  readonly confidence: number;
-  readonly tier: string;
-  readonly items: readonly { readonly kind: string; readonly effect: number; readonly text: string; readonly from?: string; readonly statement?: string }[];
-}
-
-/** A log head with its cosignatures, as a C2SP signed note. */
-export interface HeadView {
-  readonly origin: string;
-  readonly size: number;
-  readonly root: string;
-  readonly note: string;
-  readonly cosignatures: readonly string[];
-}
-
-/** An inclusion proof as a C2SP tlog-proof file, and the tlog-policy under which it can be verified. */
-export interface ProofView {
-  readonly index: number;
-  readonly proof: string;
-  readonly policy: string;
-  readonly leaf_hash: string;
-}
-
-/** What a verified proof says. */
-export interface VerifiedView {
-  readonly origin: string;
-  readonly index: number;
-  readonly size: number;
-  readonly leaf_hash: string;
-  readonly cosignatures: number;
-}
-
-/** One line of a diagnosis. */
-export interface CheckView {
-  readonly name: string;
-  readonly state: 'ok' | 'warning' | 'failed';
-  readonly text: string;
-  readonly fix?: string;
-}
-
-/** One entry of the flight recorder. */
-export interface LogEntryView {
-  readonly index: number;
-  readonly kind: string;
-  readonly time_ms: number;
-  readonly payload: unknown;
-}
-
 /** Every method with its parameters and its answer. */
-export interface ControlApi {
+export interface ControlApi extends SponsorControlApi {
   'status': { params: Record<string, never>; value: NodeStatus };
   'stop': { params: Record<string, never>; value: null };
-  'sponsor.create': { params: { name: string; kind?: string }; value: SponsorView };
-  'sponsor.list': { params: Record<string, never>; value: readonly SponsorView[] };
   'agent.create': {
     params: { name: string; sponsor: Who; capabilities: string[]; parent?: Who; policy?: string; handler?: string; required_trust?: number; authority?: string; roots?: string[] };
     value: AgentView;
   };
   'agent.list': { params: Record<string, never>; value: readonly AgentView[] };
   'did.resolve': { params: { did: Who; fresh?: boolean }; value: { readonly didDocument: unknown; readonly didDocumentMetadata: unknown; readonly didResolutionMetadata: unknown } };
+  'did.list': { params: Record<string, never>; value: readonly IdentityView[] };
+  'did.rotate': {
+    params: { who: Who; emergency?: boolean; bad_since_ms?: number; witnesses?: string[]; witness_threshold?: number };
+    value: IdentityView & { readonly storers: number; readonly voided: readonly VoidedView[]; readonly attested_again: readonly string[] };
+  };
+  'did.deactivate': { params: { who: Who; yes: boolean }; value: IdentityView & { readonly storers: number } };
+  'did.succeed': { params: { old: Who; successor: Who }; value: { readonly old: IdentityView & { readonly storers: number }; readonly successor: IdentityView & { readonly storers: number } } };
   'peers': { params: Record<string, never>; value: readonly PeerView[] };
   'join': { params: { address: string }; value: PeerView };
   'verify-peer': { params: { from: Who; peer: Who; required_trust?: number }; value: { readonly verified: boolean; readonly score: ScoreView; readonly session: string } };
   'call': { params: { from: Who; to: Who; command: string; arguments?: unknown; delegation?: string; invocation?: string }; value: CallView };
-  'delegate': { params: { from: Who; to: Who; capabilities: string[]; parent?: string; lifetime_s?: number; max_depth?: number; trust?: number }; value: DelegationView };
+  'delegate': { params: { from: Who; to: Who; capabilities: string[]; parent?: string; lifetime_s?: number; max_depth?: number; trust?: number; caveats?: unknown }; value: DelegationView };
   'delegation.list': { params: Record<string, never>; value: readonly DelegationView[] };
+  'delegation.inspect': { params: { id?: string; chain?: string[] }; value: ChainView };
+  'delegation.verify': { params: { id?: string; chain?: string[]; command?: string }; value: ChainCheckView };
   'endorse': { params: { from: Who; subject: Who; weight?: number; why?: string }; value: { readonly statement: string } };
-  'revoke': { params: { from: Who; kind: string; target: Who; why: string }; value: { readonly statement: string } };
+  'revoke': { params: { from: Who; kind: string; target: Who; why: string }; value: RevocationPreview & { readonly statement: string; readonly told_peers: number } };
+  'revocation.preview': { params: { from: Who; kind: string; target: Who }; value: RevocationPreview };
+  'revocations': { params: { by?: Who; of?: Who; pending?: boolean; limit?: number }; value: { readonly total: number; readonly revocations: readonly RevocationView[] } };
   'trust.show': { params: { subject: Who; observer?: Who }; value: ScoreView };
   'audit.head': { params: { did?: Who }; value: HeadView };
   'audit.anchor': { params: Record<string, never>; value: HeadView };
@@ -199,8 +77,7 @@ const texts = { type: 'strings' } as const;
 export const control_params: { readonly [Method in ControlMethod]: { readonly [Name in keyof ControlApi[Method]['params']]: ParamSpec } } = {
   'status': {},
   'stop': {},
-  'sponsor.create': { name: text, kind: text_optional },
-  'sponsor.list': {},
+  ...sponsor_params,
   'agent.create': {
     name: text, sponsor: text, capabilities: texts, parent: text_optional, policy: text_optional,
     handler: text_optional, required_trust: number_optional, authority: text_optional,
@@ -208,6 +85,13 @@ export const control_params: { readonly [Method in ControlMethod]: { readonly [N
   },
   'agent.list': {},
   'did.resolve': { did: text, fresh: { type: 'boolean', optional: true } },
+  'did.list': {},
+  'did.rotate': {
+    who: text, emergency: { type: 'boolean', optional: true }, bad_since_ms: number_optional,
+    witnesses: { type: 'strings', optional: true }, witness_threshold: number_optional,
+  },
+  'did.deactivate': { who: text, yes: { type: 'boolean' } },
+  'did.succeed': { old: text, successor: text },
   'peers': {},
   'join': { address: text },
   'verify-peer': { from: text, peer: text, required_trust: number_optional },
@@ -217,11 +101,15 @@ export const control_params: { readonly [Method in ControlMethod]: { readonly [N
   },
   'delegate': {
     from: text, to: text, capabilities: texts, parent: text_optional, lifetime_s: number_optional,
-    max_depth: number_optional, trust: number_optional,
+    max_depth: number_optional, trust: number_optional, caveats: { type: 'json', optional: true },
   },
   'delegation.list': {},
+  'delegation.inspect': { id: text_optional, chain: { type: 'strings', optional: true } },
+  'delegation.verify': { id: text_optional, chain: { type: 'strings', optional: true }, command: text_optional },
   'endorse': { from: text, subject: text, weight: number_optional, why: text_optional },
   'revoke': { from: text, kind: text, target: text, why: text },
+  'revocation.preview': { from: text, kind: text, target: text },
+  'revocations': { by: text_optional, of: text_optional, pending: { type: 'boolean', optional: true }, limit: number_optional },
   'trust.show': { subject: text, observer: text_optional },
   'audit.head': { did: text_optional },
   'audit.anchor': {},

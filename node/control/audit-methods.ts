@@ -12,7 +12,8 @@ import { decodeDisclosure } from '../../storage/audit-entry.ts';
 import { exportLog } from '../../storage/audit-export.ts';
 import type { Host } from '../host.ts';
 import { recordedKey } from '../recorded-keys.ts';
-import type { ControlApi, ControlMethods, HeadView, ProofView } from './api.ts';
+import type { ControlApi, ControlMethods } from './api.ts';
+import type { HeadView, ProofView } from './views.ts';
 
 type AuditMethods = Pick<ControlMethods, 'audit.head' | 'audit.anchor' | 'audit.prove' | 'audit.verify' | 'audit.export'>;
 

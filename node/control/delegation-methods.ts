@@ -8,7 +8,8 @@ import { placeOf, step_names } from '../../crypto/steps.ts';
 import type { Delegations, HeldDelegation } from '../../protocols/delegation/index.ts';
 import type { Actions } from '../actions.ts';
 import type { Host } from '../host.ts';
-import type { ControlApi, ControlMethods, DelegationView } from './api.ts';
+import type { ControlApi, ControlMethods } from './api.ts';
+import type { DelegationView } from './views.ts';
 import type { ChainCheckView, ChainView, LinkView, StepView } from './delegation-views.ts';
 
 type DelegationMethods = Pick<ControlMethods, 'delegate' | 'delegation.list' | 'delegation.inspect' | 'delegation.verify'>;

@@ -2,7 +2,6 @@
 import { toBase64url } from '../../crypto/bytes.ts';
 import type { Json } from '../../crypto/canonical.ts';
 import { fail, messageOf, ok, type Failure, type Result } from '../../crypto/result.ts';
-import type { HeldDelegation } from '../../protocols/delegation/index.ts';
 import type { Answered } from '../../protocols/message/index.ts';
 import type { Peer } from '../../protocols/ports.ts';
 import { jsonResult } from '../../protocols/message/index.ts';
@@ -11,9 +10,14 @@ import type { Host } from '../host.ts';
 import type { LocalIdentity } from '../identities.ts';
 import type { Node } from '../node.ts';
 import { packageVersion } from '../version.ts';
-import type { AgentView, CallView, ControlApi, ControlMethods, DelegationView, LogEntryView, NodeStatus, PeerView, SponsorView } from './api.ts';
+import type { ControlApi, ControlMethods } from './api.ts';
+import type { AgentView, CallView, LogEntryView, NodeStatus, PeerView } from './views.ts';
 import { auditMethods, headOf } from './audit-methods.ts';
+import { delegationMethods } from './delegation-methods.ts';
+import { didMethods } from './did-methods.ts';
+import { revocationMethods } from './revocation-methods.ts';
 import { diagnose } from './diagnose.ts';
+import { attestedUntil, sponsorMethods } from './sponsor-methods.ts';
 
 const log_entries_max = 1000;
 
@@ -28,7 +32,7 @@ function frozenView(failure: Failure | undefined): NodeStatus['audit']['frozen']
 }
 
 async function statusOf(node: Node, started_ms: number): Promise<NodeStatus> {
-  const { identities, log, statement_store, parts } = node.host;
+  const { identities, log, statement_store, freshness, parts } = node.host;
   const head = await log.cosigned();
   const cosigned = head.ok ? headOf(head.value) : undefined;
   return {
@@ -43,6 +47,7 @@ async function statusOf(node: Node, started_ms: number): Promise<NodeStatus> {
     peers: parts.network.peers().length,
     agents: identities.list('agent').length,
     statements: statement_store.size,
+    revocations: { complete_as_of_ms: freshness.completeAsOf() || null, max_age_ms: freshness.age_ms_max },
     audit: {
       origin: log.origin,
       size: log.size(),
@@ -55,13 +60,10 @@ async function statusOf(node: Node, started_ms: number): Promise<NodeStatus> {
   };
 }
 
-function sponsorView(identity: LocalIdentity): SponsorView {
-  return { name: identity.name, did: identity.did, kind: identity.kind === 'org' ? 'org' : 'human' };
-}
-
 function agentView(host: Host, identity: LocalIdentity): AgentView {
   const { agent } = identity;
   const state = host.agents.get(identity.did)?.kernel.stateOf(identity.did);
+  const ended = host.revocation.ended(identity.did);
   return {
     name: identity.name,
     did: identity.did,
@@ -72,7 +74,9 @@ function agentView(host: Host, identity: LocalIdentity): AgentView {
     policy: agent?.policy ?? null,
     authority: agent?.authority ?? 'delegated',
     roots: agent?.roots ?? [],
-    state: state ?? 'stopped',
+    attested_until: attestedUntil(identity),
+    state: ended === undefined ? state ?? 'stopped' : 'killed',
+    ended: ended?.reason ?? null,
   };
 }
 
@@ -101,22 +105,6 @@ function callView(answered: Answered, duration_ms: number): CallView {
   };
 }
 
-function delegationView(held: HeldDelegation, delivered: boolean): DelegationView {
-  const [first] = held.links;
-  const last = held.links.at(-1);
-  return {
-    id: held.id,
-    root: first?.sub ?? '',
-    issuer: last?.iss ?? '',
-    holder: last?.aud ?? '',
-    capabilities: (last?.capabilities ?? []).map(({ text }) => text),
-    depth: held.links.length,
-    exp: Math.min(...held.links.map((link) => link.exp)),
-    chain: held.chain,
-    delivered,
-  };
-}
-
 function json(value: unknown): Result<Json> {
   const parsed = jsonResult(value);
   return parsed.ok ? parsed : fail('PARAMS_INVALID', 'the arguments are not JSON');
@@ -141,10 +129,6 @@ async function joined(host: Host, address: string, signal: AbortSignal): Promise
   return peer === undefined ? fail('PEER_UNREACHABLE', 'the peer hung up at once') : ok(peerView(host, peer));
 }
 
-function isSponsorKind(kind: string): kind is 'human' | 'org' {
-  return kind === 'human' || kind === 'org';
-}
-
 function isAuthority(authority: string): authority is 'delegated' | 'open' {
   return authority === 'delegated' || authority === 'open';
 }
@@ -165,20 +149,9 @@ async function call(node: Node, params: ControlApi['call']['params'], signal: Ab
   return answered.ok ? ok(callView(answered.value, clock.now() - since_ms)) : answered;
 }
 
-async function delegate(node: Node, params: ControlApi['delegate']['params']): Promise<Result<DelegationView>> {
-  const issued = await node.actions.delegate({
-    from: params.from,
-    to: params.to,
-    capabilities: params.capabilities,
-    ...optional('parent', params.parent),
-    ...optional('lifetime_s', params.lifetime_s),
-    caveats: { ...optional('max_depth', params.max_depth), ...optional('trust', params.trust) },
-  });
-  return issued.ok ? ok(delegationView(issued.value.delegation, issued.value.delivered)) : issued;
-}
-
 async function resolveDid(node: Node, params: ControlApi['did.resolve']['params']): Promise<Result<ControlApi['did.resolve']['value']>> {
-  const did = node.host.identities.didOf(params.did);
+  // A DID of another method, or a broken one, has its W3C result too.
+  const did = params.did.startsWith('did:') ? ok(params.did) : node.host.identities.didOf(params.did);
   return did.ok ? ok(await node.host.identity.resolution(did.value, { fresh: params.fresh ?? false })) : did;
 }
 
@@ -195,12 +168,7 @@ export function controlMethods(node: Node): ControlMethods {
       });
       return Promise.resolve(ok(null));
     },
-    'sponsor.create': async ({ name, kind = 'human' }) => {
-      if (!isSponsorKind(kind)) return fail('PARAMS_INVALID', 'a sponsor is a human or an org');
-      const created = await actions.createSponsor(name, kind);
-      return created.ok ? ok(sponsorView(created.value)) : created;
-    },
-    'sponsor.list': () => Promise.resolve(ok(host.identities.list('human', 'org').map(sponsorView))),
+    ...sponsorMethods(node),
     'agent.create': (params) => createAgent(node, params),
     'agent.list': () => Promise.resolve(ok(host.identities.list('agent').map((identity) => agentView(host, identity)))),
     'did.resolve': (params) => resolveDid(node, params),
@@ -211,20 +179,17 @@ export function controlMethods(node: Node): ControlMethods {
       return verified.ok ? ok({ verified: true, score: verified.value.score, session: verified.value.session.id }) : verified;
     },
     'call': (params, signal) => call(node, params, signal),
-    'delegate': (params) => delegate(node, params),
-    'delegation.list': () => Promise.resolve(ok(host.delegations.list().map((held) => delegationView(held, true)))),
+    ...delegationMethods(host, actions),
     'endorse': async ({ from, subject, weight = 1000, why = '' }) => {
       const endorsed = await actions.endorse(from, subject, weight, why);
       return endorsed.ok ? ok({ statement: endorsed.value.hash }) : endorsed;
     },
-    'revoke': async ({ from, kind, target, why }) => {
-      const revoked = await actions.revoke(from, kind, target, why);
-      return revoked.ok ? ok({ statement: revoked.value.hash }) : revoked;
-    },
+    ...revocationMethods(host, actions),
     'trust.show': async ({ subject, observer }) => {
       return actions.score(subject, observer);
     },
     ...auditMethods(host),
+    ...didMethods(host),
     'audit.log': ({ from = 0, limit = 100 }) => logEntries(host, from, limit),
     'doctor': async () => ok(await diagnose(node)),
   };

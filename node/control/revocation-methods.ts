@@ -7,7 +7,8 @@ import type { Revocation, RevocationTarget } from '../../crypto/statement.ts';
 import type { RevocationService } from '../../protocols/revocation/index.ts';
 import type { Actions } from '../actions.ts';
 import type { Host } from '../host.ts';
-import type { ControlApi, ControlMethods, EndingView, RevocationPreview, RevocationView } from './api.ts';
+import type { ControlApi, ControlMethods } from './api.ts';
+import type { EndingView, RevocationPreview, RevocationView } from './views.ts';
 
 type RevocationMethods = Pick<ControlMethods, 'revoke' | 'revocation.preview' | 'revocations'>;
 

@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { fromUtf8 } from '../../crypto/bytes.ts';
+import { isCrowded, json_values_max } from '../../crypto/canonical.ts';
 import { fail, messageOf, ok, type Failure, type Result } from '../../crypto/result.ts';
 import type { Clock, Recorder } from '../../protocols/ports.ts';
 import { sleep } from '../../protocols/time.ts';
@@ -78,6 +79,7 @@ async function readBody(request: IncomingMessage): Promise<Result<unknown>> {
   const text = fromUtf8(Buffer.concat(chunks));
   if (text === undefined) return fail('REQUEST_INVALID', 'the body is not UTF-8');
   if (!isShallow(text)) return fail('REQUEST_INVALID', `the JSON nests deeper than ${json_depth_max} levels`);
+  if (isCrowded(text)) return fail('REQUEST_INVALID', `the JSON has more than ${json_values_max} values`);
   try {
     return ok(JSON.parse(text));
   } catch (error) {

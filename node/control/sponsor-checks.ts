@@ -3,7 +3,7 @@ import { isoTime } from '../../crypto/jwt.ts';
 import { attestation_warning_s } from '../../protocols/revocation/constants.ts';
 import type { Host } from '../host.ts';
 import type { LocalIdentity } from '../identities.ts';
-import type { CheckView } from './api.ts';
+import type { CheckView } from './views.ts';
 import { attestedUntil } from './sponsor-methods.ts';
 
 /** What is wrong with the sponsorship of an identity, or will be soon. */

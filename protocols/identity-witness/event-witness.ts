@@ -16,7 +16,7 @@ import type { IdentityWitnessParts } from './index.ts';
 
 const isEvent = (value: unknown): value is Signed<Establishment> => isSigned(value, isEstablishment);
 
-/** The hash of the event that was signed, and who asked first. */
+/** The hash of an event that was signed or stands under one that was, and who asked first. */
 interface Witnessed {
   readonly event: Uint8Array;
   readonly peer: PeerId;
@@ -118,15 +118,19 @@ export class EventWitness {
       if (this.#dids >= witnessed_dids_max) return fail('WITNESS_FULL', `this node witnesses ${witnessed_dids_max} DIDs already`, { fix: 'name another node' });
       if ((this.#brought.get(from) ?? 0) >= witnessed_dids_per_peer_max) return fail('WITNESS_QUOTA', `a peer may bring ${witnessed_dids_per_peer_max} DIDs`, { fix: 'name another node' });
     }
-    if (!known.has(event.number)) {
-      // On the disk before the signature exists: after a crash, another event of this number would find no memory of this one.
-      await store.batch([{ space: 'identity_event', key: storeKey(digest, event.number), value: encodeCbor({ event: eventHash(event), peer: from } satisfies Witnessed) }], { sync: true });
+    // The events before it as well: who stands under one history must not sign another, also where it begins before this witness was asked.
+    const unknown = establishments.filter((signed) => !known.has(signed.event.number));
+    if (unknown.length > 0) {
+      // On the disk before the signature exists: after a crash, another event of a number would find no memory of this one.
+      await store.batch(unknown.map((signed) => (
+        { space: 'identity_event', key: storeKey(digest, signed.event.number), value: encodeCbor({ event: eventHash(signed.event), peer: from } satisfies Witnessed) }
+      )), { sync: true });
       if (known.size === 0) this.#count(from);
     }
     return ok(key.sign(witnessedBytes(event)));
   }
 
-  /** The hashes of the events of a DID that were signed here, by number. */
+  /** The hashes of the events of a DID that were signed here, and of those before them, by number. */
   async #known(digest: Uint8Array): Promise<ReadonlyMap<number, Uint8Array>> {
     const known = new Map<number, Uint8Array>();
     for await (const [key, value] of this.#parts.store.entries('identity_event', { gte: storeKey(digest, 0), lte: storeKey(digest, establishments_max) })) {
@@ -140,6 +144,6 @@ export class EventWitness {
   /** Two events of one number, both properly signed: one of them may be that of a thief, so that it is nobody's here to say which. */
   #conflict(did: string, number: number): Result<never> {
     this.#parts.recorder.record({ kind: 'identity-witness.conflict', did, number });
-    return fail('WITNESS_CONFLICT', `this witness has signed another event ${number} of ${did}`, { fix: 'go on with the event that was signed' });
+    return fail('WITNESS_CONFLICT', `this witness has signed under another event ${number} of ${did}`, { fix: 'go on with the event that was signed' });
   }
 }

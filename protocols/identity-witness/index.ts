@@ -25,7 +25,7 @@ export interface IdentityWitnesses {
   /** Answers peers from now on, as a witness. Before the network starts. */
   start(): Promise<void>;
   /**
-   * The witness keys of nodes, in their order, of which `threshold` must sign.
+   * The witness keys of nodes, in their order, of which `threshold` must sign: more than half.
    * Fails with `WITNESS_THRESHOLD`, `WITNESS_UNKNOWN`, or as resolving a DID does.
    */
   keysOf(nodes: readonly string[], threshold: number): Promise<Result<readonly Uint8Array[]>>;

@@ -142,7 +142,7 @@ export function retiring(identity: Pick<OwnIdentity, 'establishments' | 'retired
 
 /** The record's changing part. */
 export interface RecordPlan {
-  /** Increases with every publication. */
+  /** Increases with every publication under one establishment event. */
   readonly sequence: number;
   readonly now_ms: number;
   /** 48 hours when absent. */

@@ -32,6 +32,8 @@ export class MeshIdentity implements Identity {
   readonly #running = new Map<string, Promise<Result<DidRecord>>>();
   /** DIDs whose two histories this host has met itself. */
   readonly #forked = new Map<string, true>();
+  /** How many forks became known so far. */
+  #fork_count = 0;
 
   constructor(parts: IdentityParts) {
     this.#parts = parts;
@@ -87,8 +89,13 @@ export class MeshIdentity implements Identity {
     const { did } = known;
     if (this.#forked.has(did)) return;
     remember(this.#forked, did, true, forked_max);
+    this.#fork_count += 1;
     this.#parts.recorder.record({ kind: 'identity.duplicity', did, number });
     if (verifyDuplicity(known, number, first, second).ok) this.#parts.duplicity?.(did, number, first, second);
+  }
+
+  get changes(): number {
+    return this.#parts.records.changes + this.#fork_count;
   }
 
   duplicity(did: string): Failure | undefined {
@@ -229,8 +236,6 @@ export class MeshIdentity implements Identity {
     const holding: DidRecord[] = [];
     for (const record of records) {
       const kept = await this.#keep(record);
-      // Who sends what we know already must not keep us from looking for something newer.
-      if (kept.is_news) remember(this.#seen, record.did, { at_ms: this.#parts.clock.now(), answers: 0 }, seen_max);
       holding.push(kept.record);
     }
     return holding;

@@ -81,6 +81,8 @@ export interface Identity {
   invalidate(did: string): void;
   /** Why nothing of a DID can be believed: its controller told two histories. Code `DID_DUPLICITY`. */
   duplicity(did: string): Failure | undefined;
+  /** Goes up with every record and every fork that becomes known here, so that who remembers a verdict knows when to ask again. */
+  readonly changes: number;
   /** The peers that answered look-ups with older records, for the operator. */
   staleStorers(): readonly StaleStorer[];
   /** Resolves DIDs and the sponsors in their records, so that a decision can be taken offline. Unknown ones stay unknown. */

@@ -9,12 +9,12 @@ import type { Identities, Statements } from '../statements/index.ts';
 import { Revocations } from './revocation.ts';
 
 export { caughtUp } from './catch-up.ts';
-export { freshness, revocationAges, revocation_age_ms_max, verbClass, type Freshness, type RevocationAges, type VerbClass } from './freshness.ts';
+export { freshness, revocationAges, revocation_age_ms_max, verbClass, type Freshness, type RevocationAges } from './freshness.ts';
 export {
-  checkResponse, isSponsorRequest, parseRequest, parseResponse, requestText, responseText, sponsor_file_bytes_max,
-  type CheckedRequest, type SponsorRequest, type SponsorResponse,
+  checkResponse, isSponsorRequest, parseRequest, parseResponse, requestText, responseText,
+  type SponsorRequest,
 } from './sponsor-request.ts';
-export { accountability, attestSponsorship, isRole, mayAnswerFor, parseAttestation, unsponsored, type Accountability, type Attestation, type AttestationPlan, type SponsorshipEvidence } from './sponsorship.ts';
+export { accountability, attestSponsorship, isRole, mayAnswerFor, parseAttestation, unsponsored, type Accountability, type SponsorshipEvidence } from './sponsorship.ts';
 
 /** What revocation uses. */
 export interface RevocationParts {

@@ -6,7 +6,8 @@ import { runInNewContext } from 'node:vm';
 import * as assert from 'uvu/assert';
 import { toBase64url } from '../../crypto/bytes.ts';
 import { canonicalJsonBytes } from '../../crypto/canonical.ts';
-import { encodeRecord, signEvent } from '../../crypto/did-record.ts';
+import { signEvent } from '../../crypto/did-events.ts';
+import { encodeRecord } from '../../crypto/did-record.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import { createToken } from '../../crypto/jwt.ts';
 import { unwrap, type Result } from '../../crypto/result.ts';
@@ -68,7 +69,7 @@ async function resident(node: Node, name: string, addresses: readonly string[]):
   const now_ms = Date.now();
   const who = await person(name, { now_ms });
   const document = signEvent({ ...who.document, services: [{ id: 'mesh', type: 'MeshP2P', endpoints: addresses }] }, [{ index: 0, key: keyNamed(`${name}, update`) }]);
-  unwrap(await node.host.identity.offer([encodeRecord({ establishments: [who.establishment], document, attestations: [] })]));
+  unwrap(await node.host.identity.offer([encodeRecord({ establishments: [who.establishment], document, attestations: [], witness_signatures: [] })]));
   return who.did;
 }
 

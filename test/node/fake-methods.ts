@@ -6,20 +6,51 @@ import type { ControlApi, ControlMethod, ControlMethods } from '../../node/contr
 export const did = 'did:mesh:bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy';
 const receipt_hash = 'q1Yv0kqkX2m8v1m4yq4oQm9nQd7sT1a2b3c4d5e6f7g';
 
+const preview: ControlApi['revocation.preview']['value'] = {
+  kind: 'agent', target: did, target_name: 'analyst', by: did, state: 'in force', ends_count: 2,
+  ends: [{ kind: 'agent', id: did, name: 'analyst', holder: null }, { kind: 'delegation', id: 'delegation-1', name: 'analyst', holder: did }],
+};
+
+const identity: ControlApi['did.list']['value'][number] = {
+  name: 'alice', kind: 'human', did, number: 2, sequence: 7, expires_ms: 1_900_000_000_000, state: 'active',
+  keys: [{ id: `${did}#key-aaaaaaaaaaaaaaaa`, uses: ['authentication'] }], retired: [{ id: `${did}#key-bbbbbbbbbbbbbbbb`, until_ms: 1_700_000_000_000 }],
+  witnesses: 3, witness_threshold: 2, successor: null, predecessor: null,
+};
+
+const sponsor_request = { agent: did, name: 'analyst', kind: 'agent', capabilities: ['read:reports'], sponsor: did, role: 'owner', lifetime_s: 2_592_000 };
+
 /** The values of every method. */
 export const values: { readonly [Method in ControlMethod]: ControlApi[Method]['value'] } = {
   'status': {
     did, name: 'host-a', peer_id: '12D3KooWAbCdEfGh', addresses: ['/ip4/127.0.0.1/tcp/4001/p2p/12D3KooWAbCdEfGh'], data: '/data', version: '0.1.0',
     process_id: 4242, started_ms: 1_700_000_000_000, peers: 3, agents: 2, statements: 5,
+    revocations: { complete_as_of_ms: 1_700_000_000_000, max_age_ms: { read: 86_400_000, write: 3_600_000, delete: 300_000 } },
     audit: { origin: `${did}/log/1`, size: 1, cosigned_size: 1, cosignatures: 2, frozen: null },
     memory_bytes: 52_428_800, troubles: [{ what: 'message.refused CHAIN_WIDENED', count: 3 }],
   },
   'stop': null,
-  'sponsor.create': { name: 'alice', did, kind: 'human' },
-  'sponsor.list': [{ name: 'alice', did, kind: 'human' }],
-  'agent.create': { name: 'analyst', did, sponsor: did, capabilities: ['read:reports'], roots: [did], required_trust: 500, handler: null, policy: null, authority: 'delegated', state: 'running' },
-  'agent.list': [{ name: 'analyst', did, sponsor: did, capabilities: ['read:reports'], roots: [did], required_trust: 500, handler: null, policy: null, authority: 'delegated', state: 'running' }],
+  'sponsor.create': { name: 'alice', did, kind: 'human', organisation: null, attested_until: null },
+  'sponsor.list': [{ name: 'alice', did, kind: 'human', organisation: did, attested_until: 1_900_000_000 }],
+  'sponsor.renew': { agent: did, name: 'analyst', sponsor: did, role: 'owner', until: 1_900_000_000, evidence: null },
+  'sponsor.withdraw': { statement: 'statement-4', agent: did, sponsor: did },
+  'sponsor.show': {
+    did, answered: true,
+    levels: [
+      { did, name: 'analyst', kind: 'agent', sponsor: did, role: 'owner', until: 1_900_000_000, evidence: null, code: null, reason: null, fix: null },
+      { did, name: 'alice', kind: 'human', sponsor: null, role: null, until: null, evidence: null, code: null, reason: null, fix: null },
+    ],
+  },
+  'sponsor.request': { ...sponsor_request, file: '{}\n' },
+  'sponsor.read': sponsor_request,
+  'sponsor.sign': { ...sponsor_request, file: '{}\n' },
+  'sponsor.import': { agent: did, name: 'analyst', sponsor: did, role: 'owner', until: 1_900_000_000, evidence: null },
+  'agent.create': { name: 'analyst', did, sponsor: did, capabilities: ['read:reports'], roots: [did], required_trust: 500, handler: null, policy: null, authority: 'delegated', attested_until: 1_900_000_000, state: 'running', ended: null },
+  'agent.list': [{ name: 'analyst', did, sponsor: did, capabilities: ['read:reports'], roots: [did], required_trust: 500, handler: null, policy: null, authority: 'delegated', attested_until: 1_900_000_000, state: 'running', ended: null }],
   'did.resolve': { didDocument: { id: did }, didDocumentMetadata: { versionId: '3' }, didResolutionMetadata: { contentType: 'application/did' } },
+  'did.list': [identity],
+  'did.rotate': { ...identity, number: 3, storers: 2, voided: [{ id: 'delegation-1', holder: did, capabilities: ['read:reports'], exp: 1_900_000_000 }], attested_again: ['analyst'] },
+  'did.deactivate': { ...identity, state: 'deactivated', keys: [], retired: [], storers: 2 },
+  'did.succeed': { old: { ...identity, successor: did, storers: 1 }, successor: { ...identity, name: 'alice-2', predecessor: did, storers: 1 } },
   'peers': [{ peer_id: '12D3KooWPeer', did, name: null, address: '/ip4/192.0.2.7/tcp/4001', direction: 'outbound', since_ms: 1_700_000_000_000 }],
   'join': { peer_id: '12D3KooWPeer', did: null, name: null, address: '/ip4/192.0.2.7/tcp/4001', direction: 'outbound', since_ms: 1_700_000_000_000 },
   'verify-peer': { verified: true, score: { observer: did, subject: did, score: 640, confidence: 0.5, tier: 'standard', items: [] }, session: 'session-1' },
@@ -27,10 +58,29 @@ export const values: { readonly [Method in ControlMethod]: ControlApi[Method]['v
     verdict: 'allow', code: null, rule: 'allow-read', reason: 'rule allow-read matches', result: { rows: 3 }, invocation: 'token', receipt: 'token', receipt_hash, executor: did,
     audit: { origin: `${did}/log/1`, index: 12 }, duration_ms: 7.4,
   },
-  'delegate': { id: 'delegation-1', root: did, issuer: did, holder: did, capabilities: ['read:reports'], depth: 1, exp: 1_900_000_000, chain: ['token'], delivered: false },
-  'delegation.list': [{ id: 'delegation-1', root: did, issuer: did, holder: did, capabilities: ['read:reports'], depth: 1, exp: 1_900_000_000, chain: ['token'], delivered: true }],
+  'delegate': { id: 'delegation-1', root: did, issuer: did, holder: did, capabilities: ['read:reports'], depth: 1, exp: 1_900_000_000, chain: ['token'], caveats: { rate: [10, 60], max_depth: 0 }, delivered: false, state: 'holds' },
+  'delegation.list': [{ id: 'delegation-1', root: did, issuer: did, holder: did, capabilities: ['read:reports'], depth: 1, exp: 1_900_000_000, chain: ['token'], caveats: {}, delivered: true, state: 'REVOKED' }],
+  'delegation.inspect': {
+    id: 'delegation-2', root: did, holder: did, exp: 1_900_000_000, chain: ['token-1', 'token-2'],
+    links: [
+      { id: 'delegation-1', issuer: did, holder: 'holder-1', capabilities: ['read:**'], caveats: { trust: 600, win: [['mon-fri', '08:00', '18:00', 'UTC']] }, nbf: 1_800_000_000, exp: 1_900_000_000, jti: 'a', state: 'holds', reason: null },
+      { id: 'delegation-2', issuer: did, holder: 'holder-2', capabilities: ['read:reports'], caveats: {}, nbf: 1_800_000_000, exp: 1_900_000_000, jti: 'b', state: 'REVOKED', reason: 'revoked by\u001b[31m somebody' },
+    ],
+  },
+  'delegation.verify': {
+    holds: false, code: 'CHAIN_WIDENED', link: 1, reason: 'link 1: write:x is not contained', fix: 'any of read:**',
+    steps: [{ step: 9, name: 'times', state: 'ok' }, { step: 10, name: 'narrowing', state: 'failed' }, { step: 11, name: 'revocations', state: 'unreached' }, { step: 14, name: 'the command', state: 'unasked' }],
+  },
   'endorse': { statement: 'statement-1' },
-  'revoke': { statement: 'statement-2' },
+  'revoke': { ...preview, statement: 'statement-2', told_peers: 3 },
+  'revocation.preview': preview,
+  'revocations': {
+    total: 2,
+    revocations: [
+      { statement: 'statement-2', time_ms: 1_700_000_000_000, kind: 'agent', target: did, target_name: 'analyst', by: did, by_name: 'alice', why: 'stolen', state: 'in force', expires_ms: 4_855_760_000_000 },
+      { statement: 'statement-3', time_ms: 1_600_000_000_000, kind: 'delegation', target: 'delegation-9', target_name: null, by: did, by_name: null, why: 'over', state: 'pending', expires_ms: 1_731_708_800_000 },
+    ],
+  },
   'trust.show': {
     observer: did, subject: did, score: 720, confidence: 0.82, tier: 'trusted',
     items: [{ kind: 'direct', effect: 140, text: '12 calls went well' }, { kind: 'endorsement', effect: -20, text: 'endorsed', from: did, statement: 's' }],
@@ -59,9 +109,12 @@ export function fakeMethods(answers: Answers = {}): { readonly methods: ControlM
     asked,
     methods: {
       'status': answer('status'), 'stop': answer('stop'), 'sponsor.create': answer('sponsor.create'), 'sponsor.list': answer('sponsor.list'),
-      'agent.create': answer('agent.create'), 'agent.list': answer('agent.list'), 'did.resolve': answer('did.resolve'), 'peers': answer('peers'),
+      'sponsor.renew': answer('sponsor.renew'), 'sponsor.withdraw': answer('sponsor.withdraw'), 'sponsor.show': answer('sponsor.show'), 'sponsor.request': answer('sponsor.request'),
+      'sponsor.read': answer('sponsor.read'), 'sponsor.sign': answer('sponsor.sign'), 'sponsor.import': answer('sponsor.import'),
+      'agent.create': answer('agent.create'), 'agent.list': answer('agent.list'), 'did.resolve': answer('did.resolve'),
+      'did.list': answer('did.list'), 'did.rotate': answer('did.rotate'), 'did.deactivate': answer('did.deactivate'), 'did.succeed': answer('did.succeed'), 'peers': answer('peers'),
       'join': answer('join'), 'verify-peer': answer('verify-peer'), 'call': answer('call'), 'delegate': answer('delegate'),
-      'delegation.list': answer('delegation.list'), 'endorse': answer('endorse'), 'revoke': answer('revoke'), 'trust.show': answer('trust.show'),
+      'delegation.list': answer('delegation.list'), 'delegation.inspect': answer('delegation.inspect'), 'delegation.verify': answer('delegation.verify'), 'endorse': answer('endorse'), 'revoke': answer('revoke'), 'revocation.preview': answer('revocation.preview'), 'revocations': answer('revocations'), 'trust.show': answer('trust.show'),
       'audit.head': answer('audit.head'), 'audit.anchor': answer('audit.anchor'), 'audit.prove': answer('audit.prove'), 'audit.verify': answer('audit.verify'),
       'audit.export': answer('audit.export'), 'audit.log': answer('audit.log'), 'doctor': answer('doctor'),
     },

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { fromBase64url, toHex, utf8 } from '../../crypto/bytes.ts';
 import { unwrap } from '../../crypto/result.ts';
+import { importIdentity } from '../../node/keys.ts';
 import { createNode, type Node } from '../../node/node.ts';
-import { openBundle, sealBundle } from '../../storage/key-bundle.ts';
+import { openBundle, sealBundle, type KeyBundle } from '../../storage/key-bundle.ts';
 import { openStore } from '../../storage/store.ts';
 import { suite, type TestContext } from '../harness.ts';
 import { inside, launch, type Ended } from './run-cli.ts';
@@ -106,6 +107,7 @@ test('an identity moves to another folder, with its history, and goes on there',
   await old.stop();
   refused(await inside(['keys', 'export', 'alice', '--out', out, '--data', from]), 'PASSPHRASE_NEEDED');
   refused(await inside(['keys', 'export', 'carol', '--out', out, '--passphrase-file', travel, '--data', from]), 'NAME_UNKNOWN');
+  for (const node of ['test', 'node']) refused(await inside(['keys', 'export', node, '--out', out, '--passphrase-file', travel, '--data', from]), 'KEYS_OF_NODE');
   refused(await inside(['keys', 'export', old.did, '--out', out, '--passphrase-file', travel, '--data', from]), 'KEYS_OF_NODE');
   assert.not.ok(existsSync(out));
   const exported = await inside(['keys', 'export', 'alice', '--out', out, '--passphrase-file', travel, '--data', from, '--json']);
@@ -134,16 +136,20 @@ test('what cannot be imported is refused with its reason, and nothing is written
   const folder = context.folder();
   const out = join(folder, 'alice.keys');
   assert.is((await inside(['keys', 'export', 'alice', '--out', out, '--passphrase-file', travel, '--data', from])).code, 0);
-  const text = readFileSync(out, 'utf8');
   const before = bytesOf(other);
-  const importing = async (content: string, code: string, data: string = other, passphrase: string = travel): Promise<void> => {
-    const path = join(folder, 'bundle');
-    writeFileSync(path, content);
-    refused(await inside(['keys', 'import', path, '--passphrase-file', passphrase, '--data', data]), code);
+  const cost = 2 ** 4;
+  const importing = async (content: string, code: string, data: string = other, passphrase: string = 'travel secret'): Promise<void> => {
+    const imported = await importIdentity({ data, passphrase: undefined }, utf8(content), passphrase, cost);
+    assert.is(imported.ok ? 'ok' : imported.failure.code, code);
+    assert.is.not(imported.ok ? '' : imported.failure.fix, undefined);
   };
+  refused(await inside(['keys', 'import', out, '--passphrase-file', travel, '--data', other]), 'NAME_TAKEN');
+  const whole = unwrap(openBundle(readFileSync(out), 'travel secret'));
+  const sealed = (bundle: KeyBundle): string => sealBundle(bundle, 'travel secret', (length) => new Uint8Array(randomBytes(length)), cost);
+  const text = sealed(whole);
   await importing(text, 'NAME_TAKEN');
   await importing(text, 'IDENTITY_EXISTS', from);
-  await importing(text, 'BUNDLE_PASSPHRASE', other, secretFile(context, 'wrong'));
+  await importing(text, 'BUNDLE_PASSPHRASE', other, 'wrong');
   const bundle: { readonly [name: string]: string } = JSON.parse(text);
   const flipped = (bundle['sealed'] ?? '').replace(/^(.{9})(.)/, (_, head: string, letter: string) => head + (letter === 'A' ? 'B' : 'A'));
   await importing(JSON.stringify({ ...bundle, sealed: flipped }), 'BUNDLE_PASSPHRASE');
@@ -151,12 +157,12 @@ test('what cannot be imported is refused with its reason, and nothing is written
   for (const damage of ['', '{', 'null', '[]', '{}', JSON.stringify({ ...bundle, more: 1 }), JSON.stringify({ ...bundle, nonce: 'AA' }), JSON.stringify({ ...bundle, protection: 'none' }), bytesOf(from)]) {
     await importing(damage, 'BUNDLE_DAMAGED');
   }
-  const whole = unwrap(openBundle(utf8(text), 'travel secret'));
   const seeds = new Map([...whole.seeds].filter(([name]) => !name.endsWith('/use')));
-  await importing(sealBundle({ ...whole, seeds, identity: { ...whole.identity, name: 'new' } }, 'travel secret', (length) => new Uint8Array(randomBytes(length))), 'BUNDLE_DAMAGED');
+  await importing(sealed({ ...whole, seeds, identity: { ...whole.identity, name: 'new' } }), 'BUNDLE_DAMAGED');
+  for (const name of [whole.identity.did, '', 'two\nlines', ' ']) await importing(sealed({ ...whole, identity: { ...whole.identity, name } }), 'NAME_INVALID');
   refused(await inside(['keys', 'import', out, '--data', other]), 'PASSPHRASE_NEEDED');
   assert.is(bytesOf(other), before);
-  for (const seed of Object.values(JSON.parse(bytesOf(from)).keys)) assert.not.ok(text.includes(String(seed)));
+  for (const seed of Object.values(JSON.parse(bytesOf(from)).keys)) assert.not.ok(readFileSync(out, 'utf8').includes(String(seed)));
 });
 
 test('a node that is killed leaves a folder that the next one takes over', async (context) => {

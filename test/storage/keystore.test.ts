@@ -8,15 +8,18 @@ import { signingKey } from '../../crypto/keys.ts';
 import { unwrap, type Result } from '../../crypto/result.ts';
 import { diskFiles, memoryFiles, type Files } from '../../storage/files.ts';
 import { keystore_file, openKeystore, type Keystore } from '../../storage/keystore.ts';
+import { start_cost } from '../../storage/sealing.ts';
 import { suite } from '../harness.ts';
 
 const test = suite('storage/keystore');
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+// Scrypt at its true cost is proved once, below; the rest of the tests need not wait for it.
+const cost = 2 ** 4;
 const seed = sha256(utf8('a seed'));
 const other_seed = sha256(utf8('another seed'));
 
 function open(files: Files, passphrase?: string): Promise<Result<Keystore>> {
-  return openKeystore({ files, random, ...(passphrase === undefined ? {} : { passphrase }) });
+  return openKeystore({ files, random, cost, ...(passphrase === undefined ? {} : { passphrase }) });
 }
 
 function codeOf(result: Result<unknown>): string {
@@ -94,6 +97,13 @@ test('a wrong passphrase and a missing one are told apart, and say what would pa
   assert.match(wrong.ok ? '' : wrong.failure.fix ?? '', 'passphrase');
   assert.not.match(JSON.stringify(wrong), 'Secret');
   assert.is(codeOf(await open(files, 'secret')), 'ok');
+});
+
+test('what nobody asks to be cheap is sealed at the full cost', async () => {
+  const files = memoryFiles();
+  await unwrap(await openKeystore({ files, random, passphrase: 'secret' })).add(new Map([['peer', seed]]));
+  assert.is(codeOf(await open(files, 'secret')), 'KEYSTORE_PASSPHRASE');
+  assert.is(codeOf(await openKeystore({ files, random, passphrase: 'secret', cost: start_cost })), 'ok');
 });
 
 test('two spellings of one passphrase are one passphrase', async () => {
@@ -194,7 +204,7 @@ test('a file that lies open can be left so, whatever passphrase there is', async
   const files = memoryFiles();
   await unwrap(await open(files)).add(new Map([['peer', seed]]));
   const before = await files.read(keystore_file);
-  const keystore = unwrap(await openKeystore({ files, random, passphrase: 'secret', keep_open: true }));
+  const keystore = unwrap(await openKeystore({ files, random, cost, passphrase: 'secret', keep_open: true }));
   assert.is(keystore.protected, false);
   assert.equal(await files.read(keystore_file), before);
   await keystore.add(new Map([['log', other_seed]]));

@@ -1,7 +1,7 @@
 /** What the commands about the audit log of a node do. */
 import { resolve } from 'node:path';
 import { FailureError } from '../../../crypto/result.ts';
-import type { HeadView } from '../../control/api.ts';
+import type { HeadView } from '../../control/views.ts';
 import { ask, printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { writeOutput } from '../input.ts';

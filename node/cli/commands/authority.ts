@@ -1,13 +1,13 @@
-/** What the commands about calls, delegation, trust and revocation do. */
+/** What the commands about calls and trust do. */
 import { fromUtf8 } from '../../../crypto/bytes.ts';
 import { fail, FailureError, ok, type Result } from '../../../crypto/result.ts';
-import type { CallView, DelegationView, ScoreView } from '../../control/api.ts';
+import type { CallView, ScoreView } from '../../control/views.ts';
 import { ask, printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { exit_codes } from '../exit.ts';
 import { readInput } from '../input.ts';
 import { details, table } from '../view/table.ts';
-import { distanceTo, duration, jsonText, moment, shellWord, shortId, visible } from '../view/text.ts';
+import { duration, jsonText, shellWord, shortId, visible } from '../view/text.ts';
 
 /** Flags of `call`. */
 export interface CallFlags extends CommonFlags {
@@ -24,27 +24,11 @@ export interface VerifyFlags extends CommonFlags {
   readonly requiredTrust?: number | undefined;
 }
 
-/** Flags of `delegate`. */
-export interface DelegateFlags extends CommonFlags {
-  readonly from: string;
-  readonly capability: readonly string[];
-  readonly parent?: string | undefined;
-  readonly lifetime?: number | undefined;
-  readonly maxDepth?: number | undefined;
-  readonly trust?: number | undefined;
-}
-
 /** Flags of `endorse`. */
 export interface EndorseFlags extends CommonFlags {
   readonly from: string;
   readonly weight?: number | undefined;
   readonly why?: string | undefined;
-}
-
-/** Flags of `revoke`. */
-export interface RevokeFlags extends CommonFlags {
-  readonly from: string;
-  readonly why: string;
 }
 
 /** Flags of `trust show`. */
@@ -126,42 +110,6 @@ export async function verifyPeer(context: Context, flags: VerifyFlags, peer: str
   if (!verified) context.process.exitCode = exit_codes.denied;
 }
 
-function printDelegation(context: Context, delegation: DelegationView): void {
-  printLines(context, details([
-    ['delegation', delegation.id],
-    ['root', delegation.root],
-    ['issuer', delegation.issuer],
-    ['holder', delegation.holder],
-    ['may', delegation.capabilities.join(', ')],
-    ['depth', String(delegation.depth)],
-    ['expires', `${moment(delegation.exp * 1000)}, ${distanceTo(delegation.exp * 1000, Date.now())}`],
-    ['delivered', delegation.delivered ? 'yes' : 'not yet: the host of the holder has not taken it'],
-  ]));
-}
-
-/** `agentmesh delegate`. */
-export function delegate(context: Context, flags: DelegateFlags, to: string): Promise<Outcome> {
-  return show(context, flags, 'delegate', {
-    from: flags.from,
-    to,
-    capabilities: [...flags.capability],
-    ...(flags.parent === undefined ? {} : { parent: flags.parent }),
-    ...(flags.lifetime === undefined ? {} : { lifetime_s: flags.lifetime }),
-    ...(flags.maxDepth === undefined ? {} : { max_depth: flags.maxDepth }),
-    ...(flags.trust === undefined ? {} : { trust: flags.trust }),
-  }, (value) => printDelegation(context, value));
-}
-
-/** `agentmesh delegation list`. */
-export function delegationList(context: Context, flags: CommonFlags): Promise<Outcome> {
-  return show(context, flags, 'delegation.list', {}, (delegations) => {
-    if (delegations.length === 0) return context.talk('there is no delegation here; issue one with: agentmesh delegate <to> --from <who> --capability <verb:resource>');
-    const columns = [{ title: 'ID' }, { title: 'ISSUER' }, { title: 'HOLDER' }, { title: 'MAY' }, { title: 'DEPTH', right: true }, { title: 'EXPIRES' }];
-    const rows = delegations.map((item) => [item.id, shortId(item.issuer), shortId(item.holder), item.capabilities.join(', '), String(item.depth), distanceTo(item.exp * 1000, Date.now())]);
-    printLines(context, table(columns, rows, context.width));
-  });
-}
-
 /** `agentmesh endorse`. */
 export function endorse(context: Context, flags: EndorseFlags, subject: string): Promise<Outcome> {
   const { from, weight, why } = flags;
@@ -170,11 +118,6 @@ export function endorse(context: Context, flags: EndorseFlags, subject: string):
     context.print(`endorsed: statement ${visible(statement)}`);
     context.talk(`to see the effect: agentmesh trust show ${shellWord(subject)}`);
   });
-}
-
-/** `agentmesh revoke`. */
-export function revoke(context: Context, flags: RevokeFlags, kind: string, target: string): Promise<Outcome> {
-  return show(context, flags, 'revoke', { from: flags.from, kind, target, why: flags.why }, ({ statement }) => context.print(`revoked: statement ${visible(statement)}`));
 }
 
 /** `agentmesh trust show`. */

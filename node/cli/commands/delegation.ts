@@ -5,7 +5,7 @@ import { isFields, isStrings } from '../../../crypto/canonical.ts';
 import type { Caveats } from '../../../crypto/caveats.ts';
 import { fail, FailureError, ok, type Result } from '../../../crypto/result.ts';
 import type { Window } from '../../../crypto/week.ts';
-import type { DelegationView } from '../../control/api.ts';
+import type { DelegationView } from '../../control/views.ts';
 import type { ChainCheckView, ChainView, LinkView } from '../../control/delegation-views.ts';
 import { ask, printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context, Style } from '../context.ts';

@@ -1,6 +1,6 @@
 /** `agentmesh doctor`: what can be seen from outside the node, then what the running node says. */
 import { FailureError } from '../../../crypto/result.ts';
-import type { CheckView } from '../../control/api.ts';
+import type { CheckView } from '../../control/views.ts';
 import { ask, dataFolder, printLines, type CommonFlags, type Outcome } from '../ask.ts';
 import { checkHost } from '../checks.ts';
 import type { Context } from '../context.ts';

@@ -1,9 +1,14 @@
 /** What `status`, `stop`, `peers` and `join` do. */
-import type { NodeStatus, PeerView } from '../../control/api.ts';
+import type { NodeStatus, PeerView } from '../../control/views.ts';
 import { printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { details, table } from '../view/table.ts';
 import { bytesText, count, distanceTo, duration, moment, shortId, visible } from '../view/text.ts';
+
+function revocationsText({ complete_as_of_ms, max_age_ms }: NodeStatus['revocations']): string {
+  const allowed = (['delete', 'write', 'read'] as const).map((name) => `${name} ${duration(max_age_ms[name])}`).join(', ');
+  return `${complete_as_of_ms === null ? 'never reconciled with peers' : `complete as of ${distanceTo(complete_as_of_ms, Date.now())}`}; may be as old as: ${allowed}`;
+}
 
 function printStatus(context: Context, status: NodeStatus): void {
   const { audit } = status;
@@ -18,6 +23,7 @@ function printStatus(context: Context, status: NodeStatus): void {
     ['peers', String(status.peers)],
     ['agents', String(status.agents)],
     ['statements', String(status.statements)],
+    ['revocations', revocationsText(status.revocations)],
     ['audit log', `${count(audit.size, 'entry', 'entries')}, ${audit.cosigned_size} under a head with ${count(audit.cosignatures, 'cosignature')}`],
   ]));
   if (status.troubles.length > 0) {

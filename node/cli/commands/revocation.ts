@@ -1,5 +1,5 @@
 /** What `revoke` and `revocations` do. */
-import type { RevocationPreview, RevocationView } from '../../control/api.ts';
+import type { RevocationPreview, RevocationView } from '../../control/views.ts';
 import { printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { details, table } from '../view/table.ts';

@@ -1,12 +1,12 @@
 /** `agentmesh up`: starts a node, says how to reach it, and stops it cleanly. */
-import { readFileSync, statSync } from 'node:fs';
-import { fail, FailureError, messageOf, ok, type Result } from '../../../crypto/result.ts';
+import { FailureError, ok, type Result } from '../../../crypto/result.ts';
 import type { NodeConfig } from '../../config.ts';
 import type { Node } from '../../node.ts';
 import { dataFolder, printLines, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
+import { folderPassphrase } from '../passphrase.ts';
 import { details } from '../view/table.ts';
-import { shellWord, visible } from '../view/text.ts';
+import { visible } from '../view/text.ts';
 
 /** Flags of `up`. */
 export interface UpFlags extends CommonFlags {
@@ -17,6 +17,7 @@ export interface UpFlags extends CommonFlags {
   readonly passphraseFile?: string | undefined;
   readonly requiredTrust?: number | undefined;
   readonly name?: string | undefined;
+  readonly revocationMaxAge?: readonly NonNullable<NodeConfig['revocation_max_age']>[] | undefined;
 }
 
 /** The part of a running node that `up` needs. */
@@ -27,27 +28,13 @@ export type StartNode = (config: NodeConfig) => Promise<Result<StartedNode>>;
 
 /** Where a node listens when nobody says. */
 export const default_listen = '/ip4/127.0.0.1/tcp/4001';
-const passphrase_bytes_max = 1024;
 // npm, a shell and the terminal may each deliver the same key press.
 const same_press_ms = 500;
 const leftover_ms_max = 2000;
 const loopback_address = /^\/(?:ip4\/127\.|ip6\/::1\/|dns4?\/localhost\/)/;
 
-function readPassphrase(path: string | undefined, environment: Context['process']['env']): Result<string | undefined> {
-  if (path === undefined) return ok(environment['AGENTMESH_PASSPHRASE']);
-  try {
-    const { size, mode } = statSync(path);
-    if (size > passphrase_bytes_max) return fail('PASSPHRASE_INVALID', `a passphrase file has at most ${passphrase_bytes_max} bytes`);
-    if ((mode & 0o077) !== 0) return fail('PASSPHRASE_EXPOSED', `others may read ${path}`, { fix: `chmod 600 ${shellWord(path)}` });
-    const passphrase = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
-    return passphrase === '' ? fail('PASSPHRASE_INVALID', `${path} is empty`, { fix: 'write the passphrase into it' }) : ok(passphrase);
-  } catch (error) {
-    return fail('PASSPHRASE_INVALID', `the passphrase file cannot be read: ${messageOf(error)}`, { fix: 'name a file that exists and that only you may read' });
-  }
-}
-
 function configOf(context: Context, flags: UpFlags): Result<NodeConfig> {
-  const passphrase = readPassphrase(flags.passphraseFile, context.process.env);
+  const passphrase = folderPassphrase(flags.passphraseFile, context.process.env);
   if (!passphrase.ok) return passphrase;
   const { listen = [], join = [] } = flags;
   return ok({
@@ -58,6 +45,7 @@ function configOf(context: Context, flags: UpFlags): Result<NodeConfig> {
     ...(flags.policy === undefined ? {} : { policy: flags.policy }),
     ...(passphrase.value === undefined ? {} : { passphrase: passphrase.value }),
     ...(flags.name === undefined ? {} : { name: flags.name }),
+    ...(flags.revocationMaxAge === undefined ? {} : { revocation_max_age: Object.assign({}, ...flags.revocationMaxAge) }),
     ...(flags.requiredTrust === undefined ? {} : { required_trust: flags.requiredTrust }),
     ...(flags.json ? { recorder: { record: (fact) => context.print(JSON.stringify(fact)) } } : {}),
   });
@@ -89,7 +77,7 @@ function printNode(context: Context, node: StartedNode): void {
   if (!node.keys_protected) {
     context.print('');
     context.print(context.paint('yellow', 'the keys are not protected by a passphrase: who can read the data folder can act as this host'));
-    context.print('fix: start a new node with --passphrase-file <file> or AGENTMESH_PASSPHRASE');
+    context.print('fix: stop it, then agentmesh keys passphrase --new-passphrase-file <file>');
   }
   if (node.frozen !== undefined) {
     context.print('');

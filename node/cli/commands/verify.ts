@@ -5,7 +5,7 @@ import { fail, FailureError, ok, type Result } from '../../../crypto/result.ts';
 import { parseLogPolicy } from '../../../crypto/tlog-policy.ts';
 import { parseProof, verifyProof } from '../../../crypto/tlog-proof.ts';
 import { decodeDisclosure } from '../../../storage/audit-entry.ts';
-import type { VerifiedView } from '../../control/api.ts';
+import type { VerifiedView } from '../../control/views.ts';
 import { printLines, show, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { readInput } from '../input.ts';

@@ -1,9 +1,8 @@
-/** The commands about calls, delegation, trust and revocation: their flags and help. */
+/** The commands about calls and trust: their flags and help. */
 import { buildCommand, buildRouteMap, type Command, type RouteMap } from '@stricli/core';
-import type { CommonFlags } from '../ask.ts';
-import type { CallFlags, DelegateFlags, EndorseFlags, RevokeFlags, TrustFlags, VerifyFlags } from '../commands/authority.ts';
+import type { CallFlags, EndorseFlags, TrustFlags, VerifyFlags } from '../commands/authority.ts';
 import type { Context } from '../context.ts';
-import { argument, common_flags, docs, fraction, jsonValue, lazily, lifetime, neededFlag, neededRepeatedFlag, numberFlag, textFlag } from '../flags.ts';
+import { argument, common_flags, docs, fraction, jsonValue, lazily, neededFlag, numberFlag, textFlag } from '../flags.ts';
 
 const who = 'A DID, or the local name of an agent, sponsor or contact';
 
@@ -35,32 +34,6 @@ const verifyPeer: Command<Context> = buildCommand<VerifyFlags, [string], Context
   docs: docs('Shake hands with an agent and check its trust', 'Proves both identities to each other and compares the trust score with the one required.', ['verify-peer did:mesh:<id> --from analyst --required-trust 500']),
 });
 
-const delegate: Command<Context> = buildCommand<DelegateFlags, [string], Context>({
-  loader: lazily(async () => (await import('../commands/authority.ts')).delegate),
-  parameters: {
-    flags: {
-      ...common_flags,
-      from: neededFlag('who', 'Sponsor or agent of this host that delegates'),
-      capability: neededRepeatedFlag('verb:resource', 'What is delegated, repeatable; it must be less than the delegator holds'),
-      parent: textFlag('id', 'Delegation that this one is taken from; a sponsor needs none'),
-      lifetime: numberFlag('time', 'How long it holds, e.g. 30m, 12h, 7d', lifetime),
-      maxDepth: numberFlag('count', 'How many times it may be delegated further'),
-      trust: numberFlag('score', 'Trust score from 0 to 1000 that a holder needs'),
-    },
-    positional: { kind: 'tuple', parameters: [argument('to', who)] },
-  },
-  docs: docs('Delegate some of one\'s authority', 'Issues a signed delegation that is narrower than what it comes from, and hands it to the holder\'s host.', [
-    'delegate analyst --from alice@company.com --capability read:* --capability write:reports --lifetime 12h',
-    'delegate did:mesh:<id> --from analyst --parent <id> --capability read:public-data --max-depth 0',
-  ]),
-});
-
-const delegationList: Command<Context> = buildCommand<CommonFlags, [], Context>({
-  loader: lazily(async () => (await import('../commands/authority.ts')).delegationList),
-  parameters: { flags: common_flags },
-  docs: docs('List delegations', 'Lists the delegations that were issued or received here.', ['delegation list', 'delegation list --json']),
-});
-
 const endorse: Command<Context> = buildCommand<EndorseFlags, [string], Context>({
   loader: lazily(async () => (await import('../commands/authority.ts')).endorse),
   parameters: {
@@ -75,21 +48,6 @@ const endorse: Command<Context> = buildCommand<EndorseFlags, [string], Context>(
   docs: docs('Vouch for an agent', 'Signs an endorsement and spreads it over the mesh.', ['endorse did:mesh:<id> --from analyst --weight 0.8 --why "reliable reports"']),
 });
 
-const revoke: Command<Context> = buildCommand<RevokeFlags, [string, string], Context>({
-  loader: lazily(async () => (await import('../commands/authority.ts')).revoke),
-  parameters: {
-    flags: { ...common_flags, from: neededFlag('who', 'Sponsor or agent of this host with authority over the target'), why: neededFlag('text', 'The reason, readable by everyone') },
-    positional: {
-      kind: 'tuple',
-      parameters: [argument('kind', 'delegation, token, key, did, agent or sponsorship'), argument('target', 'Id of the delegation, token or key, or a DID or local name')],
-    },
-  },
-  docs: docs('Take authority back, for good', 'Signs a revocation and spreads it over the mesh. It cannot be undone.', [
-    'revoke delegation <id> --from alice@company.com --why "project ended"',
-    'revoke agent did:mesh:<id> --from alice@company.com --why "compromised"',
-  ]),
-});
-
 const trustShow: Command<Context> = buildCommand<TrustFlags, [string], Context>({
   loader: lazily(async () => (await import('../commands/authority.ts')).trustShow),
   parameters: { flags: { ...common_flags, observer: textFlag('who', 'Whose view (default: this node\'s)') }, positional: { kind: 'tuple', parameters: [argument('subject', who)] } },
@@ -97,8 +55,6 @@ const trustShow: Command<Context> = buildCommand<TrustFlags, [string], Context>(
 });
 
 /** The commands of one word. */
-export const authority_routes: Readonly<Record<'call' | 'verify-peer' | 'delegate' | 'endorse' | 'revoke', Command<Context>>> = { call, 'verify-peer': verifyPeer, delegate, endorse, revoke };
-/** `agentmesh delegation`. */
-export const delegation_routes: RouteMap<Context> = buildRouteMap({ routes: { list: delegationList }, docs: { brief: 'Delegations issued or received here' } });
+export const authority_routes: Readonly<Record<'call' | 'verify-peer' | 'endorse', Command<Context>>> = { call, 'verify-peer': verifyPeer, endorse };
 /** `agentmesh trust`. */
 export const trust_routes: RouteMap<Context> = buildRouteMap({ routes: { show: trustShow }, docs: { brief: 'Trust scores' } });

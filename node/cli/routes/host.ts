@@ -2,7 +2,7 @@
 import { buildCommand, type Command } from '@stricli/core';
 import type { CommonFlags } from '../ask.ts';
 import type { Context } from '../context.ts';
-import { argument, common_flags, docs, lazily, numberFlag, repeatedFlag, textFlag } from '../flags.ts';
+import { argument, common_flags, docs, lazily, numberFlag, repeatedFlag, revocationAge, textFlag } from '../flags.ts';
 import type { UpFlags } from '../commands/up.ts';
 
 const up: Command<Context> = buildCommand<UpFlags, [], Context>({
@@ -17,6 +17,10 @@ const up: Command<Context> = buildCommand<UpFlags, [], Context>({
       policy: textFlag('file', 'Policy of this host, in YAML'),
       passphraseFile: textFlag('file', 'File with the passphrase that seals the keys (or set AGENTMESH_PASSPHRASE)'),
       requiredTrust: numberFlag('score', 'Trust score from 0 to 1000 that a caller needs, unless its agent says otherwise'),
+      revocationMaxAge: {
+        kind: 'parsed', parse: revocationAge, optional: true, variadic: true, placeholder: 'class=time',
+        brief: 'How old the knowledge of revocations may be, repeatable (default: delete=5m, write=1h, read=24h)',
+      },
       name: textFlag('name', 'Name of this node'),
     },
   },

@@ -22,7 +22,7 @@ const create: Command<Context> = buildCommand<SponsorCreateFlags, [string], Cont
       witness: repeatedFlag('node', 'DID of a node that countersigns creation and rotations, repeatable'),
       witnessThreshold: numberFlag('count', 'How many of the witnesses must sign (default: all)'),
     },
-    positional: { kind: 'tuple', parameters: [argument('name', 'Local name, e.g. an e-mail address; it never leaves this host')] },
+    positional: { kind: 'tuple', parameters: [argument('name', 'Name, e.g. an e-mail address; everybody can read it in the public record')] },
   },
   docs: docs('Create a sponsor', 'Creates the DID and key of a human or organisation that answers for agents.', [
     'sponsor create alice@company.com', 'sponsor create "Company Ltd" --kind org', 'sponsor create bob@company.com --organisation "Company Ltd"',
