@@ -211,9 +211,8 @@ export function compareRecords(a: DidRecord, b: DidRecord): number {
  */
 export function keyFor(record: DidRecord, key_id: string, use: KeyUse, dated_s?: number): Uint8Array | undefined {
   const { document, did } = record;
-  if (document.deactivated) return undefined;
   const isNamed = (method: VerificationMethod): boolean => `${did}#${method.id}` === key_id && method.uses.includes(use);
-  const current = document.methods.find(isNamed);
+  const current = document.deactivated ? undefined : document.methods.find(isNamed);
   if (current !== undefined || dated_s === undefined) return current?.key;
   return document.retired.find((method) => isNamed(method) && dated_s * 1000 < method.until)?.key;
 }

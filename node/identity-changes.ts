@@ -154,7 +154,10 @@ export class IdentityChanges {
     const own = this.#living(who);
     if (!own.ok) return own;
     if (own.value.kind === 'node') return fail('NODE_NEEDED', 'a node cannot run without its own identity', { fix: 'stop the node for good, or rotate its keys: agentmesh did rotate node' });
-    return this.#change(own.value.did, (current) => Promise.resolve(ok({ ...current, deactivated: true, attestations: [] })));
+    const now_ms = this.#parts.clock.now();
+    return this.#change(own.value.did, (current) => Promise.resolve(ok({
+      ...current, deactivated: true, attestations: [], retired: retiring(current, { now_ms, until_ms: now_ms }),
+    })));
   }
 
   /**

@@ -120,8 +120,7 @@ export function currentEvent({ establishments }: Pick<History, 'establishments'>
 
 /** Whether a key of an identity holds for something lasting that is dated so, in Unix seconds: the key in use, or a retired one before its end. */
 export function signsFor({ did, signer, retired, deactivated }: Pick<OwnIdentity, 'did' | 'signer' | 'retired' | 'deactivated'>, key_id: string, dated_s: number): boolean {
-  if (deactivated) return false;
-  return key_id === signer.key_id || retired.some(({ id, until }) => `${did}#${id}` === key_id && dated_s * 1000 < until);
+  return (!deactivated && key_id === signer.key_id) || retired.some(({ id, until }) => `${did}#${id}` === key_id && dated_s * 1000 < until);
 }
 
 /**
@@ -153,7 +152,7 @@ export interface RecordPlan {
   readonly attestations: readonly string[];
 }
 
-/** The document of an identity as it is now, unsigned. One that is deactivated has neither keys nor places. */
+/** The document of an identity as it is now, unsigned. One that is deactivated has neither keys in use nor places; its former keys stay, so that what it revoked stays revoked for whoever comes later. */
 export function documentOf(identity: Omit<OwnIdentity, 'signer'>, plan: RecordPlan): DocumentEvent {
   const { keys: { use }, retired, successor, predecessor, deactivated } = identity;
   const methods: readonly VerificationMethod[] = [{ id: methodId(use.public_key), key: use.public_key, uses: daily_uses }, ...plan.methods];
@@ -164,7 +163,7 @@ export function documentOf(identity: Omit<OwnIdentity, 'signer'>, plan: RecordPl
     time: plan.now_ms,
     expires: plan.now_ms + (plan.lifetime_ms ?? document_lifetime_ms),
     methods: deactivated ? [] : methods,
-    retired: deactivated ? [] : retired,
+    retired,
     services: deactivated ? [] : plan.services,
     capabilities: deactivated ? [] : identity.capabilities,
     name: identity.name,

@@ -234,10 +234,8 @@ export class MeshIdentity implements Identity {
 
   async keep(records: readonly DidRecord[]): Promise<readonly DidRecord[]> {
     const holding: DidRecord[] = [];
-    for (const record of records) {
-      const kept = await this.#keep(record);
-      holding.push(kept.record);
-    }
+    // They do not count as confirmed: who offers one may be a thief of keys that have long been rotated away.
+    for (const record of records) holding.push((await this.#keep(record)).record);
     return holding;
   }
 

@@ -314,7 +314,10 @@ test('a retired key counts only for what is dated before its end, only for its u
   assert.is(keyFor(record, id, 'capabilityInvocation', until_s - 1), undefined, 'another use');
   assert.equal(keyFor(record, `${record.did}#use`, 'assertionMethod', until_s + 1_000_000), keyNamed('use').public_key, 'the one in use has no end');
   assert.equal(keyIds(record, 'assertionMethod'), [`${record.did}#use`]);
-  assert.is(keyFor(verified(draft(2, { retired: [former], deactivated: true })), id, 'assertionMethod', until_s - 1), undefined, 'of a deactivated DID');
+  const ended = verified(draft(2, { retired: [former], deactivated: true }));
+  assert.equal(keyFor(ended, id, 'assertionMethod', until_s - 1), former.key, 'what was said before a deactivation stays said');
+  assert.is(keyFor(ended, id, 'assertionMethod'), undefined, 'a deactivated DID says nothing now');
+  assert.is(keyFor(ended, `${ended.did}#use`, 'assertionMethod', until_s - 1), undefined, 'what its tombstone calls a key in use is none');
 });
 
 test('a retired key is believed no longer than it was in use, and none has the name of another', () => {

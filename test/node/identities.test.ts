@@ -294,6 +294,20 @@ test('a deactivated identity is a tombstone for everybody, ends its agents, and 
   assert.ok((await seen(world, 1, sponsor.did)).document.deactivated);
 });
 
+test('what a DID revoked before its deactivation stays revoked for a late joiner', async (context) => {
+  const world = await hostWorld(context, { count: 2 });
+  const a = await world.hire(0, 'a');
+  const revoked = await world.get(world.at(0).actions.revoke('sponsor-0', 'agent', a.did, 'misused'));
+  await world.pass(2000);
+  await world.get(world.at(0).host.identities.deactivate('sponsor-0'));
+  await world.pass(2000);
+  const late = await world.add('late');
+  for (const other of world.hosts) if (other !== late) await world.connect(late, other);
+  await world.until('the late joiner has the revocation', () => late.host.statement_store.has(revoked.hash));
+  await world.finish(late.host.identity.gather([a.did]));
+  assert.is(late.host.revocation.revokedDid(a.did)?.code, 'REVOKED');
+});
+
 test('a tombstone goes on being published', async (context) => {
   const world = await hostWorld(context, { count: 1 });
   const { identities, identity } = world.at(0).host;
