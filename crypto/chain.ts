@@ -5,6 +5,7 @@
  * and the link. Steps as numbered in {@link step_names}, cheapest first, so
  * that a hostile chain is refused before it costs a signature check.
  */
+import { assert } from './assert.ts';
 import { toBase64url } from './bytes.ts';
 import { firstWidened, narrows } from './capability.ts';
 import { combine, inherit, no_terms, tightens, widenedCaveat, type Terms } from './caveats.ts';
@@ -149,7 +150,9 @@ function checkForm(positions: readonly Position[], from: number, evidence: Evide
     if (!checked.ok) return checked;
   }
   const parent = rest[0]?.parent;
-  let terms = (parent === undefined ? undefined : verified.get(parent)?.terms) ?? no_terms;
+  const above = parent === undefined ? undefined : verified.get(parent);
+  assert(parent === undefined || above !== undefined, 'what stands above an unknown link is known');
+  let terms = above?.terms ?? no_terms;
   return firstRefusal(rest, (position) => {
     const narrowing = checkNarrowing(position, terms);
     if (!narrowing.ok) return narrowing;
@@ -200,12 +203,13 @@ function remember(links: readonly Delegation[], { state, now_s }: Evidence): voi
 /** The chain as its links say; a matter of the tokens alone, like what is remembered of its last link. */
 function chainOf(links: readonly Delegation[], first: Delegation, last: Delegation): Chain {
   const known = verified.get(last);
-  const chain: Chain = known?.chain ?? {
-    links, root: first.sub, holder: last.aud, capabilities: last.capabilities, caveats: known?.terms.stated ?? {},
+  // Without its terms a chain would have no caveats: that must not be a matter of what is remembered.
+  assert(known !== undefined, 'a link that was just verified is remembered');
+  known.chain ??= {
+    links, root: first.sub, holder: last.aud, capabilities: last.capabilities, caveats: known.terms.stated,
     exp: Math.min(...links.map((link) => link.exp)), hash: last.token.hash,
   };
-  if (known !== undefined) known.chain = chain;
-  return chain;
+  return known.chain;
 }
 
 /**

@@ -51,7 +51,7 @@ export interface Establishment {
   readonly bad_since: number | null;
   /** Ed25519 public keys of those who countersign the next event, each only one of that number; the genesis event is countersigned by its own. */
   readonly witnesses: readonly Uint8Array[];
-  /** How many of them must: 0 where there are none. */
+  /** How many of them must: more than half, and 0 where there are none. */
   readonly witness_threshold: number;
   readonly time: number;
 }
@@ -189,7 +189,8 @@ const isEndpoint = isText;
 
 function isWitnessing(witnesses: unknown, threshold: unknown): boolean {
   return isList(witnesses, witnesses_max, isKey) && areDistinct(witnesses)
-    && (witnesses.length === 0 ? threshold === 0 : isThreshold(threshold, witnesses));
+    // More than half, or two histories could both have enough witnesses.
+    && (witnesses.length === 0 ? threshold === 0 : isThreshold(threshold, witnesses) && threshold * 2 > witnesses.length);
 }
 
 function isThreshold(value: unknown, of: readonly unknown[]): value is number {

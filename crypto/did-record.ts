@@ -217,6 +217,11 @@ export function keyFor(record: DidRecord, key_id: string, use: KeyUse, dated_s?:
   return document.retired.find((method) => isNamed(method) && dated_s * 1000 < method.until)?.key;
 }
 
+/** What a record calls its subject: its name, or its DID where it has none. */
+export function calledIn({ document, did }: Pick<DidRecord, 'document' | 'did'>): string {
+  return document.name === '' ? did : document.name;
+}
+
 /** The DID URLs of the keys in use that may be used so. */
 export function keyIds(record: DidRecord, use: KeyUse): readonly string[] {
   if (record.document.deactivated) return [];

@@ -124,7 +124,8 @@ export function isTargetKind(kind: string): kind is TargetKind {
   return Object.hasOwn(isTargetId, kind);
 }
 
-function isTarget(value: unknown): value is RevocationTarget {
+/** Whether a value is a kind of target and an id of the form that the kind has. */
+export function isTarget(value: unknown): value is RevocationTarget {
   if (!hasShape(value, ['kind', 'id'])) return false;
   const { kind, id }: Fields = value;
   return typeof kind === 'string' && isTargetKind(kind) && typeof id === 'string' && isTargetId[kind](id);

@@ -19,7 +19,7 @@ import {
 } from './statement-kinds.ts';
 
 export {
-  endorsement_bytes_max, endorsement_lifetime_s_max, endorsement_weight_max, head_lifetime_s_max, isTargetKind, lasting_revocation_lifetime_s,
+  endorsement_bytes_max, endorsement_lifetime_s_max, endorsement_weight_max, head_lifetime_s_max, isTarget, isTargetKind, lasting_revocation_lifetime_s,
   revocationLifetime, token_revocation_lifetime_s,
   type DuplicityProof, type Endorsement, type EquivocationProof, type Head, type Revocation, type RevocationTarget, type Statement, type TargetKind,
 } from './statement-kinds.ts';

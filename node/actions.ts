@@ -4,10 +4,10 @@ import { canonicalJsonBytes, type Json } from '../crypto/canonical.ts';
 import { parseCapability } from '../crypto/capability.ts';
 import { parseInvocation, type Caveats } from '../crypto/chain.ts';
 import { isDid } from '../crypto/did.ts';
-import type { DidRecord } from '../crypto/did-record.ts';
+import { calledIn, type DidRecord } from '../crypto/did-record.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { fail, ok, type Result } from '../crypto/result.ts';
-import { isTargetKind, type RevocationTarget } from '../crypto/statement.ts';
+import { isTarget, isTargetKind, type RevocationTarget } from '../crypto/statement.ts';
 import type { HeldDelegation } from '../protocols/delegation/index.ts';
 import type { Session } from '../protocols/handshake/index.ts';
 import type { Answered } from '../protocols/message/index.ts';
@@ -19,6 +19,7 @@ import type { LocalIdentity, Witnessing } from './identities.ts';
 
 /** Says in place of a delegation's id that a call rests on none. */
 const no_delegation = 'none';
+const target_forms = 'a delegation has 43 characters (agentmesh delegation list), a token 22 (its jti), a key is did:mesh:…#key-… (agentmesh did list --json)';
 const endorsement_lifetime_ms: number = 90 * 86_400_000;
 
 /** A DID, or the name of an identity of this host. */
@@ -123,7 +124,7 @@ export class Actions {
     const record = await this.#host.identity.resolve(did.value);
     if (!record.ok) return record;
     const { kind, document } = record.value;
-    if (kind !== 'agent') return fail('PARENT_KIND', `${document.name} is not an agent`, { fix: 'leave --parent out, or name an agent' });
+    if (kind !== 'agent') return fail('PARENT_KIND', `${calledIn(record.value)} is not an agent`, { fix: 'leave --parent out, or name an agent' });
     return this.#host.agents.withinScope(document.capabilities, plan.capabilities, document.name);
   }
 
@@ -243,7 +244,10 @@ export class Actions {
     if (!isTargetKind(kind)) return fail('REVOCATION_TARGET', `${JSON.stringify(kind.slice(0, 40))} cannot be revoked`, { fix: 'delegation, token, key, did, agent or sponsorship' });
     const is_party = kind === 'did' || kind === 'agent' || kind === 'sponsorship';
     const id = is_party ? this.#host.identities.didOf(target) : ok(target);
-    return id.ok ? ok({ from: own.value, target: { kind, id: id.value } }) : id;
+    if (!id.ok) return id;
+    const revoked = { kind, id: id.value };
+    return isTarget(revoked) ? ok({ from: own.value, target: revoked })
+      : fail('REVOCATION_TARGET', `${JSON.stringify(target.slice(0, 80))} is no id of a ${kind}`, { fix: target_forms });
   }
 
   /** How far a local identity, or else the node, trusts a DID. Its record is looked up first, so that its sponsor counts. */

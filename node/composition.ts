@@ -24,6 +24,7 @@ import type { Host, HostParts, HostSettings } from './host.ts';
 import type { Identities } from './identities.ts';
 import { stopEach } from './lifecycle.ts';
 import { Neighbours } from './neighbours.ts';
+import { reaffirmAll } from './reaffirming.ts';
 import { recordedKey } from './recorded-keys.ts';
 
 /** What exists before the parts are put together. */
@@ -125,7 +126,10 @@ export class Composition implements Host {
       clock, random, network, store, identity: this.identity, handshake: this.handshake, recorder,
       origin: log.origin,
       executor: (did) => authority.executor(did),
-      caughtUp: () => caughtUp({ clock, network, completeAsOf: () => this.statements.completeAsOf() }),
+      caughtUp: async (parties) => {
+        await caughtUp({ clock, network, completeAsOf: () => this.statements.completeAsOf() });
+        await this.statements.reconsider(new Set(parties.flatMap((did) => this.revocation.answerable(did))));
+      },
       evidence: () => authority.evidence(),
       distrusted: (observer, subject, required) => authority.distrusted(observer, subject, Math.max(required, authority.requiredTrust(observer))),
       execute: (call, signal) => this.agents.execute(call, signal),
@@ -179,6 +183,7 @@ export class Composition implements Host {
       deactivated: (deactivated) => this.endings.deactivated(deactivated),
       published: (published, record) => void announce({ ...this.parts, statements: this.statements }, published, record),
     });
+    void reaffirmAll({ recorder: this.parts.recorder, statement_store: this.statement_store, revocation: this.revocation }, this.identities.list('human', 'org', 'agent', 'node'));
     return ok(undefined);
   }
 

@@ -16,7 +16,7 @@ const pending_ms = 30_000;
 export interface EndingsParts {
   readonly clock: Clock;
   readonly recorder: Recorder;
-  readonly revocation: Pick<RevocationService, 'ended' | 'revokedKey'>;
+  readonly revocation: Pick<RevocationService, 'answerable' | 'ended' | 'revokedKey'>;
   readonly handshake: () => Pick<Handshake, 'close'>;
   /** The agents of this host. */
   readonly agents: () => Iterable<Pick<HousedAgent, 'identity' | 'kernel'>>;
@@ -71,7 +71,7 @@ export class Endings {
     this.#parts.handshake().close(did);
     for (const agent of this.#parts.agents()) {
       const { identity, kernel } = agent;
-      if ((identity.did === did || identity.sponsor === did) && kernel.stateOf(identity.did) !== 'killed') this.#kill(agent, did, `${name} was deactivated`);
+      if (this.#parts.revocation.answerable(identity.did).includes(did) && kernel.stateOf(identity.did) !== 'killed') this.#kill(agent, did, `${name} was deactivated`);
     }
   }
 

@@ -3,7 +3,7 @@
  * has a lock of its own, which the system gives back when its process ends;
  * this one covers the files beside it, and says who holds it.
  */
-import { linkSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, lstatSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
 
@@ -28,16 +28,25 @@ export interface FolderLock {
   release(): void;
 }
 
-/** When a process began: its start time in clock ticks since the boot, and the boot (proc(5)). `null` on other systems than Linux. */
-function startOf(process_id: number): string | null {
+/** A process as the system describes it. */
+interface Process {
+  /** Its start time in clock ticks since the boot, and the boot. */
+  readonly started: string;
+  /** Whether it has ended and is only kept until its parent asks how: a parent that never does keeps it for ever. */
+  readonly ended: boolean;
+}
+
+/** What the system shows of a process (proc(5)); `undefined` on other systems than Linux, and where it shows nothing. */
+function processOf(process_id: number): Process | undefined {
   try {
     const stat = readFileSync(`/proc/${process_id}/stat`, 'utf8');
-    // The second field is the program's name in parentheses, which may hold anything; the 22nd is the start.
-    const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    // The second field is the program's name in parentheses, which may hold anything; the third is the state, the 22nd the start.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [state, ticks] = [fields[0], fields[19]];
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    return ticks === undefined ? null : `${boot}/${ticks}`;
+    return ticks === undefined ? undefined : { started: `${boot}/${ticks}`, ended: state === 'Z' || state === 'X' };
   } catch {
-    return null;
+    return undefined;
   }
 }
 
@@ -53,7 +62,9 @@ function isRunning(process_id: number): boolean {
 
 function isAlive({ process_id, started }: Holder): boolean {
   if (!isRunning(process_id)) return false;
-  return started === null || startOf(process_id) === started;
+  const seen = processOf(process_id);
+  // One that the system hides, as that of another user, is there all the same.
+  return seen === undefined || (!seen.ended && (started === null || seen.started === started));
 }
 
 function readHolder(path: string): { readonly text: string; readonly holder: Holder | undefined } | undefined {
@@ -119,11 +130,14 @@ function takeLock(folder: string): Result<FolderLock> {
   const draft = `${path}.${process.pid}.draft`;
   // Written whole before it gets its name, so that no lock is ever seen half: linking fails where the name is taken, as O_EXCL does.
   rmSync(draft, { force: true });
-  writeFileSync(draft, `${JSON.stringify({ agentmesh: lock_version, process_id: process.pid, started: startOf(process.pid) })}\n`, { mode: 0o600, flag: 'wx' });
+  writeFileSync(draft, `${JSON.stringify({ agentmesh: lock_version, process_id: process.pid, started: processOf(process.pid)?.started ?? null })}\n`, { mode: 0o600, flag: 'wx' });
   let taken_from: number | undefined;
   try {
     for (let attempt = 0; attempt < attempts_max; attempt += 1) {
       if (exclusively(() => linkSync(draft, path))) return ok({ taken_from, release: releaseOnce(path, readFileSync(draft, 'utf8')) });
+      if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) {
+        return fail('DATA_UNUSABLE', `${path} is no file, and no lock of a node`, { fix: 'look what it is, and move it away' });
+      }
       const found = readHolder(path);
       if (found === undefined) continue;
       const { holder, text } = found;

@@ -53,6 +53,7 @@ export interface Changed {
 /** Changes the identities of this host. */
 export class IdentityChanges {
   readonly #parts: IdentityChangesParts;
+  #succeeding: Promise<unknown> = Promise.resolve();
 
   constructor(parts: IdentityChangesParts) {
     this.#parts = parts;
@@ -165,7 +166,14 @@ export class IdentityChanges {
    * documents of both name each other. It hands over no right.
    * Fails with `NAME_UNKNOWN`, `IDENTITY_DEACTIVATED` or `SUCCESSOR_INVALID`.
    */
-  async succeed(who: string, successor: string): Promise<Result<{ readonly old: Changed; readonly successor: Changed }>> {
+  succeed(who: string, successor: string): Promise<Result<{ readonly old: Changed; readonly successor: Changed }>> {
+    // One at a time: what fits is judged by both identities, and neither may change meanwhile.
+    const named = this.#succeeding.then(() => this.#succeed(who, successor));
+    this.#succeeding = named.catch(() => undefined);
+    return named;
+  }
+
+  async #succeed(who: string, successor: string): Promise<Result<{ readonly old: Changed; readonly successor: Changed }>> {
     const [old, heir] = [this.#living(who), this.#living(successor)];
     if (!old.ok) return old;
     if (!heir.ok) return heir;

@@ -1,6 +1,5 @@
 /** What the owner of a data folder does to its keys while no node runs on it. */
-import { existsSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { equal } from '../crypto/bytes.ts';
 import { methodId } from '../crypto/did-events.ts';
@@ -10,14 +9,13 @@ import { signingKey } from '../crypto/keys.ts';
 import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
 import { currentEvent } from '../protocols/identity/index.ts';
 import { agents_max } from '../protocols/limits.ts';
-import { diskFiles } from '../storage/files.ts';
+import { diskFiles, writeNewFile } from '../storage/files.ts';
 import { keepIdentity, loadIdentities, type StoredIdentity } from '../storage/identities.ts';
 import { keyPrefix, openBundle, sealBundle, type KeyBundle } from '../storage/key-bundle.ts';
 import { keystore_file, openKeystore, type Keystore } from '../storage/keystore.ts';
 import { recordStore } from '../storage/records.ts';
 import { system_clock, system_random } from './clock.ts';
-import { marker_file, openDataFolder } from './data-folder.ts';
-import { lockFolder } from './folder-lock.ts';
+import { marker_file } from './data-folder.ts';
 import { holdFolder, type HeldFolder } from './held-folder.ts';
 import { checkName } from './identities.ts';
 import { heldKeys } from './identity-keys.ts';
@@ -57,6 +55,12 @@ export interface MovedIdentity {
 }
 
 function checkThere({ data }: KeyFolder): Result<void> {
+  try {
+    accessSync(data, constants.R_OK | constants.X_OK);
+  } catch (error) {
+    // A folder that is another user's may well hold a node.
+    if (existsSync(data)) return fail('DATA_UNUSABLE', `${data} cannot be opened: ${messageOf(error)}`, { fix: 'run this as the user whose folder it is, or choose another one with --data' });
+  }
   return existsSync(join(data, marker_file)) && existsSync(join(data, keystore_file))
     ? ok(undefined)
     : fail('DATA_MISSING', `${data} holds no node yet`, { fix: `agentmesh up --data ${data} makes one` });
@@ -77,7 +81,7 @@ export async function withinFolder<T>(folder: KeyFolder, work: (held: HeldFolder
     const keystore = await openKeys(folder);
     return keystore.ok ? await work(held.value, keystore.value) : keystore;
   } catch (error) {
-    return fail('DATA_UNUSABLE', `${folder.data} cannot be used: ${messageOf(error)}`, { fix: 'look whether the disk is full, then do it again', cause: error });
+    return fail('DATA_UNUSABLE', `${folder.data} cannot be used: ${messageOf(error)}`, { fix: 'look at the rights of its files and whether the disk is full, then do it again', cause: error });
   } finally {
     await held.value.close();
   }
@@ -87,25 +91,17 @@ export async function withinFolder<T>(folder: KeyFolder, work: (held: HeldFolder
  * Seals the keys of a folder with another passphrase, or with none. The file is
  * replaced as a whole, so that one of the two passphrases always opens it.
  *
- * Fails with a `DATA_…`, `FILE_…` or `KEYSTORE_…` code.
+ * Fails with a `DATA_…`, `FILE_…`, `STORE_…` or `KEYSTORE_…` code.
  */
-export async function changePassphrase(folder: KeyFolder, next: string | undefined): Promise<Result<void>> {
-  const there = checkThere(folder);
-  if (!there.ok) return there;
-  const checked = openDataFolder(folder.data);
-  if (!checked.ok) return checked;
-  const lock = lockFolder(folder.data);
-  if (!lock.ok) return lock;
-  try {
-    const keystore = await openKeys(folder);
-    if (!keystore.ok) return keystore;
-    await keystore.value.reseal(next);
-    return ok(undefined);
-  } catch (error) {
-    return fail('KEYSTORE_UNWRITABLE', `${keystore_file} cannot be written: ${messageOf(error)}`, { fix: 'make room on the disk; the keys are as they were', cause: error });
-  } finally {
-    lock.value.release();
-  }
+export function changePassphrase(folder: KeyFolder, next: string | undefined): Promise<Result<void>> {
+  return withinFolder(folder, async (_, keystore) => {
+    try {
+      await keystore.reseal(next);
+      return ok(undefined);
+    } catch (error) {
+      return fail('KEYSTORE_UNWRITABLE', `${keystore_file} cannot be written: ${messageOf(error)}`, { fix: 'make room on the disk; the keys are as they were', cause: error });
+    }
+  });
 }
 
 /** The keys of a folder, without a secret. While a node runs there, whose they are is not said. Fails with a `DATA_…`, `FILE_…`, `STORE_…` or `KEYSTORE_…` code. */
@@ -125,21 +121,10 @@ function keyList(keystore: Keystore, identities: readonly StoredIdentity[]): Key
   return { protected: keystore.protected, keys };
 }
 
-/** Writes a new file that its owner alone may read. Fails with `FILE_EXISTS` or `FILE_UNWRITABLE`. */
-export async function writeNewFile(path: string, text: string): Promise<Result<void>> {
-  try {
-    const file = await open(path, 'wx', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    return ok(undefined);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return fail('FILE_EXISTS', `${path} exists already`, { fix: 'name a file that does not exist' });
-    return fail('FILE_UNWRITABLE', `${path} cannot be written: ${messageOf(error)}`, { fix: 'name a file in a folder that you may write to' });
-  }
+/** The sponsor or agent with this DID or name; a name that was freed by a deactivation belongs to who has it now. */
+export function named(identities: readonly StoredIdentity[], who: string): StoredIdentity | undefined {
+  const found = identities.filter(({ did, name, kind }) => kind !== 'node' && (did === who || name === who));
+  return found.find(({ did, deactivated }) => did === who || !deactivated) ?? found[0];
 }
 
 /**
@@ -151,8 +136,7 @@ export async function writeNewFile(path: string, text: string): Promise<Result<v
 export function exportIdentity(folder: KeyFolder, who: string, out: string, bundle_passphrase: string, cost?: number): Promise<Result<MovedIdentity>> {
   return withinFolder(folder, async ({ store }, keystore) => {
     const { identities } = await loadIdentities(store);
-    const identity = identities.find(({ did, name, kind }) => did === who || (name === who && kind !== 'node'))
-      ?? identities.find(({ name, kind }) => kind === 'node' && (name === who || who === 'node'));
+    const identity = named(identities, who) ?? identities.find(({ did, name, kind }) => kind === 'node' && (did === who || name === who || who === 'node'));
     if (identity === undefined) return fail('NAME_UNKNOWN', `no ${JSON.stringify(who.slice(0, 80))} has its keys in this folder`, { fix: 'agentmesh keys list' });
     if (identity.kind === 'node') return fail('KEYS_OF_NODE', 'a node belongs to its folder, with its log', { fix: 'stop it and copy the whole folder' });
     const seeds = new Map(keystore.names(keyPrefix(identity.label)).flatMap((name): [string, Uint8Array][] => {

@@ -3,7 +3,7 @@ import { endpoints_max, text_length_max, type Service, type VerificationMethod }
 import { record_bytes_max, sponsor_document_lifetime_ms_max, type DidRecord } from '../crypto/did-record.ts';
 import { fail, messageOf, type Failure, type Result } from '../crypto/result.ts';
 import { document_lifetime_ms, republish_ms } from '../protocols/identity/constants.ts';
-import { buildRecord, currentEvent, type Identity } from '../protocols/identity/index.ts';
+import { buildRecord, currentEvent, nextSequence, type Identity } from '../protocols/identity/index.ts';
 import type { Clock, Network, Recorder } from '../protocols/ports.ts';
 import { every } from '../protocols/time.ts';
 import type { RecordStore } from '../storage/records.ts';
@@ -76,15 +76,11 @@ export class Publishing {
    */
   async signNext(identity: LocalIdentity, lifetime_ms?: number): Promise<Uint8Array> {
     const newest = await this.#parts.records.newest(identity.did);
-    const last = newest?.number === currentEvent(identity).number ? newest.document.sequence : -1;
-    return this.sign(identity, Math.min(last + 1, Number.MAX_SAFE_INTEGER), lifetime_ms ?? Math.max(document_lifetime_ms, this.#promised(identity, newest)));
-  }
-
-  /** What a sponsor signed to last, for hosts that its device seldom meets, is not made shorter by the next publication. Milliseconds from now. */
-  #promised({ kind }: LocalIdentity, newest: DidRecord | undefined): number {
-    // The end of a deactivated document has no bound, and may be that of a thief.
-    if ((kind !== 'human' && kind !== 'org') || newest === undefined || newest.document.deactivated) return 0;
-    return Math.min(newest.document.expires - this.#parts.clock.now(), sponsor_document_lifetime_ms_max);
+    // What a sponsor signed to last, for hosts that its device seldom meets, is not made shorter by the next publication.
+    const promised_ms = identity.kind === 'human' || identity.kind === 'org' ? (newest?.document.expires ?? 0) - this.#parts.clock.now() : 0;
+    // A thief's tombstone may bear any end.
+    const kept_ms = Math.min(Math.max(document_lifetime_ms, promised_ms), sponsor_document_lifetime_ms_max);
+    return this.sign(identity, nextSequence(identity, newest), lifetime_ms ?? kept_ms);
   }
 
   /** Puts every identity's record where the protocols of this host find it, and signs anew those that have expired or say less than is so. One that cannot be signed is told of and does not hold up the others. */
@@ -136,7 +132,7 @@ export class Publishing {
       }
       for (const { did, bytes } of this.#parts.carried()) {
         if (this.#stopping.signal.aborted) break;
-        const carried = await this.#parts.identity.publish(bytes, { signal: this.#stopping.signal });
+        const carried = await this.#parts.identity.carry(did, bytes, { signal: this.#stopping.signal });
         if (!carried.ok) this.#parts.recorder.record({ kind: 'identity.carry.failed', did, code: carried.failure.code });
       }
       return fewest;

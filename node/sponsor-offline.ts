@@ -2,8 +2,8 @@
 import { fromBase64url } from '../crypto/bytes.ts';
 import { sponsor_document_lifetime_ms_max, verifyRecord } from '../crypto/did-record.ts';
 import { fail, ok, type Result } from '../crypto/result.ts';
-import { buildRecord, ownIdentity } from '../protocols/identity/index.ts';
-import { attestSponsorship, parseRequest, responseText } from '../protocols/revocation/index.ts';
+import { buildRecord, nextSequence, ownIdentity } from '../protocols/identity/index.ts';
+import { attestSponsorship, parseRequest, responseText, type CheckedRequest } from '../protocols/revocation/index.ts';
 import { loadIdentities, type StoredIdentity } from '../storage/identities.ts';
 import type { Keystore } from '../storage/keystore.ts';
 import { recordStore, type RecordStore } from '../storage/records.ts';
@@ -12,8 +12,8 @@ import { system_clock } from './clock.ts';
 import type { SponsorRequestView } from './control/sponsor-api.ts';
 import type { HeldFolder } from './held-folder.ts';
 import { heldKeys } from './identity-keys.ts';
-import { withinFolder, type KeyFolder } from './keys.ts';
-import { mayNotSign, type ReadRequest } from './sponsoring.ts';
+import { named, withinFolder, type KeyFolder } from './keys.ts';
+import { mayNotSign, requestView } from './sponsoring.ts';
 
 /** How a request is signed. */
 export interface OfflineSigning {
@@ -25,11 +25,6 @@ export interface OfflineSigning {
   readonly evidence?: string;
 }
 
-function viewOf({ request, record }: ReadRequest): SponsorRequestView {
-  const { agent, sponsor, role, lifetime_s } = request;
-  return { agent, name: record.document.name, kind: record.kind, capabilities: record.document.capabilities, sponsor, role, lifetime_s };
-}
-
 /** The sponsor's record, valid for 30 days and kept here, so that the node of this folder goes on from its sequence number. */
 async function signRecord(sponsor: StoredIdentity, keystore: Keystore, records: RecordStore): Promise<Result<{ readonly bytes: Uint8Array; readonly own: ReturnType<typeof ownIdentity> }>> {
   const keys = heldKeys(keystore, sponsor.label, sponsor.establishments.length - 1);
@@ -38,7 +33,7 @@ async function signRecord(sponsor: StoredIdentity, keystore: Keystore, records: 
   records.claim(sponsor.did);
   const newest = await records.newest(sponsor.did);
   const bytes = buildRecord(own, {
-    sequence: (newest?.document.sequence ?? -1) + 1, now_ms: system_clock.now(), lifetime_ms: sponsor_document_lifetime_ms_max,
+    sequence: nextSequence(own, newest), now_ms: system_clock.now(), lifetime_ms: sponsor_document_lifetime_ms_max,
     services: newest?.document.services ?? [], methods: [], attestations: sponsor.attestations,
   });
   const record = verifyRecord(bytes, { now_ms: system_clock.now() });
@@ -47,10 +42,10 @@ async function signRecord(sponsor: StoredIdentity, keystore: Keystore, records: 
   return ok({ bytes, own });
 }
 
-async function signIn({ store }: HeldFolder, keystore: Keystore, read: ReadRequest, signing: OfflineSigning): Promise<Result<SponsorRequestView & { readonly file: string }>> {
+async function signIn({ store }: HeldFolder, keystore: Keystore, read: CheckedRequest, signing: OfflineSigning): Promise<Result<SponsorRequestView & { readonly file: string }>> {
   const { request, record } = read;
   const { identities } = await loadIdentities(store);
-  const sponsor = identities.find(({ did, name, kind }) => kind !== 'node' && (did === signing.as || name === signing.as));
+  const sponsor = named(identities, signing.as);
   if (sponsor === undefined) return fail('NAME_UNKNOWN', `no ${JSON.stringify(signing.as.slice(0, 80))} has its key in this folder`, { fix: 'agentmesh keys list' });
   const statements = await openStatements({ store, now: () => system_clock.now() });
   const refused = mayNotSign(read, sponsor, statements);
@@ -65,7 +60,7 @@ async function signIn({ store }: HeldFolder, keystore: Keystore, read: ReadReque
   });
   const above = sponsor.sponsor === null ? undefined : await records.newest(sponsor.sponsor);
   return ok({
-    ...viewOf(read),
+    ...requestView(read),
     file: responseText({ agent: record.did, sponsor: sponsor.did, attestation, records: above === undefined ? [signed.value.bytes] : [signed.value.bytes, above.bytes] }),
   });
 }
@@ -79,6 +74,6 @@ async function signIn({ store }: HeldFolder, keystore: Keystore, read: ReadReque
 export async function signOffline(folder: KeyFolder, text: string, signing: OfflineSigning): Promise<Result<SponsorRequestView & { readonly file?: string }>> {
   const read = parseRequest(text, system_clock.now());
   if (!read.ok) return read;
-  if (signing.only_read) return ok(viewOf(read.value));
+  if (signing.only_read) return ok(requestView(read.value));
   return withinFolder(folder, (held, keystore) => signIn(held, keystore, read.value, signing));
 }

@@ -1,14 +1,15 @@
 /** What people do about sponsorship on a running host: renew, withdraw, look up who answers, and have a sponsor on another device sign. */
 import { fromBase64url, fromUtf8, toBase64url, utf8 } from '../crypto/bytes.ts';
 import { fail, ok, type Failure, type Result } from '../crypto/result.ts';
-import { sponsor_document_lifetime_ms_max, verifyRecord, type DidRecord } from '../crypto/did-record.ts';
+import { calledIn, sponsor_document_lifetime_ms_max, verifyRecord, type DidRecord } from '../crypto/did-record.ts';
 import { attestation_lifetime_s_max } from '../protocols/revocation/constants.ts';
 import {
   accountability, checkResponse, isRole, isSponsorRequest, mayAnswerFor, parseRequest, parseResponse, requestText, responseText, unsponsored,
-  type Accountability, type SponsorRequest, type SponsorshipEvidence,
+  type Accountability, type CheckedRequest, type SponsorRequest, type SponsorshipEvidence,
 } from '../protocols/revocation/index.ts';
 import type { StatementStore } from '../storage/statements.ts';
 import type { SponsorTerms } from './attesting.ts';
+import type { SponsorRequestView } from './control/sponsor-api.ts';
 import type { Host } from './host.ts';
 import type { LocalIdentity } from './identities.ts';
 
@@ -17,10 +18,9 @@ const nonce_bytes = 16;
 const mended_codes = new Set(['SPONSOR_MISSING', 'SPONSOR_EXPIRED', 'SPONSOR_FORGED', 'SPONSOR_UNKNOWN']);
 
 /** A request as it is shown to the sponsor before anything is signed. */
-export interface ReadRequest {
-  readonly request: SponsorRequest;
-  /** Verified: whose words about themselves these are. */
-  readonly record: DidRecord;
+export function requestView({ request, record }: CheckedRequest): SponsorRequestView {
+  const { agent, sponsor, role, lifetime_s } = request;
+  return { agent, name: calledIn(record), kind: record.kind, capabilities: record.document.capabilities, sponsor, role, lifetime_s };
 }
 
 /** Checks what a sponsor is to attest. Fails with `SPONSOR_ROLE` or `SPONSOR_LIFETIME`. */
@@ -95,9 +95,9 @@ export class Sponsoring {
     return ok(accepted);
   }
 
-  /** Takes a sponsor's word back for good: its agent stops, wherever it runs. Fails with `NAME_UNKNOWN`, `DID_…`, `SPONSOR_…` or a `STATEMENT_…` code. */
+  /** Takes a sponsor's word back for good: its agent stops, wherever it runs. Done once; asked again it names the same statement. Fails with `NAME_UNKNOWN`, `DID_…`, `SPONSOR_…` or a `STATEMENT_…` code. */
   async withdraw(who: string, why: string): Promise<Result<{ readonly statement: string; readonly agent: string; readonly sponsor: string }>> {
-    const { identities, identity, revocation } = this.#host;
+    const { identities, identity, revocation, statement_store } = this.#host;
     const did = identities.didOf(who);
     if (!did.ok) return did;
     const record = await identity.resolve(did.value);
@@ -106,6 +106,8 @@ export class Sponsoring {
     if (sponsor === null) return fail('SPONSOR_NEEDLESS', `nobody answers for ${who} but itself`, { fix: 'agentmesh revoke did, or agentmesh did deactivate' });
     const own = identities.find(sponsor);
     if (own === undefined) return fail('SPONSOR_ELSEWHERE', `the key of the sponsor ${sponsor} is not on this host`, { fix: 'withdraw where the sponsor\'s key is' });
+    const before = statement_store.revocation('sponsorship', did.value, sponsor);
+    if (before !== undefined) return ok({ statement: before.hash, agent: did.value, sponsor });
     const revoked = await revocation.revoke(own.signer, { kind: 'sponsorship', id: did.value }, why);
     return revoked.ok ? ok({ statement: revoked.value.hash, agent: did.value, sponsor }) : revoked;
   }
@@ -142,7 +144,7 @@ export class Sponsoring {
   }
 
   /** What a request asks, on the sponsor's device, before it is signed. Fails with a `SPONSOR_REQUEST_…` code. */
-  read(text: string): Result<ReadRequest> {
+  read(text: string): Result<CheckedRequest> {
     return parseRequest(text, this.#host.parts.clock.now());
   }
 
@@ -151,7 +153,7 @@ export class Sponsoring {
    * sponsor's record, valid for 30 days, and the record of who answers for the sponsor.
    * Fails with a `SPONSOR_…` code, `NAME_UNKNOWN` or `RECORD_TOO_LARGE`.
    */
-  async sign(text: string, as: string, evidence?: Uint8Array): Promise<Result<ReadRequest & { readonly text: string }>> {
+  async sign(text: string, as: string, evidence?: Uint8Array): Promise<Result<CheckedRequest & { readonly text: string }>> {
     const { identities, identity, statement_store } = this.#host;
     const read = this.read(text);
     if (!read.ok) return read;
@@ -223,14 +225,14 @@ function requestKey(did: string): Uint8Array {
 }
 
 /** Why a sponsor must not sign a request, if so. Codes `SPONSOR_OTHER`, `SPONSOR_DEACTIVATED`, `IDENTITY_DEACTIVATED`, `SPONSOR_KIND` or `SPONSOR_WITHDRAWN`. */
-export function mayNotSign({ request, record }: ReadRequest, sponsor: Pick<LocalIdentity, 'did' | 'name' | 'kind' | 'deactivated'>, statements: Pick<StatementStore, 'revocation'>): Failure | undefined {
+export function mayNotSign({ request, record }: CheckedRequest, sponsor: Pick<LocalIdentity, 'did' | 'name' | 'kind' | 'deactivated'>, statements: Pick<StatementStore, 'revocation'>): Failure | undefined {
   if (request.sponsor !== sponsor.did) {
-    return fail('SPONSOR_OTHER', `${record.document.name} names ${request.sponsor} as its sponsor, for good, and not ${sponsor.name}`, { fix: 'sign as the sponsor that is named, or make a new agent' }).failure;
+    return fail('SPONSOR_OTHER', `${calledIn(record)} names ${request.sponsor} as its sponsor, for good, and not ${sponsor.name}`, { fix: 'sign as the sponsor that is named, or make a new agent' }).failure;
   }
   if (sponsor.deactivated) return fail('SPONSOR_DEACTIVATED', `${sponsor.name} is deactivated`, { fix: 'the agent needs a new identity under a sponsor who answers for it' }).failure;
-  if (record.document.deactivated) return fail('IDENTITY_DEACTIVATED', `${record.document.name} is deactivated`, { fix: 'there is nothing to answer for' }).failure;
-  if (!mayAnswerFor(sponsor.kind, record.kind)) return fail('SPONSOR_KIND', `${sponsor.name} cannot answer for ${record.document.name}`, { fix: 'organisations answer for humans, both for agents' }).failure;
+  if (record.document.deactivated) return fail('IDENTITY_DEACTIVATED', `${calledIn(record)} is deactivated`, { fix: 'there is nothing to answer for' }).failure;
+  if (!mayAnswerFor(sponsor.kind, record.kind)) return fail('SPONSOR_KIND', `${sponsor.name} cannot answer for ${calledIn(record)}`, { fix: 'organisations answer for humans, both for agents' }).failure;
   const endings = ['sponsorship', 'did', 'agent'] as const;
-  if (endings.some((kind) => statements.revocation(kind, record.did, sponsor.did) !== undefined)) return fail('SPONSOR_WITHDRAWN', `${sponsor.name} has ended its sponsorship of ${record.document.name}, which is final`, { fix: 'make a new agent' }).failure;
+  if (endings.some((kind) => statements.revocation(kind, record.did, sponsor.did) !== undefined)) return fail('SPONSOR_WITHDRAWN', `${sponsor.name} has ended its sponsorship of ${calledIn(record)}, which is final`, { fix: 'make a new agent' }).failure;
   return undefined;
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, existsSync } from 'node:fs';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { access, constants, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
 
 /**
  * The few small files that live beside the store (signed head, vault, keys):
@@ -76,4 +77,40 @@ export function memoryFiles(): Files {
       return Promise.resolve();
     },
   };
+}
+
+function notNew(path: string, error?: unknown): Result<never> {
+  return error === undefined || (error instanceof Error && 'code' in error && error.code === 'EEXIST')
+    ? fail('FILE_EXISTS', `${path} exists already`, { fix: 'name a file that does not exist' })
+    : fail('FILE_UNWRITABLE', `${path} cannot be written: ${messageOf(error)}`, { fix: 'name a file in a folder that you may write to' });
+}
+
+/**
+ * Whether a file that does not exist yet can be written, asked before anything
+ * is done whose outcome is to be in it. Fails with `FILE_EXISTS` or `FILE_UNWRITABLE`.
+ */
+export async function checkNewFile(path: string): Promise<Result<void>> {
+  if (existsSync(path)) return notNew(path);
+  try {
+    await access(dirname(path), constants.W_OK);
+    return ok(undefined);
+  } catch (error) {
+    return notNew(path, error);
+  }
+}
+
+/** Writes a new file that its owner alone may read. Fails with `FILE_EXISTS` or `FILE_UNWRITABLE`. */
+export async function writeNewFile(path: string, text: string): Promise<Result<void>> {
+  try {
+    const file = await open(path, 'wx', 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    return ok(undefined);
+  } catch (error) {
+    return notNew(path, error);
+  }
 }

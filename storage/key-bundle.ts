@@ -12,7 +12,7 @@ import { didOf } from '../crypto/did.ts';
 import { key_bytes } from '../crypto/keys.ts';
 import { fail, ok, type Result } from '../crypto/result.ts';
 import { isStoredIdentity, type StoredIdentity } from './identities.ts';
-import { isSealed, seal, sealing_name, sealingKey, travel_cost, unseal, type RandomBytes } from './sealing.ts';
+import { isSealed, openingKey, seal, sealing_name, sealingKey, travel_cost, unseal, type RandomBytes } from './sealing.ts';
 
 const bundle_kind = 'identity-bundle';
 const bundle_version = 1;
@@ -71,6 +71,7 @@ function checkBundle(bundle: KeyBundle): Result<KeyBundle> {
   const { kind, sponsor } = current.value;
   if (genesis === undefined || didOf(eventHash(genesis.event)) !== identity.did || kind !== identity.kind || sponsor !== identity.sponsor) return damaged('its events are those of another identity');
   if (kind === 'node') return damaged('it carries a node, which stays in its folder');
+  if (kind !== 'agent' && identity.agent !== null) return damaged('it has the settings of an agent, and is none');
   if (!label_pattern.test(identity.label)) return damaged('its keys have no proper names');
   if ([...seeds.keys()].some((name) => !isKeyName(name, identity))) return damaged('it carries keys that the identity does not have');
   if (record === null) return ok(bundle);
@@ -97,7 +98,7 @@ export function openBundle(bytes: Uint8Array, passphrase: string, cost: number =
     return fail('BUNDLE_VERSION', `the bundle has version ${version}, this program knows ${bundle_version}`, { fix: 'import it with the program version that exported it, or a later one' });
   }
   if (version !== bundle_version || protection !== sealing_name || !isSealed(sealed)) return damaged('its form is not that of version 1');
-  const plain = unseal(sealed, passphrase, cost);
+  const plain = unseal(sealed, openingKey(sealed, passphrase, cost));
   if (plain === undefined) return fail('BUNDLE_PASSPHRASE', 'the passphrase does not open the bundle, or the bundle was changed', { fix: 'give the passphrase with which it was exported' });
   const decoded = decodeCbor(plain);
   if (!decoded.ok || !hasShape(decoded.value, ['identity', 'seeds', 'record'])) return damaged('its content has another form');

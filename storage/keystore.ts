@@ -3,7 +3,7 @@ import { canonicalJsonBytes, hasShape, isFields, type Fields } from '../crypto/c
 import { key_bytes, signingKey, type SigningKey } from '../crypto/keys.ts';
 import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
 import type { Files } from './files.ts';
-import { isSealed, seal, sealing_name, sealingKey, start_cost, unseal, type RandomBytes, type SealingKey } from './sealing.ts';
+import { isSealed, openingKey, seal, sealing_name, sealingKey, start_cost, unseal, type RandomBytes, type SealingKey } from './sealing.ts';
 
 /** The file that holds every secret key of this host. */
 export const keystore_file = 'keys.json';
@@ -57,16 +57,22 @@ export function parseSeeds(parsed: unknown): Map<string, Uint8Array> | undefined
   return seeds;
 }
 
-function seedsOf(parsed: unknown): Result<Map<string, Uint8Array>> {
+/** What a stored file holds, and the key that seals it; `undefined` where it lies open. */
+interface Unlocked {
+  readonly seeds: Map<string, Uint8Array>;
+  readonly sealing: SealingKey | undefined;
+}
+
+function unlocked(parsed: unknown, sealing?: SealingKey): Result<Unlocked> {
   const seeds = parseSeeds(parsed);
-  return seeds === undefined ? damaged() : ok(seeds);
+  return seeds === undefined ? damaged() : ok({ seeds, sealing });
 }
 
 /** Opens the seeds of a stored file. */
-function unlock(file: Fields, { passphrase, cost = start_cost }: KeystoreParts): Result<Map<string, Uint8Array>> {
+function unlock(file: Fields, { passphrase, cost = start_cost }: KeystoreParts): Result<Unlocked> {
   const { version, protection, keys, ...sealed } = file;
   if (version !== file_version) return damaged();
-  if (protection === 'none' && hasShape(file, ['version', 'protection', 'keys'])) return seedsOf(keys);
+  if (protection === 'none' && hasShape(file, ['version', 'protection', 'keys'])) return unlocked(keys);
   if (protection !== sealing_name || keys !== undefined) return damaged();
   if (passphrase === undefined) {
     return fail('KEYSTORE_LOCKED', 'the keys of this folder are sealed with a passphrase', {
@@ -74,12 +80,13 @@ function unlock(file: Fields, { passphrase, cost = start_cost }: KeystoreParts):
     });
   }
   if (!isSealed(sealed)) return damaged();
-  const plain = unseal(sealed, passphrase, cost);
+  const sealing = openingKey(sealed, passphrase, cost);
+  const plain = unseal(sealed, sealing);
   if (plain === undefined) {
     return fail('KEYSTORE_PASSPHRASE', 'the passphrase does not open the keys of this folder', { fix: 'give the passphrase that seals them now: the one of the last agentmesh keys passphrase, else the one of the first start' });
   }
   try {
-    return seedsOf(JSON.parse(fromUtf8(plain) ?? ''));
+    return unlocked(JSON.parse(fromUtf8(plain) ?? ''), sealing);
   } catch (error) {
     return damaged(messageOf(error));
   }
@@ -108,6 +115,10 @@ function parseFile(stored: Uint8Array): Result<Fields> {
   return ok(file);
 }
 
+function newSealing({ random, cost = start_cost }: KeystoreParts, passphrase: string | undefined): SealingKey | undefined {
+  return passphrase === undefined ? undefined : sealingKey(passphrase, random, cost);
+}
+
 class FileKeystore implements Keystore {
   readonly #parts: KeystoreParts;
   readonly #seeds: Map<string, Uint8Array>;
@@ -115,11 +126,11 @@ class FileKeystore implements Keystore {
   #sealing: SealingKey | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(parts: KeystoreParts, seeds: Map<string, Uint8Array>) {
+  constructor(parts: KeystoreParts, { seeds, sealing }: Unlocked) {
     this.#parts = parts;
     this.#seeds = seeds;
     this.#keys = new Map([...seeds].map(([name, seed]) => [name, signingKey(seed)]));
-    this.#sealing = this.#sealingFor(parts.passphrase);
+    this.#sealing = sealing;
   }
 
   get protected(): boolean {
@@ -145,7 +156,7 @@ class FileKeystore implements Keystore {
 
   async reseal(passphrase: string | undefined): Promise<void> {
     const before = this.#sealing;
-    this.#sealing = this.#sealingFor(passphrase);
+    this.#sealing = newSealing(this.#parts, passphrase);
     try {
       await this.write();
     } catch (error) {
@@ -153,11 +164,6 @@ class FileKeystore implements Keystore {
       this.#sealing = before;
       throw error;
     }
-  }
-
-  #sealingFor(passphrase: string | undefined): SealingKey | undefined {
-    const { random, cost = start_cost } = this.#parts;
-    return passphrase === undefined ? undefined : sealingKey(passphrase, random, cost);
   }
 
   /** Brings everything to the disk. */
@@ -177,15 +183,14 @@ class FileKeystore implements Keystore {
  */
 export async function openKeystore(parts: KeystoreParts): Promise<Result<Keystore>> {
   const stored = await parts.files.read(keystore_file);
-  if (stored === undefined) return ok(new FileKeystore(parts, new Map()));
+  if (stored === undefined) return ok(new FileKeystore(parts, { seeds: new Map(), sealing: newSealing(parts, parts.passphrase) }));
   const file = parseFile(stored);
   if (!file.ok) return file;
-  const seeds = unlock(file.value, parts);
-  if (!seeds.ok) return seeds;
-  if (file.value['protection'] !== 'none') return ok(new FileKeystore(parts, seeds.value));
-  const { passphrase, ...open_parts } = parts;
-  if (passphrase === undefined || parts.keep_open === true) return ok(new FileKeystore(open_parts, seeds.value));
-  const keystore = new FileKeystore(parts, seeds.value);
+  const content = unlock(file.value, parts);
+  if (!content.ok) return content;
+  const { seeds, sealing } = content.value;
+  if (sealing !== undefined || parts.passphrase === undefined || parts.keep_open === true) return ok(new FileKeystore(parts, content.value));
+  const keystore = new FileKeystore(parts, { seeds, sealing: newSealing(parts, parts.passphrase) });
   await keystore.write();
   return ok(keystore);
 }

@@ -58,12 +58,18 @@ export function isSealed(fields: Fields): fields is Fields & Sealed {
   return salt?.length === salt_bytes && nonce?.length === nonce_bytes && sealed !== undefined && sealed.length >= tag_bytes;
 }
 
-/** The sealed bytes, or `undefined` when the passphrase is wrong or a byte was changed: nothing tells these apart. */
-export function unseal(parts: Sealed, passphrase: string, cost: number): Uint8Array | undefined {
-  const [salt, nonce, sealed] = [parts.salt, parts.nonce, parts.sealed].map(fromBase64url);
-  if (salt === undefined || nonce === undefined || sealed === undefined) return undefined;
+/** The key with which bytes were sealed if the passphrase is right; what is sealed with it next opens with the same one. */
+export function openingKey(parts: Sealed, passphrase: string, cost: number): SealingKey {
+  const salt = fromBase64url(parts.salt) ?? new Uint8Array();
+  return { salt, key: derive(passphrase, salt, cost) };
+}
+
+/** The sealed bytes, or `undefined` when the passphrase was wrong or a byte was changed: nothing tells these apart. */
+export function unseal(parts: Sealed, { key }: SealingKey): Uint8Array | undefined {
+  const [nonce, sealed] = [parts.nonce, parts.sealed].map(fromBase64url);
+  if (nonce === undefined || sealed === undefined) return undefined;
   try {
-    const decipher = createDecipheriv('aes-256-gcm', derive(passphrase, salt, cost), nonce);
+    const decipher = createDecipheriv('aes-256-gcm', key, nonce);
     decipher.setAuthTag(sealed.subarray(sealed.length - tag_bytes));
     return new Uint8Array(Buffer.concat([decipher.update(sealed.subarray(0, sealed.length - tag_bytes)), decipher.final()]));
   } catch {

@@ -96,13 +96,14 @@ function plain(value: unknown, depth_left = depth_max): Json | undefined {
   }
   // A map with this key would pass for bytes or for a link.
   if (!isFields(value) || Object.hasOwn(value, '/')) return undefined;
-  const fields: { [name: string]: Json } = {};
+  const entries: [string, Json][] = [];
   for (const [name, inner] of Object.entries(value)) {
     const item = plain(inner, depth_left - 1);
     if (item === undefined) return undefined;
-    fields[name] = item;
+    entries.push([name, item]);
   }
-  return fields;
+  // Assigned one by one, a field named __proto__ would be signed and never seen.
+  return Object.fromEntries(entries);
 }
 
 function isTimeOrNull(value: unknown): value is number | null {

@@ -5,6 +5,7 @@ import { currentEvent, signsFor } from '../../protocols/identity/index.ts';
 import type { Changed } from '../identity-changes.ts';
 import type { Host } from '../host.ts';
 import type { LocalIdentity, Witnessing } from '../identities.ts';
+import { reaffirm } from '../reaffirming.ts';
 import type { ControlApi, ControlMethods } from './api.ts';
 import type { IdentityView, VoidedView } from './views.ts';
 
@@ -63,6 +64,7 @@ async function rotate(host: Host, params: ControlApi['did.rotate']['params']): P
   });
   if (!rotated.ok) return rotated;
   const { identity, storers } = rotated.value;
+  await reaffirm({ recorder: host.parts.recorder, statement_store: host.statement_store, revocation: host.revocation }, identity);
   const attested_again = host.identities.list('agent').filter(({ did, attestations, sponsor }) => sponsor === identity.did && attested.get(did) !== attestations[0]);
   return ok({ ...viewOf(host, identity), storers, voided: voidedBy(host, identity), attested_again: attested_again.map(({ name }) => name) });
 }

@@ -1,5 +1,6 @@
 /** The control methods about revocations: making one, saying before what it would end, and listing those that are known. */
 import { toBase64url } from '../../crypto/bytes.ts';
+import { calledIn } from '../../crypto/did-record.ts';
 import type { Delegation } from '../../crypto/delegation.ts';
 import { controllerOf } from '../../crypto/jwt.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
@@ -20,7 +21,8 @@ function chainsOf(host: Host): readonly (readonly Delegation[])[] {
 }
 
 function nameOf(host: Host, did: string): string | null {
-  return host.identities.find(did)?.name ?? host.identity.known(did)?.document.name ?? null;
+  const record = host.identity.known(did);
+  return host.identities.find(did)?.name ?? (record === undefined ? null : calledIn(record));
 }
 
 /** The agents of this host and the delegations held here that hold by one service and no longer by the other. */

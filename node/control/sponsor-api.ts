@@ -6,6 +6,7 @@ export interface SponsorView {
   readonly name: string;
   readonly did: string;
   readonly kind: 'human' | 'org';
+  readonly deactivated: boolean;
   /** The DID of the organisation that answers for a human, if one does. */
   readonly organisation: string | null;
   /** Until when the organisation attests it, Unix seconds; `null` where none does. */

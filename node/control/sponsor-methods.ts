@@ -4,12 +4,13 @@ import { digest_bytes } from '../../crypto/hash.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
 import { parseAttestation, type Accountability } from '../../protocols/revocation/index.ts';
 import { attestationsOf } from '../attesting.ts';
+import type { Host } from '../host.ts';
 import type { LocalIdentity } from '../identities.ts';
 import type { Node } from '../node.ts';
-import { Sponsoring, type ReadRequest } from '../sponsoring.ts';
+import { requestView, Sponsoring } from '../sponsoring.ts';
 import type { ControlMethods } from './api.ts';
 import { witnessingOf } from './did-methods.ts';
-import type { AccountabilityLevel, SponsorControlApi, SponsorRequestView, SponsorshipView, SponsorView } from './sponsor-api.ts';
+import type { AccountabilityLevel, SponsorControlApi, SponsorshipView, SponsorView } from './sponsor-api.ts';
 
 /** When the last attestation of an identity ends, Unix seconds; `null` where it has none. */
 export function attestedUntil(identity: LocalIdentity): number | null {
@@ -18,8 +19,8 @@ export function attestedUntil(identity: LocalIdentity): number | null {
 }
 
 function sponsorView(identity: LocalIdentity): SponsorView {
-  const { name, did, kind, sponsor } = identity;
-  return { name, did, kind: kind === 'org' ? 'org' : 'human', organisation: sponsor, attested_until: attestedUntil(identity) };
+  const { name, did, kind, sponsor, deactivated } = identity;
+  return { name, did, kind: kind === 'org' ? 'org' : 'human', deactivated, organisation: sponsor, attested_until: attestedUntil(identity) };
 }
 
 function sponsorshipView(identity: LocalIdentity): SponsorshipView {
@@ -29,19 +30,14 @@ function sponsorshipView(identity: LocalIdentity): SponsorshipView {
   };
 }
 
-function levelView({ subject, sponsor, failure }: Accountability): AccountabilityLevel {
+function levelView(host: Host, { subject, sponsor, failure }: Accountability): AccountabilityLevel {
   const parsed = subject.attestations.map((text) => parseAttestation(text)).flatMap((result) => result.ok && result.value.iss === sponsor ? [result.value] : []);
   const last = parsed.toSorted((a, b) => b.exp - a.exp)[0];
   return {
-    did: subject.did, name: subject.document.name, kind: subject.kind, sponsor,
+    did: subject.did, name: host.identities.find(subject.did)?.name ?? subject.document.name, kind: subject.kind, sponsor,
     role: last?.role ?? null, until: last?.exp ?? null, evidence: last?.evd ?? null,
     code: failure?.code ?? null, reason: failure?.reason ?? null, fix: failure?.fix ?? null,
   };
-}
-
-function requestView({ request, record }: ReadRequest): SponsorRequestView {
-  const { agent, sponsor, role, lifetime_s } = request;
-  return { agent, name: record.document.name, kind: record.kind, capabilities: record.document.capabilities, sponsor, role, lifetime_s };
 }
 
 function evidenceOf(text: string | undefined): Result<{ readonly evidence?: Uint8Array }> {
@@ -81,7 +77,7 @@ export function sponsorMethods(node: Node): Pick<ControlMethods, keyof SponsorCo
     'sponsor.show': async ({ who }) => {
       const levels = await sponsoring.show(who);
       if (!levels.ok) return levels;
-      const views = levels.value.map(levelView);
+      const views = levels.value.map((level) => levelView(host, level));
       return ok({ did: views[0]?.did ?? '', answered: views.every(({ code }) => code === null), levels: views });
     },
     'sponsor.request': async (params) => {

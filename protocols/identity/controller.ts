@@ -3,7 +3,7 @@ import {
   attestationsHash, eventHash, methodId, methods_max, signEvent, witnessedHash,
   type DidKind, type DocumentEvent, type Establishment, type KeyUse, type RetiredMethod, type Service, type Signed, type VerificationMethod, type WitnessSignature,
 } from '../../crypto/did-events.ts';
-import { encodeRecord } from '../../crypto/did-record.ts';
+import { encodeRecord, type DidRecord } from '../../crypto/did-record.ts';
 import { equal } from '../../crypto/bytes.ts';
 import { didOf } from '../../crypto/did.ts';
 import { sha256 } from '../../crypto/hash.ts';
@@ -152,6 +152,12 @@ export interface RecordPlan {
   readonly attestations: readonly string[];
 }
 
+/** The sequence of an identity's next document: it counts anew under each establishment event, so that whoever signed the highest one with stolen keys cannot stop the owner. */
+export function nextSequence(identity: Pick<History, 'establishments'>, newest: DidRecord | undefined): number {
+  const last = newest?.number === currentEvent(identity).number ? newest.document.sequence : -1;
+  return Math.min(last + 1, Number.MAX_SAFE_INTEGER);
+}
+
 /** The document of an identity as it is now, unsigned. One that is deactivated has neither keys in use nor places; its former keys stay, so that what it revoked stays revoked for whoever comes later. */
 export function documentOf(identity: Omit<OwnIdentity, 'signer'>, plan: RecordPlan): DocumentEvent {
   const { keys: { use }, retired, successor, predecessor, deactivated } = identity;
@@ -166,7 +172,8 @@ export function documentOf(identity: Omit<OwnIdentity, 'signer'>, plan: RecordPl
     retired,
     services: deactivated ? [] : plan.services,
     capabilities: deactivated ? [] : identity.capabilities,
-    name: identity.name,
+    // A person's name, often an e-mail address, is for the host that knows them: what is in the mesh cannot be erased.
+    name: identity.kind === 'human' ? '' : identity.name,
     attestations: attestationsHash(plan.attestations),
     witnessed: witnessedHash(identity.witness_signatures),
     successor,

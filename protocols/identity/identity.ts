@@ -1,3 +1,4 @@
+import { equal } from '../../crypto/bytes.ts';
 import { verifyDuplicity, type Fork } from '../../crypto/did-duplicity.ts';
 import { compareRecords, verifyRecord, type DidRecord } from '../../crypto/did-record.ts';
 import { didOf, parseDid } from '../../crypto/did.ts';
@@ -189,7 +190,8 @@ export class MeshIdentity implements Identity {
       return ok(kept);
     }
     const absence = absenceOf(did, found);
-    remember(this.#absent, did, { at_ms: this.#parts.clock.now(), failure: absence.failure }, absent_max);
+    // Where nobody could be asked, the first peer that comes may know.
+    if (found.heard || found.timed_out) remember(this.#absent, did, { at_ms: this.#parts.clock.now(), failure: absence.failure }, absent_max);
     return absence;
   }
 
@@ -247,16 +249,23 @@ export class MeshIdentity implements Identity {
   async hold(bytes: Uint8Array): Promise<Result<DidRecord>> {
     const record = verifyRecord(bytes, { now_ms: this.#parts.clock.now() });
     if (!record.ok) return record;
-    this.#parts.records.claim(record.value.did);
+    const { did, hash } = record.value;
+    this.#parts.records.claim(did);
     const kept = await this.#keep(record.value);
-    this.#saw(record.value.did, 0);
-    return ok(kept.record);
+    this.#saw(did, 0);
+    if (equal(kept.record.hash, hash)) return ok(kept.record);
+    return fail('RECORD_STALE', `a record of ${did} is known that outdoes ours, and this host has not made it`, {
+      fix: 'if its keys were stolen: agentmesh did rotate --emergency; if this data folder is an old copy: go on with the newer one',
+    });
   }
 
   async publish(bytes: Uint8Array, options: { readonly signal?: AbortSignal } = {}): Promise<Result<number>> {
     const held = await this.hold(bytes);
-    if (!held.ok) return held;
-    const parsed = parseDid(held.value.did);
+    return held.ok ? this.carry(held.value.did, bytes, options) : held;
+  }
+
+  async carry(did: string, bytes: Uint8Array, options: { readonly signal?: AbortSignal } = {}): Promise<Result<number>> {
+    const parsed = parseDid(did);
     if (!parsed.ok) return parsed;
     const limit = deadline(this.#parts.clock, lookup_ms_max, options.signal);
     return this.#parts.network.put(record_namespace, parsed.value.digest, bytes, { signal: limit.signal }).finally(() => limit.done());

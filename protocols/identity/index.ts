@@ -8,7 +8,7 @@ import { MeshIdentity } from './identity.ts';
 export { isOlder, versionOf } from './lookup.ts';
 export { checkOptions, resolutionError } from './resolution.ts';
 export {
-  buildRecord, currentEvent, documentOf, genesisEvent, joined, new_standing, nextEvent, ownIdentity, retiring, signAs, signsFor, soleControl,
+  buildRecord, currentEvent, documentOf, genesisEvent, joined, new_standing, nextEvent, nextSequence, ownIdentity, retiring, signAs, signsFor, soleControl,
   type Control, type History, type IdentityKeys, type IdentityPlan, type OwnIdentity,
 } from './controller.ts';
 
@@ -95,10 +95,12 @@ export interface Identity {
   keep(records: readonly DidRecord[]): Promise<readonly DidRecord[]>;
   /** Inspects records that a peer sent along, and keeps them if all are good. */
   offer(records: readonly Uint8Array[]): Promise<Result<readonly DidRecord[]>>;
-  /** Keeps our own record and tells nobody. Fails as `verifyRecord` does. */
+  /** Keeps our own record and tells nobody. Fails as `verifyRecord` does, or with `RECORD_STALE` where one is known that outdoes it. */
   hold(record: Uint8Array): Promise<Result<DidRecord>>;
   /** Holds our own record and stores it at the peers nearest to it; says how many took it. Fails as `hold` does, or as the network's `put`. */
   publish(record: Uint8Array, options?: { readonly signal?: AbortSignal }): Promise<Result<number>>;
+  /** Stores a record of somebody else, verified before, at the peers nearest to it; that makes it neither ours nor confirmed. Fails as the network's `put` does. */
+  carry(did: string, record: Uint8Array, options?: { readonly signal?: AbortSignal }): Promise<Result<number>>;
   /** The same as `resolve` in the form of W3C DID Resolution, for `did:key` too. Never rejects for what it is asked. */
   resolution(did: string, options?: ResolutionOptions): Promise<Resolution>;
 }

@@ -27,10 +27,12 @@ export interface Question {
 export interface Found {
   /** The best record of those that were answered and the one that was known. */
   readonly best: DidRecord | undefined;
-  /** Peers that answered with a valid record. */
+  /** Other peers that answered with a valid record. */
   readonly answers: number;
   /** Whether somebody holds a record that was valid once. */
   readonly expired: boolean;
+  /** Whether anybody else answered, if only that it has no record. */
+  readonly heard: boolean;
   /** Whether the time ended before everybody had answered. */
   readonly timed_out: boolean;
   /** Where two of the histories part that were met. */
@@ -52,7 +54,7 @@ interface LookUp {
   fork: Fork | undefined;
   /** Everybody whose answer was looked at. */
   readonly judged: Set<PeerId>;
-  /** The valid records of others. */
+  /** The valid records that were answered, our own store's among them. */
   readonly valid: Map<PeerId, DidRecord>;
 }
 
@@ -87,9 +89,11 @@ export class LookUps {
     const { clock, network } = this.#parts;
     const look: LookUp = { question, best: question.known, expired: question.known !== undefined, fork: undefined, judged: new Set(), valid: new Map() };
     const limit = deadline(clock, lookup_ms_max);
+    let heard = false;
     try {
       for (const answers of [record_quorum, record_storers_max]) {
         const answered = await network.get(record_namespace, question.digest, { answers, signal: limit.signal });
+        heard ||= answered.ok ? answered.value.some(({ from }) => from !== network.id) : Number(answered.failure.detail?.['asked'] ?? 0) > 0;
         const lies = this.#judge(look, answered.ok ? answered.value : []);
         if (lies === 0 && !this.#isDoubtful(look)) break;
       }
@@ -97,7 +101,9 @@ export class LookUps {
       limit.done();
     }
     this.#nameStale(look);
-    return { best: look.best, answers: look.valid.size, expired: look.expired, timed_out: limit.signal.aborted, fork: look.fork };
+    // What a stranger has stored here confirms nothing.
+    const answers = look.valid.size - Number(look.valid.has(network.id));
+    return { best: look.best, answers, expired: look.expired, heard, timed_out: limit.signal.aborted, fork: look.fork };
   }
 
   /** Who answered with an older record than was known, the latest last. */

@@ -4,6 +4,7 @@ import { didDocument, keyDocument } from '../../crypto/did-document.ts';
 import { parseDidKey } from '../../crypto/did-key.ts';
 import type { DidRecord } from '../../crypto/did-record.ts';
 import { fail, messageOf, ok, type Failure, type Result } from '../../crypto/result.ts';
+import { accountable_levels_max } from '../limits.ts';
 import type { Resolution, ResolutionOptions } from './index.ts';
 
 /** A resolved record and where it came from. */
@@ -93,7 +94,12 @@ async function equivalents({ did, document }: DidRecord, parts: ResolutionParts)
 /** Whether somebody answers for the subject: `ok`, the code of what is wrong, or `null` where nobody has to. */
 async function sponsorStatus(record: DidRecord, parts: ResolutionParts): Promise<string | null> {
   if (record.sponsor === null && record.kind !== 'agent') return null;
-  if (record.sponsor !== null) await parts.resolve(record.sponsor, false);
+  // The sponsor, and the organisation that answers for it.
+  let above = record.sponsor;
+  for (let level = 1; level < accountable_levels_max && above !== null; level += 1) {
+    const resolved = await parts.resolve(above, false);
+    above = resolved.ok ? resolved.value.record.sponsor : null;
+  }
   return parts.unsponsored?.(record)?.code ?? 'ok';
 }
 

@@ -163,8 +163,9 @@ export class MessageAnswering {
     if (links?.ok === false) return links;
     const offered = await identity.offer(request.records);
     if (!offered.ok) return offered;
-    await identity.gather([invocation.iss, ...(links?.value ?? []).map((link) => link.iss)]);
-    await this.#parts.caughtUp();
+    const parties = [invocation.iss, ...(links?.value ?? []).map((link) => link.iss)];
+    await identity.gather(parties);
+    await this.#parts.caughtUp(parties);
     const evidence = this.#parts.evidence();
     const chain = links === undefined ? undefined : verifyChain(links.value, evidence);
     if (chain?.ok === false) return chain;

@@ -59,8 +59,8 @@ export interface MessageParts {
   readonly recorder: Recorder;
   readonly origin: string;
   executor(did: string): Executor | undefined;
-  /** Resolves when this host is not just learning from its peers what was revoked while it was alone. */
-  caughtUp(): Promise<void>;
+  /** Resolves when this host is not just learning from its peers what was revoked while it was alone, nor what these parties revoked while nobody had their records. */
+  caughtUp(parties: readonly string[]): Promise<void>;
   evidence(): Evidence;
   /** Why the caller has too little trust for what a chain's caveats or the executor itself demand, if so. */
   distrusted(observer: string, subject: string, required_trust_score: number): Failure | undefined;

@@ -23,7 +23,8 @@ const clock_correction_ms_max = 60_000;
 const age_ms_max: number = 366 * 86_400_000;
 const reading: ReadonlySet<string> = new Set(['read', 'list', 'get', 'search', 'query', 'describe']);
 const irreversible: ReadonlySet<string> = new Set([
-  'delete', 'drop', 'remove', 'erase', 'purge', 'destroy', 'pay', 'payment', 'transfer', 'refund', 'revoke', 'kill',
+  'delete', 'drop', 'remove', 'erase', 'purge', 'destroy', 'truncate', 'wipe', 'rm', 'unlink', 'terminate', 'pay', 'payment', 'payout', 'transfer', 'refund',
+  'withdraw', 'revoke', 'kill',
 ]);
 
 /**

@@ -12,7 +12,7 @@ export { caughtUp } from './catch-up.ts';
 export { freshness, revocationAges, revocation_age_ms_max, verbClass, type Freshness, type RevocationAges } from './freshness.ts';
 export {
   checkResponse, isSponsorRequest, parseRequest, parseResponse, requestText, responseText,
-  type SponsorRequest,
+  type CheckedRequest, type SponsorRequest,
 } from './sponsor-request.ts';
 export { accountability, attestSponsorship, isRole, mayAnswerFor, parseAttestation, unsponsored, type Accountability, type SponsorshipEvidence } from './sponsorship.ts';
 

@@ -22,6 +22,17 @@ function failureOf(revocation: Revocation): Failure {
   };
 }
 
+/** Whether a target is a link, or what a link cannot be without. */
+function isNamed(link: Delegation, { kind, id }: RevocationTarget): boolean {
+  switch (kind) {
+    case 'delegation': return toBase64url(link.token.hash) === id;
+    case 'token': return link.jti === id;
+    case 'key': return link.token.key_id === id;
+    case 'did': case 'agent': return link.iss === id || link.aud === id;
+    case 'sponsorship': return false;
+  }
+}
+
 /**
  * {@link RevocationService} over the index of a statement store.
  *
@@ -117,13 +128,18 @@ export class Revocations implements RevocationService {
 
   /** Two histories of the DID, or of who answers for it, whose attestation then means nothing. */
   #duplicity({ did, sponsor }: DidRecord): Failure | undefined {
-    const { duplicity } = this.#parts;
-    return duplicity?.(did) ?? (sponsor === null ? undefined : duplicity?.(sponsor));
+    // By what this very record says of its sponsor, whether or not it is the record that is known here.
+    for (const each of [did, ...(sponsor === null ? [] : this.answerable(sponsor))]) {
+      const found = this.#parts.duplicity?.(each);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   standing({ iss, target }: Pick<Revocation, 'iss' | 'target'>, chains: Iterable<readonly Delegation[]>): Standing {
     const { kind, id } = target;
-    if (kind === 'delegation' || kind === 'token') return this.#standingOverLink(iss, target, chains);
+    const over_links = this.#standingOverLinks(iss, target, chains);
+    if (kind === 'delegation' || kind === 'token' || over_links === 'in force') return over_links;
     const over = this.answerable(kind === 'key' ? controllerOf(id) : id);
     if ((kind === 'sponsorship' ? over.slice(1) : over).includes(iss)) return 'in force';
     const [last = id] = over.slice(-1);
@@ -144,14 +160,15 @@ export class Revocations implements RevocationService {
     });
   }
 
-  #standingOverLink(iss: string, { kind, id }: RevocationTarget, chains: Iterable<readonly Delegation[]>): Standing {
+  /** What it does to the links that it names, themselves or by their key or the DID at either end: who stands above one may end it there. */
+  #standingOverLinks(iss: string, target: RevocationTarget, chains: Iterable<readonly Delegation[]>): Standing {
     let is_known = false;
     for (const links of chains) {
-      const index = links.findIndex((link) => (kind === 'token' ? link.jti : toBase64url(link.token.hash)) === id);
-      const link = links[index];
-      if (link === undefined) continue;
-      if (this.#overLink(link, links.slice(0, index)).has(iss)) return 'in force';
-      is_known = true;
+      for (const [index, link] of links.entries()) {
+        if (!isNamed(link, target)) continue;
+        if (this.#overLink(link, links.slice(0, index)).has(iss)) return 'in force';
+        is_known = true;
+      }
     }
     return is_known ? 'without authority' : 'pending';
   }

@@ -124,7 +124,7 @@ function checkSponsor(subject: DidRecord, evidence: SponsorshipEvidence, below: 
   if (isRevoked(evidence, ['sponsorship'], did, [sponsor])) return withdrawn(`${sponsor} no longer answers for ${did}`);
   const record = evidence.record(sponsor);
   if (record === undefined) {
-    return fail('SPONSOR_UNKNOWN', `the record of the sponsor ${sponsor} is not known`, { fix: 'connect to a peer that has it' });
+    return fail('SPONSOR_UNKNOWN', `the record of the sponsor ${sponsor} is not known`, { fix: 'connect to a peer that has it, or take in what the sponsor signs: agentmesh sponsor request' });
   }
   const allowed = sponsor_kinds[kind];
   if (!allowed.includes(record.kind)) {

@@ -415,27 +415,29 @@ test('witness signatures cannot be repeated, reordered, swapped, added or stripp
   for (const [index, list] of wrong.entries()) assert.is(codeOf(witnessedRecord([first], list)), 'RECORD_INVALID', String(index));
 });
 
-test('a list of witnesses is distinct, bounded, made of strong keys, and needs some of them', () => {
+test('a list of witnesses is distinct, bounded, made of strong keys, and needs more than half of them', () => {
   const [one] = three;
   if (one === undefined) throw new Error('there are three witnesses');
   const many = Array.from({ length: witnesses_max + 1 }, (_, index) => witnessKey(index).public_key);
   const wrong: readonly Partial<Establishment>[] = [
     { witnesses: three, witness_threshold: 0 }, { witnesses: three, witness_threshold: 4 }, { witnesses: [], witness_threshold: 1 },
-    { witnesses: [one, one], witness_threshold: 1 }, { witnesses: [new Uint8Array(32)], witness_threshold: 1 }, { witnesses: many, witness_threshold: 1 },
+    { witnesses: [one, one], witness_threshold: 2 }, { witnesses: [new Uint8Array(32)], witness_threshold: 1 }, { witnesses: many, witness_threshold: 5 },
+    { witnesses: many.slice(1), witness_threshold: 4 },
   ];
   for (const changes of wrong) {
     const event = establishment(0, null, changes);
-    const signatures = event.witnesses.slice(0, 1).map((_, index) => countersigned(event, index));
+    const signer = event.witnesses === three ? 0 : 1;
+    const signatures = event.witnesses.slice(0, event.witness_threshold).map((_, index) => countersigned(event, index, witnessKey(index + signer)));
     assert.is(codeOf(witnessedRecord([event], signatures)), 'RECORD_INVALID', JSON.stringify(changes));
   }
-  const most = establishment(0, null, { witnesses: many.slice(1), witness_threshold: 1 });
-  assert.is(codeOf(witnessedRecord([most], [countersigned(most, 0, witnessKey(1))])), 'accepted');
+  const most = establishment(0, null, { witnesses: many.slice(1), witness_threshold: 5 });
+  assert.is(codeOf(witnessedRecord([most], [0, 1, 2, 3, 4].map((index) => countersigned(most, index, witnessKey(index + 1))))), 'accepted');
 });
 
 test('every field of a record with witnesses, retired keys and places is bound', () => {
-  const first = establishment(0, null, { witnesses: three, witness_threshold: 1 });
+  const first = establishment(0, null, { witnesses: three, witness_threshold: 2 });
   const second = establishment(1, first, { bad_since: start_ms });
-  const witness_signatures = [countersigned(first, 1), countersigned(second, 2)];
+  const witness_signatures = [countersigned(first, 0), countersigned(first, 1), countersigned(second, 1), countersigned(second, 2)];
   const { did } = verified(draft(1));
   const event = documentOf(second, { retired: [former], witnessed: witnessedHash(witness_signatures), successor: did, predecessor: did });
   const record: Draft = { establishments: [signed(first), signed(second)], document: signEvent(event, [{ index: 0, key: keyOf(1) }]), attestations: [], witness_signatures };

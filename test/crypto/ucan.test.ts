@@ -206,6 +206,16 @@ test('a chain of our own making is accepted, and each broken rule has its code',
   for (const [what, code, token, proofs] of refusals) assert.is(codeOf(importUcan(token, proofs, now_s)), code, what);
 });
 
+test('arguments are shown and compared whole, also under a name that objects have a meaning for', () => {
+  const hidden = new Map<string, unknown>([['a', 1], ['__proto__', { admin: true }]]);
+  const args = Object.fromEntries(hidden);
+  const open = delegation(alice, bob);
+  const shown = unwrap(importUcan(invocation(bob, [open], { args }), [open], now_s));
+  assert.equal(Object.keys(Object(shown.arguments)), ['a', '__proto__']);
+  const strict = delegation(alice, bob, { pol: [['==', '.', { a: 1 }]] });
+  assert.is(codeOf(importUcan(invocation(bob, [strict], { args }), [strict], now_s)), 'UCAN_POLICY');
+});
+
 test('nesting without end is refused', () => {
   let args: unknown = 1;
   for (let depth = 0; depth < 1000; depth += 1) args = [args];

@@ -1,5 +1,6 @@
 /** A sponsor on another device, through the command line and files alone. */
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { unwrap } from '../../crypto/result.ts';
@@ -42,7 +43,12 @@ test('an agent here, its sponsor in another folder where no node runs: request, 
   assert.is((await inside(['sponsor', 'show', 'analyst', '--data', here])).code, 4, 'the sponsor is not even known');
   worked(await cli(['sponsor', 'request', 'analyst', '--role', 'owner', '--lifetime', '30d', '--out', file('request'), '--data', here]));
   assert.is(statSync(file('request')).mode & 0o777, 0o600);
+  // A request that could not be written takes the place of none.
+  worked(await inside(['sponsor', 'request', 'analyst', '--out', file('only request'), '--data', here]));
+  worked(await inside(['sponsor', 'sign', file('only request'), '--as', 'alice', '--out', file('only response'), '--data', there]));
   refused(await inside(['sponsor', 'request', 'analyst', '--out', file('request'), '--data', here]), 'FILE_EXISTS');
+  refused(await inside(['sponsor', 'request', 'analyst', '--out', join(folder, 'nowhere', 'request'), '--data', here]), 'FILE_UNWRITABLE');
+  worked(await inside(['sponsor', 'import', file('only response'), '--data', here]));
   worked(await inside(['sponsor', 'request', 'analyst', '--role', 'owner', '--lifetime', '30d', '--out', file('newest request'), '--data', here]));
   const shown = worked(await cli(['sponsor', 'sign', file('newest request'), '--as', 'alice', '--data', there]));
   assert.match(shown, /^to be signed/);
@@ -56,7 +62,7 @@ test('an agent here, its sponsor in another folder where no node runs: request, 
   assert.match(worked(await cli(['sponsor', 'import', file('response'), '--data', here])), /^attested\nname +analyst\n/);
   refused(await inside(['sponsor', 'import', file('response'), '--data', here]), 'SPONSOR_RESPONSE_UNASKED');
   const answered = await inside(['sponsor', 'show', 'analyst', '--data', here]);
-  assert.match(worked(answered), /^analyst {2}agent {2}answered for\n[^]*\nalice {2}human {2}answered for\n[^]*\ncompany {2}org {2}answers for itself\n/);
+  assert.match(worked(answered), /^analyst {2}agent {2}answered for\n[^]*\nno public name {2}human {2}answered for\n[^]*\ncompany {2}org {2}answers for itself\n/);
   assert.match(worked(await inside(['agent', 'list', '--data', here, '--json'])), /"attested_until": \d+/);
   // The device goes on from the record that it signed, and signs with its node running as well.
   await up(context, there);
@@ -78,7 +84,14 @@ test('a sponsor here renews and withdraws, and the exit code says whether somebo
   assert.is(Buffer.from(renewed.evidence, 'base64url').toString('hex'), 'e75b45fdc2bfb98d37c9ed3f8e9158b565a3ef7393c0324119daa91c3dbaa11a');
   assert.is((await run('sponsor', 'show', 'analyst')).code, 0);
   refused(await run('sponsor', 'renew', 'analyst', '--lifetime', '91d'), 'SPONSOR_LIFETIME');
-  worked(await run('sponsor', 'withdraw', 'analyst', '--why', 'the project is over'));
+  truncateSync(contract, 3 * 1024 * 1024);
+  const large = JSON.parse(worked(await run('sponsor', 'renew', 'analyst', '--evidence', contract, '--json')));
+  assert.is(large.evidence, createHash('sha256').update(readFileSync(contract)).digest('base64url'), 'a document may be larger than what a command reads whole');
+  const withdrawn = worked(await run('sponsor', 'withdraw', 'analyst', '--why', 'the project is over'));
+  assert.is(worked(await run('sponsor', 'withdraw', 'analyst', '--why', 'once more')), withdrawn, 'no second statement is made');
+  for (const [kind, id] of [['key', 'nosuch'], ['token', 'nosuch'], ['delegation', 'nosuch']] as const) {
+    for (const more of [[], ['--dry-run']]) refused(await run('revoke', kind, id, '--from', 'alice', '--why', 'x', ...more), 'REVOCATION_TARGET');
+  }
   const shown = await run('sponsor', 'show', 'analyst');
   assert.is(shown.code, 4);
   assert.match(shown.stdout, /^analyst {2}agent {2}nobody answers: SPONSOR_WITHDRAWN: /);

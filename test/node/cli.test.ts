@@ -21,7 +21,7 @@ const examples: readonly Example[] = [
   { inputs: ['join', '/ip4/192.0.2.7/tcp/4001'], method: 'join', params: { address: '/ip4/192.0.2.7/tcp/4001' }, shows: [/^joined {3}12D3KooWPeer/] },
   { inputs: ['sponsor', 'create', 'alice'], method: 'sponsor.create', params: { name: 'alice', kind: 'human' }, shows: [new RegExp(`did {6}${did}`)] },
   { inputs: ['sponsor', 'create', 'Company', '--kind', 'org'], method: 'sponsor.create', params: { name: 'Company', kind: 'org' }, shows: [/sponsor/] },
-  { inputs: ['sponsor', 'list'], method: 'sponsor.list', params: {}, shows: [/^NAME +KIND +DID/, /alice +human/] },
+  { inputs: ['sponsor', 'list'], method: 'sponsor.list', params: {}, shows: [/^NAME +KIND +STATE +DID/, /alice +human +active/] },
   { inputs: ['sponsor', 'renew', 'analyst', '--lifetime', '30d', '--role', 'owner'], method: 'sponsor.renew', params: { agent: 'analyst', lifetime_s: 2_592_000, role: 'owner' }, shows: [/^attested\n/, /role +owner/, /until +2030-03-17 17:46:40Z, in /] },
   { inputs: ['sponsor', 'withdraw', 'analyst', '--why', 'over'], method: 'sponsor.withdraw', params: { agent: 'analyst', why: 'over' }, shows: [/^withdrawn: statement statement-4\n/] },
   { inputs: ['sponsor', 'show', 'analyst'], method: 'sponsor.show', params: { who: 'analyst' }, shows: [/^analyst {2}agent {2}answered for\n/, /alice {2}human {2}answers for itself\n/] },
@@ -194,15 +194,35 @@ test('what is not a command, a flag or a value is wrong usage: code 2, the reaso
 
 test('a failure of the node is printed with its code and fix, and its kind decides the exit code', async (context) => {
   const failures: readonly (readonly [code: string, exit: number])[] = [
-    ['PEER_UNREACHABLE', 1], ['PARAMS_INVALID', 2], ['TRUST_TOO_LOW', 4], ['CHAIN_WIDENED', 4], ['REVOKED', 4], ['KERNEL_DENIED', 4], ['AUDIT_FROZEN', 5], ['KEYSTORE_DAMAGED', 5],
+    ['PEER_UNREACHABLE', 1], ['SPONSORED', 1], ['PARAMS_INVALID', 2], ['CONFIRMATION_NEEDED', 2], ['PASSPHRASE_NEEDED', 2], ['SPONSOR_LIFETIME', 2], ['SPONSOR_ROLE', 2],
+    ['SPONSOR_UNKNOWN', 4], ['SPONSOR_KIND', 4], ['SPONSOR_OTHER', 4], ['SPONSOR_REQUEST_TAMPERED', 4], ['UCAN_FORGED', 4], ['TRUST_TOO_LOW', 4], ['CHAIN_WIDENED', 4], ['REVOKED', 4], ['KERNEL_DENIED', 4], ['AUDIT_FROZEN', 5], ['KEYSTORE_DAMAGED', 5],
   ];
   let next: Result<never> = fail('NONE', '');
   const { run } = await host(context, { delegate: () => Promise.resolve(next) });
   for (const [code, exit] of failures) {
     next = fail(code, 'this is why', { fix: 'do that' });
     const ended = await run('delegate', 'bob', '--from', 'alice', '--capability', 'read:x', '--json');
-    assert.equal(ended, { code: exit, stdout: '', stderr: `error ${code}: this is why\nfix: do that\n` });
+    assert.equal(ended, { code: exit, stdout: '', stderr: `error ${code}: this is why\nfix: do that\n` }, code);
   }
+});
+
+test('a DID that does not resolve is a failure with its reason, and with --json has its W3C result as well', async (context) => {
+  const result = {
+    didDocument: null, didDocumentMetadata: {},
+    didResolutionMetadata: { error: 'notFound', code: 'DID_NOT_FOUND', message: 'no peer has it', errorObject: { type: 'https://www.w3.org/ns/did#NOT_FOUND', detail: 'no peer has it (join \u001b[31m a mesh)' } },
+  };
+  const { run } = await host(context, { 'did.resolve': () => Promise.resolve(ok(result)) });
+  const stderr = 'error DID_NOT_FOUND: no peer has it (join \\u001b[31m a mesh)\n';
+  assert.equal(await run('did', 'resolve', 'did:mesh:x'), { code: 1, stdout: '', stderr });
+  const json = await run('did', 'resolve', 'did:mesh:x', '--json');
+  assert.equal({ ...json, stdout: JSON.parse(json.stdout) }, { code: 1, stdout: result, stderr });
+});
+
+test('flags that contradict each other change nothing', async (context) => {
+  const { run, asked } = await host(context);
+  const ended = await run('did', 'rotate', 'alice', '--witness', 'node', '--no-witnesses');
+  assert.equal([ended.code, ended.stdout, asked], [2, '', []]);
+  assert.match(ended.stderr, /^error USAGE_INVALID: .*\nfix: give --witness or --no-witnesses\n$/);
 });
 
 test('a denied call is a result on stdout with exit code 4, a failed one with 1', async (context) => {

@@ -29,8 +29,8 @@ export const values: { readonly [Method in ControlMethod]: ControlApi[Method]['v
     memory_bytes: 52_428_800, troubles: [{ what: 'message.refused CHAIN_WIDENED', count: 3 }],
   },
   'stop': null,
-  'sponsor.create': { name: 'alice', did, kind: 'human', organisation: null, attested_until: null },
-  'sponsor.list': [{ name: 'alice', did, kind: 'human', organisation: did, attested_until: 1_900_000_000 }],
+  'sponsor.create': { name: 'alice', did, kind: 'human', deactivated: false, organisation: null, attested_until: null },
+  'sponsor.list': [{ name: 'alice', did, kind: 'human', deactivated: false, organisation: did, attested_until: 1_900_000_000 }],
   'sponsor.renew': { agent: did, name: 'analyst', sponsor: did, role: 'owner', until: 1_900_000_000, evidence: null },
   'sponsor.withdraw': { statement: 'statement-4', agent: did, sponsor: did },
   'sponsor.show': {

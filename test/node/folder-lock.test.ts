@@ -1,6 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
@@ -52,6 +52,40 @@ test('a process that holds a folder keeps others out, and killed it leaves the f
   assert.is(taken.taken_from, child.pid);
   taken.release();
   assert.equal(readdirSync(folder), []);
+});
+
+const zombies = 'a process that was killed and that nobody has waited for keeps no folder';
+if (process.platform !== 'linux') test.skip(zombies, 'this system does not say that a process is one');
+else test(zombies, async (context) => {
+  const folder = context.folder();
+  const program = fileURLToPath(new URL('./lock-holder.ts', import.meta.url));
+  // The shell becomes a program that never asks how its child ended, so that the child stays a zombie.
+  const parent = spawn('sh', ['-c', '"$0" "$1" "$2" & exec sleep 60', process.execPath, program, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+  context.after(() => void parent.kill('SIGKILL'));
+  await once(parent.stdout, 'data');
+  const { process_id }: { process_id: number } = JSON.parse(readFileSync(join(folder, lock_file), 'utf8'));
+  process.kill(process_id, 'SIGKILL');
+  while (!/\) Z /.test(readFileSync(`/proc/${process_id}/stat`, 'utf8'))) await new Promise((resolve) => setTimeout(resolve, 5));
+  const taken = unwrap(lockFolder(folder));
+  assert.is(taken.taken_from, process_id);
+  taken.release();
+});
+
+test('what stands in the place of the lock and is no file is named, not followed and not waited for', (context) => {
+  const makers: readonly ((path: string) => void)[] = [
+    (path) => mkdirSync(path),
+    (path) => symlinkSync('/nowhere/at/all', path),
+    (path) => symlinkSync(process.execPath, path),
+    (path) => void execFileSync('sh', ['-c', 'mkfifo "$0"', path]),
+  ];
+  for (const make of makers) {
+    const folder = context.folder();
+    make(join(folder, lock_file));
+    const refused = failureOf(lockFolder(folder));
+    assert.is(refused.code, 'DATA_UNUSABLE');
+    assert.match(refused.reason, join(folder, lock_file));
+    assert.equal(readdirSync(folder), [lock_file]);
+  }
 });
 
 test('many processes at one left lock: one of them gets it', async (context) => {

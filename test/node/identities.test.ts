@@ -238,6 +238,7 @@ test('a thief can deactivate with the stolen keys, and the owner\'s rotation bea
   const record = forged(victim, keysOf(world, 0, victim), victim.establishments, { deactivated: true }, Math.floor(world.simulator.now_ms));
   assert.ok(await offered(world, victim.did, record) > 0);
   assert.ok((await seen(world, 2, victim.did)).document.deactivated, 'so far he holds it');
+  assert.match(failureOf(await world.finish(world.at(0).host.identities.publish(victim))).fix ?? '', /did rotate --emergency/, 'and the owner is told');
   await world.get(world.at(0).host.identities.rotate('sponsor-0', { emergency: true }));
   for (const index of [1, 2, 3]) {
     const now = await seen(world, index, victim.did);
@@ -262,6 +263,7 @@ test('a thief with the stolen keys cannot keep the owner from rotating, by the h
     assert.is(now.number, 1);
     assert.not.ok(now.document.deactivated);
     assert.is(now.document.methods[0]?.id, world.sponsor(0).signer.key_id.split('#')[1]);
+    assert.ok(now.document.sequence < 10, 'which counts anew');
   }
 });
 
@@ -308,6 +310,40 @@ test('what a DID revoked before its deactivation stays revoked for a late joiner
   assert.is(late.host.revocation.revokedDid(a.did)?.code, 'REVOKED');
 });
 
+test('with an organisation end the agents of its humans', async (context) => {
+  const world = await hostWorld(context, { count: 1 });
+  const { host, actions } = world.at(0);
+  await world.get(actions.createSponsor('acme', 'org'));
+  await world.get(host.identities.create({ kind: 'human', name: 'bob', sponsor: 'acme' }));
+  const agent = await world.hire(0, 'a', { sponsor: 'bob' });
+  await world.get(host.identities.deactivate('acme'));
+  await world.pass(1000);
+  assert.is([...host.agents.list()][0]?.kernel.stateOf(agent.did), 'killed');
+});
+
+test('the record of a sponsor elsewhere is kept in the mesh, and stays another\'s', async (context) => {
+  const world = await hostWorld(context, { count: 2 });
+  await world.hire(1, 'far');
+  const { host, actions } = world.at(0);
+  await world.pass(1000);
+  await world.get(actions.createAgent({ name: 'near', sponsor: world.sponsor(1).did, capabilities: [] }));
+  await world.get(host.identity.resolve(world.sponsor(1).did));
+  assert.is(host.identities.attesting.carried().length, 1);
+  await world.finish(host.identities.publishAll());
+  assert.match(JSON.stringify((await world.finish(host.identity.resolution(world.sponsor(1).did))).didDocumentMetadata), /"source":"(cache|dht)"/);
+});
+
+test('a round of publishing that breaks does not end all that follow', async (context) => {
+  const world = await hostWorld(context, { count: 2 });
+  const { attesting } = world.at(0).host.identities;
+  const carried = attesting.carried.bind(attesting);
+  attesting.carried = () => { throw new Error('broken'); };
+  const failed = await world.finish(world.at(0).host.identities.publishAll().catch((error: unknown) => error));
+  assert.instance(failed, Error);
+  attesting.carried = carried;
+  assert.is(await world.finish(world.at(0).host.identities.publishAll()), 1);
+});
+
 test('a tombstone goes on being published', async (context) => {
   const world = await hostWorld(context, { count: 1 });
   const { identities, identity } = world.at(0).host;
@@ -338,6 +374,15 @@ test('one identity takes the place of another when both documents say so', async
   assert.is(third.successor, null);
   await world.get(identities.deactivate('sponsor-0'));
   assert.is((await seen(world, 1, old.did)).document.successor, heir.did, 'a tombstone names the heir');
+});
+
+test('of two successors named at once one takes the place', async (context) => {
+  const world = await hostWorld(context, { count: 1 });
+  const { host: { identities }, actions } = world.at(0);
+  for (const name of ['old', 'one', 'two']) await world.get(actions.createSponsor(name, 'human'));
+  const named = await world.finish(Promise.all([identities.succeed('old', 'one'), identities.succeed('old', 'two')]));
+  assert.equal(named.map(codeOf), ['ok', 'SUCCESSOR_INVALID']);
+  assert.is(identities.find('two')?.predecessor, null);
 });
 
 test('the 25th key is the last: then a successor takes over', async (context) => {

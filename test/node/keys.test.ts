@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { fromBase64url, toHex, utf8 } from '../../crypto/bytes.ts';
 import { unwrap } from '../../crypto/result.ts';
-import { importIdentity } from '../../node/keys.ts';
+import { exportIdentity, importIdentity, named } from '../../node/keys.ts';
 import { createNode, type Node } from '../../node/node.ts';
 import { openBundle, sealBundle, type KeyBundle } from '../../storage/key-bundle.ts';
+import type { StoredIdentity } from '../../storage/identities.ts';
 import { openStore } from '../../storage/store.ts';
 import { suite, type TestContext } from '../harness.ts';
 import { inside, launch, type Ended } from './run-cli.ts';
@@ -56,6 +57,9 @@ test('the passphrase of a folder is set, changed and taken away with no node run
   const seeds: readonly string[] = Object.values(JSON.parse(bytesOf(data)).keys);
   refused(await run('passphrase'), 'USAGE_INVALID');
   refused(await run('passphrase', '--remove', '--new-passphrase-file', first), 'USAGE_INVALID');
+  const folder = await run('passphrase', '--new-passphrase-file', data);
+  refused(folder, 'PASSPHRASE_INVALID');
+  assert.match(folder.stderr, `${data} is a folder\n`);
   assert.is((await run('passphrase', '--new-passphrase-file', first)).code, 0);
   assert.not.ok(seeds.some((seed) => bytesOf(data).includes(seed)));
   refused(await run('passphrase', '--new-passphrase-file', second), 'KEYSTORE_LOCKED');
@@ -161,8 +165,31 @@ test('what cannot be imported is refused with its reason, and nothing is written
   await importing(sealed({ ...whole, seeds, identity: { ...whole.identity, name: 'new' } }), 'BUNDLE_DAMAGED');
   for (const name of [whole.identity.did, '', 'two\nlines', ' ']) await importing(sealed({ ...whole, identity: { ...whole.identity, name } }), 'NAME_INVALID');
   refused(await inside(['keys', 'import', out, '--data', other]), 'PASSPHRASE_NEEDED');
+  const agent = { handler: '/tmp/no such.mjs', policy: null, required_trust: 0, authority: 'open', roots: [] } as const;
+  await importing(sealed({ ...whole, identity: { ...whole.identity, name: 'new', agent } }), 'BUNDLE_DAMAGED');
+  const path = join(folder, 'agent.keys');
+  unwrap(await exportIdentity({ data: from, passphrase: undefined }, 'agent of alice', path, 'travel secret', cost));
+  const worker = unwrap(openBundle(readFileSync(path), 'travel secret', cost));
+  writeFileSync(path, sealBundle({ ...worker, identity: { ...worker.identity, agent } }, 'travel secret', (length) => new Uint8Array(randomBytes(length))));
+  const third = await made(context, []);
+  assert.match((await inside(['keys', 'import', path, '--passphrase-file', travel, '--data', third])).stderr, 'the next start runs the handler at that path on this host: look that \'/tmp/no such.mjs\' is what you expect\n');
   assert.is(bytesOf(other), before);
   for (const seed of Object.values(JSON.parse(bytesOf(from)).keys)) assert.not.ok(readFileSync(out, 'utf8').includes(String(seed)));
+});
+
+test('a name that a deactivation has freed is that of who has it now', () => {
+  const one = { did: 'did:mesh:one', name: 'alice', kind: 'human', deactivated: true } as const;
+  const two = { ...one, did: 'did:mesh:two', deactivated: false };
+  const node = { ...one, did: 'did:mesh:node', kind: 'node', deactivated: false } as const;
+  const pick = (who: string, ...present: readonly Parameters<typeof named>[0][number][]): string | undefined => named(present, who)?.did;
+  const whole = (short: Pick<StoredIdentity, 'did' | 'name' | 'kind' | 'deactivated'>): StoredIdentity => ({
+    sponsor: null, capabilities: [], label: '', establishments: [], witness_signatures: [], witness_nodes: [], pending: null, retired: [],
+    successor: null, predecessor: null, attestations: [], agent: null, ...short,
+  });
+  assert.is(pick('alice', whole(node), whole(one), whole(two)), two.did);
+  assert.is(pick(one.did, whole(one), whole(two)), one.did);
+  assert.is(pick('alice', whole(one)), one.did, 'to say that it is deactivated');
+  assert.is(pick('alice', whole(node)), undefined);
 });
 
 test('a node that is killed leaves a folder that the next one takes over', async (context) => {

@@ -38,7 +38,7 @@ async function answered(world: HostWorld): Promise<string> {
 }
 
 function levels(shown: readonly Accountability[]): readonly (string | undefined)[] {
-  return shown.map(({ subject, failure }) => `${subject.document.name} ${failure?.code ?? 'ok'}`);
+  return shown.map(({ subject, failure }) => `${subject.document.name === '' ? subject.kind : subject.document.name} ${failure?.code ?? 'ok'}`);
 }
 
 /** How a call from host 2 to the agent on host 1 ends. */
@@ -59,13 +59,13 @@ test('organisation, human, agent on two hosts: unattested it can do nothing, att
   assert.equal(attestationsOf(imported).map(({ role, iss, exp, nbf }) => [role, iss, exp - nbf]), [['owner', alice, 30 * 86_400]]);
   assert.equal(sponsorshipChecks(host), []);
   assert.is(await verdict(world), 'allow');
-  assert.equal(levels(await world.get(sponsoring(world.at(2)).show(agent))), ['agent ok', 'alice ok', 'company ok'], 'anybody can see who answers');
+  assert.equal(levels(await world.get(sponsoring(world.at(2)).show(agent))), ['agent ok', 'human ok', 'company ok'], 'anybody can see who answers');
   assert.is(failureOf(await world.finish(sponsoring(world.at(1)).withdraw('agent', 'mine'))).code, 'SPONSOR_ELSEWHERE');
   // The organisation takes its word for its human back; the agent falls with it.
   await world.get(sponsoring(world.at(0)).withdraw('alice', 'left the company'));
   await world.pass(2000);
   assert.is(await verdict(world), 'SPONSOR_WITHDRAWN');
-  assert.equal(levels(await world.get(sponsoring(world.at(2)).show(agent))), ['agent ok', 'alice SPONSOR_WITHDRAWN']);
+  assert.equal(levels(await world.get(sponsoring(world.at(2)).show(agent))), ['agent ok', 'human SPONSOR_WITHDRAWN']);
   assert.is(host.agents.get(agent)?.kernel.stateOf(agent), 'killed', 'on its own host too');
   assert.is(failureOf(await world.finish(sponsoring(world.at(0)).renew('alice', {}))).code, 'SPONSOR_WITHDRAWN', 'which is final');
 });
@@ -163,7 +163,7 @@ test('the agent\'s host keeps the record of a sponsor who is away in the mesh, a
   const late = unwrap(await world.start('late'));
   await world.connect(late, again);
   await world.pass(3000);
-  assert.equal(levels(await world.get(sponsoring(late).show(agent))), ['agent ok', 'alice ok', 'company ok'], 'with the sponsor\'s own device down');
+  assert.equal(levels(await world.get(sponsoring(late).show(agent))), ['agent ok', 'human ok', 'company ok'], 'with the sponsor\'s own device down');
   assert.ok((late.host.identity.known(alice)?.document.expires ?? 0) > world.simulator.now_ms + 29 * day_ms);
   await world.finish(late.host.stop());
   await world.finish(host.stop());

@@ -93,7 +93,7 @@ test('a chain of three narrowing links is issued, handed over and used, and veri
         ...rules,
         validate: (key, value) => {
           const { document } = unwrap(verifyRecord(value, { allow_expired: true }));
-          return ['host-3', 'sponsor-3', 'archive'].includes(document.name) ? rules.validate(key, value) : Promise.resolve(cut_off);
+          return document.services.some(({ endpoints }) => endpoints.includes('/simulated/host-3')) ? rules.validate(key, value) : Promise.resolve(cut_off);
         },
       }),
     }),

@@ -102,6 +102,17 @@ test('after a theft nothing is kept that is younger than the time from which key
   assert.equal(retiring(own, { now_ms: start_ms + 2 * minute_ms + retired_kept_ms, until_ms: start_ms + 2 * minute_ms + retired_kept_ms }).length, 2, 'a year later');
 });
 
+test('the name of a human does not leave the host, those of others stand in their records', () => {
+  for (const kind of ['human', 'org', 'node'] as const) {
+    const named: IdentityPlan = { ...plan, kind, name: 'alice@company.com' };
+    const event = genesisEvent(named, soleControl(keys, [], 0), start_ms);
+    const own = ownIdentity(named, keys, { establishments: [signAs(event, event, [keys.update])], witness_signatures: [] });
+    const bytes = buildRecord(own, record_plan);
+    assert.is(unwrap(verifyRecord(bytes, { now_ms: start_ms })).document.name, kind === 'human' ? '' : 'alice@company.com');
+    assert.is(Buffer.from(bytes).includes('alice@company.com'), kind !== 'human');
+  }
+});
+
 test('times never go back in a chain, whatever the clock says', () => {
   const own = rotatedIdentity(1);
   const event = nextEvent(currentEvent(own), soleControl(own.keys), { now_ms: 0, bad_since: null });

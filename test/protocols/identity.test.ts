@@ -250,6 +250,15 @@ test('what a peer stored here is not served before it is confirmed', async (cont
   assert.is(sequenceOf(reader.current(alice.did)), 1);
 });
 
+test('what lies in our own part of the DHT is no confirmation by others', async (context) => {
+  const { finish, host, wire } = await makeWorld(context, 2);
+  await finish(host(0).identity.publish(aliceAt(1)));
+  wire.partition(['host-0'], ['host-1']);
+  unwrap(await finish(host(1).identity.resolve(alice.did)));
+  const { didDocumentMetadata } = await finish(host(1).identity.resolution(alice.did));
+  assert.match(JSON.stringify(didDocumentMetadata), '"answers":0');
+});
+
 test('asking afresh is bounded, and a statement that there is something newer is not', async (context) => {
   const { finish, host, pass, simulator } = await makeWorld(context, 2);
   const { identity: reader, lookups } = host(1);
@@ -446,7 +455,7 @@ test('fifty questions at once are one look-up', async (context) => {
   assert.is(host(2).lookups(), asked + 1);
 });
 
-test('a DID that nobody had is not looked up again for half a minute, unless asked afresh or its record comes along', async (context) => {
+test('a DID that nobody had is not looked up again for half a minute, unless asked afresh or its record comes along, which is asked about at once', async (context) => {
   const { finish, host, pass } = await makeWorld(context, 2);
   const { identity: reader, lookups } = host(1);
   assert.is(codeOf(await finish(reader.resolve(alice.did))), 'DID_NOT_FOUND');
@@ -462,7 +471,21 @@ test('a DID that nobody had is not looked up again for half a minute, unless ask
   assert.is(lookups(), asked + 2);
   unwrap(await finish(reader.offer([alice.record.bytes])));
   assert.is(codeOf(await finish(reader.resolve(alice.did))), 'ok');
-  assert.is(lookups(), asked + 2);
+  assert.is(lookups(), asked + 3);
+  assert.is(codeOf(await finish(reader.resolve(alice.did))), 'ok');
+  assert.is(lookups(), asked + 3, 'nobody knows better, so it is served for a while');
+});
+
+test('who had nobody to ask does not remember that nobody had it', async (context) => {
+  const { add, finish, host } = await makeWorld(context, 1);
+  const { identity: reader, lookups } = host(0);
+  for (const asked of [1, 2]) {
+    assert.is(codeOf(await finish(reader.resolve(alice.did))), 'DID_NOT_FOUND');
+    assert.is(lookups(), asked, 'asked each time');
+  }
+  await add('somebody');
+  for (let time = 0; time < 2; time += 1) assert.is(codeOf(await finish(reader.resolve(alice.did))), 'DID_NOT_FOUND');
+  assert.is(lookups(), 3, 'but the word of a peer is remembered');
 });
 
 test('records that come with a message are few, and all of them good', async (context) => {
@@ -523,6 +546,15 @@ test('a host that strangers have filled still looks up whom it needs', async (co
   const full = await add('full', { stored_bytes_max: 1, validates_answers: true });
   assert.is(unwrap(await finish(host(0).identity.publish(aliceAt(1)))), 0, 'it stores nothing for others');
   assert.is(sequenceOf(unwrap(await finish(full.identity.resolve(alice.did)))), 1);
+});
+
+test('a record under keys that were rotated away is not served to whoever is offered it first, where the mesh knows better', async (context) => {
+  const { finish, host, add } = await makeWorld(context, 3);
+  unwrap(await finish(host(0).identity.publish(rotatedRecord(alice, 'alice', 'left').bytes)));
+  const newcomer = await add('newcomer');
+  unwrap(await finish(newcomer.identity.offer([aliceAt(5000)])));
+  assert.is(newcomer.identity.current(alice.did), undefined);
+  assert.is(unwrap(await finish(newcomer.identity.resolve(alice.did))).number, 1);
 });
 
 test('who sends a record again that is known does not keep the host from looking for a newer one', async (context) => {

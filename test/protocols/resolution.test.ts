@@ -100,6 +100,16 @@ test('the metadata say when, which version, who answers for it and how it is kno
   assert.is((await meshOf(alice.did, { unsponsored: () => undefined }))['sponsor_status'], null, 'nobody has to answer for a human');
 });
 
+test('the sponsor and the organisation above it are looked up before it is said who answers', async () => {
+  const acme = await person('acme', { kind: 'org' });
+  const bob = await person('bob', { sponsor: acme.did });
+  const clerk = await agentOf(bob, 'clerk');
+  const asked: string[] = [];
+  const { resolve } = parts([clerk.record, bob.record, acme.record]);
+  await resolution(clerk.did, {}, { resolve: (did, fresh) => (asked.push(did), resolve(did, fresh)), unsponsored: () => undefined });
+  assert.equal(asked, [clerk.did, bob.did, acme.did]);
+});
+
 test('a successor is the canonical DID where both documents say so, and not where one alone does', async () => {
   const old = changed(alice, 'alice', { successor: bob.did });
   const heir = changed(bob, 'bob', { predecessor: alice.did });

@@ -209,6 +209,30 @@ test('a revocation stands in force, pending or without authority, as far as is k
   assert.is(await standing(stranger, { kind: 'token', id: 'Z'.repeat(22) }), 'pending');
 });
 
+test('who stands above a link in a chain has authority there over the keys and DIDs in it, and it is said so', async () => {
+  const here = await world();
+  for (const target of [{ kind: 'key', id: leaf.token.key_id }, { kind: 'did', id: leaf.iss }, { kind: 'agent', id: leaf.aud }] satisfies RevocationTarget[]) {
+    const revoked = unwrap(await here.service.revoke(a.signer, target, ''));
+    assert.is(here.service.standing(revoked, [links]), 'in force', target.kind);
+    assert.ok(here.service.revoked(leaf, [root, middle]) !== undefined);
+    assert.is(here.service.standing(revoked, []), 'without authority', `${target.kind}, where no chain shows it`);
+    assert.is(here.service.standing({ ...revoked, iss: stranger.did }, [links]), 'without authority', `${target.kind}, by a stranger`);
+  }
+});
+
+test('two histories of a DID bar it and everybody for whom it answers, at any level', () => {
+  for (const [index, accused] of company.entries()) {
+    const service = revocation({
+      store: { revocation: () => undefined, nextSequence: () => 0 },
+      clock: { now: () => start_ms, after: () => () => undefined },
+      identity: { known: directory(company).known },
+      statements: { publish: () => Promise.resolve(fail('STATEMENT_QUOTA', 'nothing is published here')) },
+      duplicity: (did) => did === accused.did ? { code: 'DID_DUPLICITY', reason: 'two histories' } : undefined,
+    });
+    for (const [level, { record }] of company.entries()) assert.is(service.barred(record)?.code === 'DID_DUPLICITY', level >= index, `${index} ${level}`);
+  }
+});
+
 test('a revocation of a delegation that nobody has seen yet counts when it is shown', async () => {
   const here = await world();
   await here.revoke(stranger, { kind: 'delegation', id: hash(leaf) });
@@ -283,7 +307,7 @@ test('who can only be revoked here is never stale; one party or sponsor elsewher
 });
 
 test('a verb is irreversible by any word of it, and reading only as a whole', () => {
-  const classes = { read: ['read', 'list', 'get', 'search', 'query', 'describe'], delete: ['delete', 'drop', 'remove', 'pay', 'transfer', 'revoke', 'kill', 'execute-payment', 'bulk-delete', 'read-and-remove'], write: ['write', 'read-write', 'readonly', 'paying', 'call', 'tool', 'deleted'] };
+  const classes = { read: ['read', 'list', 'get', 'search', 'query', 'describe'], delete: ['delete', 'drop', 'remove', 'truncate', 'rm', 'wipe-disk', 'withdraw', 'pay', 'transfer', 'revoke', 'kill', 'execute-payment', 'bulk-delete', 'read-and-remove'], write: ['write', 'read-write', 'readonly', 'paying', 'call', 'tool', 'deleted'] };
   for (const [name, verbs] of Object.entries(classes)) for (const verb of verbs) assert.is(verbClass(verb), name, verb);
 });
 

@@ -1,6 +1,6 @@
 /** What the commands about the keys of a data folder do: in this process, while no node runs on the folder. */
-import { existsSync } from 'node:fs';
 import { fail, FailureError, ok, type Result } from '../../../crypto/result.ts';
+import { checkNewFile } from '../../../storage/files.ts';
 import { changePassphrase, exportIdentity, importIdentity, listKeys, type KeyFolder, type MovedIdentity } from '../../keys.ts';
 import { dataFolder, printLines, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
@@ -83,7 +83,8 @@ function printMoved(context: Context, verb: string, moved: MovedIdentity): void 
 export async function keysExport(context: Context, flags: KeysExportFlags, who: string): Promise<Outcome> {
   const passphrase = bundlePassphrase(flags);
   if (!passphrase.ok) return new FailureError(passphrase.failure);
-  if (existsSync(flags.out)) return new FailureError({ code: 'FILE_EXISTS', reason: `${flags.out} exists already`, fix: 'name a file that does not exist' });
+  const free = await checkNewFile(flags.out);
+  if (!free.ok) return new FailureError(free.failure);
   const folder = folderOf(context, flags, flags.folderPassphraseFile);
   const moved = folder.ok ? await exportIdentity(folder.value, who, flags.out, passphrase.value) : folder;
   if (!moved.ok) return new FailureError(moved.failure);
@@ -104,5 +105,6 @@ export async function keysImport(context: Context, flags: KeysImportFlags, file:
   if (!moved.ok) return new FailureError(moved.failure);
   if (flags.json) return context.printJson(moved.value);
   printMoved(context, `imported, with ${count(moved.value.keys, 'key')}, this`, moved.value);
+  if (moved.value.handler !== null) context.talk(`the next start runs the handler at that path on this host: look that ${shellWord(moved.value.handler)} is what you expect`);
   context.talk('it is published when the node of this folder starts; do not use it in the other folder any more');
 }

@@ -1,12 +1,12 @@
 /** What the commands about sponsors do. */
-import { createHash } from 'node:crypto';
 import { fromUtf8, toBase64url } from '../../../crypto/bytes.ts';
 import { fail, FailureError, ok, type Result } from '../../../crypto/result.ts';
+import { checkNewFile, writeNewFile } from '../../../storage/files.ts';
 import type { AccountabilityLevel, AccountabilityView, SponsorRequestView, SponsorshipView, SponsorView } from '../../control/sponsor-api.ts';
 import { ask, dataFolder, printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { exit_codes } from '../exit.ts';
-import { readInput, writeNewOutput } from '../input.ts';
+import { hashInput, readInput } from '../input.ts';
 import { folderPassphrase } from '../passphrase.ts';
 import { details, table } from '../view/table.ts';
 import { distanceTo, duration, moment, shellWord, shortId, visible } from '../view/text.ts';
@@ -77,8 +77,8 @@ export function sponsorCreate(context: Context, flags: SponsorCreateFlags, name:
 export function sponsorList(context: Context, flags: CommonFlags): Promise<Outcome> {
   return show(context, flags, 'sponsor.list', {}, (sponsors) => {
     if (sponsors.length === 0) return context.talk('there is no sponsor yet; create one with: agentmesh sponsor create <name>');
-    const rows = sponsors.map(({ name, kind, did, organisation }) => [name, kind, shortId(did), organisation === null ? '' : shortId(organisation)]);
-    printLines(context, table([{ title: 'NAME' }, { title: 'KIND' }, { title: 'DID' }, { title: 'ORGANISATION' }], rows, context.width));
+    const rows = sponsors.map(({ name, kind, deactivated, did, organisation }) => [name, kind, deactivated ? 'deactivated' : 'active', shortId(did), organisation === null ? '' : shortId(organisation)]);
+    printLines(context, table([{ title: 'NAME' }, { title: 'KIND' }, { title: 'STATE' }, { title: 'DID' }, { title: 'ORGANISATION' }], rows, context.width));
   });
 }
 
@@ -95,8 +95,8 @@ function termsOf({ role, lifetime }: Pick<SponsorRequestFlags, 'role' | 'lifetim
 /** The hash of a document that stays where it is. */
 async function evidenceOf(path: string | undefined): Promise<Result<{ evidence?: string }>> {
   if (path === undefined) return ok({});
-  const bytes = await readInput(path);
-  return bytes.ok ? ok({ evidence: toBase64url(new Uint8Array(createHash('sha256').update(bytes.value).digest())) }) : bytes;
+  const hash = await hashInput(path);
+  return hash.ok ? ok({ evidence: toBase64url(hash.value) }) : hash;
 }
 
 /** `agentmesh sponsor renew`. */
@@ -119,7 +119,7 @@ function levelLines(context: Context, level: AccountabilityLevel): readonly stri
   const { did, name, kind, sponsor, role, code, reason, fix } = level;
   const state = code === null ? context.paint('green', sponsor === null ? 'answers for itself' : 'answered for') : `${context.paint('red', 'nobody answers')}: ${visible(code)}: ${visible(reason ?? '')}`;
   return [
-    `${context.paint('bold', visible(name))}  ${kind}  ${state}`,
+    `${context.paint('bold', visible(name === '' ? 'no public name' : name))}  ${kind}  ${state}`,
     ...details([['  did', did], ['  sponsor', sponsor ?? undefined], ['  role', role ?? undefined], ['  until', until(level.until)], ['  evidence', level.evidence ?? undefined], ['  fix', fix ?? undefined]]),
   ];
 }
@@ -147,10 +147,13 @@ function requestLines(request: SponsorRequestView): readonly string[] {
 
 /** `agentmesh sponsor request`. */
 export async function sponsorRequest(context: Context, flags: SponsorRequestFlags, agent: string): Promise<Outcome> {
+  // Before: the newest request is the one that can be answered, even where it was never written.
+  const free = await checkNewFile(flags.out);
+  if (!free.ok) return new FailureError(free.failure);
   const answer = await ask(context, flags, 'sponsor.request', { agent, ...termsOf(flags) });
   if (!answer.ok) return new FailureError(answer.failure);
   const { file, ...request } = answer.value;
-  const written = await writeNewOutput(flags.out, file);
+  const written = await writeNewFile(flags.out, file);
   if (!written.ok) return new FailureError(written.failure);
   if (flags.json) return context.printJson({ ...request, file: flags.out });
   context.print(`wrote ${visible(flags.out)}, which asks:`);
@@ -179,13 +182,15 @@ async function signed(context: Context, flags: SponsorSignFlags, file: string): 
 
 /** `agentmesh sponsor sign`. */
 export async function sponsorSign(context: Context, flags: SponsorSignFlags, path: string): Promise<Outcome> {
+  const free = flags.out === undefined ? ok(undefined) : await checkNewFile(flags.out);
+  if (!free.ok) return new FailureError(free.failure);
   const file = await textOf(path);
   if (!file.ok) return new FailureError(file.failure);
   const answer = await signed(context, flags, file.value);
   if (!answer.ok) return new FailureError(answer.failure);
   const { file: response, ...request } = answer.value;
   if (flags.out !== undefined && response !== undefined) {
-    const written = await writeNewOutput(flags.out, response);
+    const written = await writeNewFile(flags.out, response);
     if (!written.ok) return new FailureError(written.failure);
   }
   if (flags.json) return context.printJson({ ...request, ...(flags.out === undefined ? {} : { file: flags.out }) });

@@ -41,7 +41,7 @@ const didRotate: Command<Context> = buildCommand<RotateFlags, [string], Context>
       emergency: { kind: 'boolean', default: false, withNegated: false, brief: 'Keys were stolen: nothing that they signed holds any more' },
       badSince: numberFlag('time', 'With --emergency: what was signed before this time still holds, e.g. 2026-03-01T12:00:00Z. A thief can date back, so prefer to leave it out', moment),
       witness: repeatedFlag('node', 'DID of a node that countersigns the rotations after this one, repeatable (default: as before)'),
-      witnessThreshold: numberFlag('count', 'How many of the witnesses must sign (default: all)'),
+      witnessThreshold: numberFlag('count', 'How many of the witnesses must sign, more than half (default: all)'),
       noWitnesses: { kind: 'boolean', default: false, withNegated: false, brief: 'No witnesses for the rotations after this one' },
     },
     positional: { kind: 'tuple', parameters: [own] },

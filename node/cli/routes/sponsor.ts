@@ -20,9 +20,9 @@ const create: Command<Context> = buildCommand<SponsorCreateFlags, [string], Cont
       kind: { kind: 'enum', values: ['human', 'org'], default: 'human', brief: 'Whether a person or an organisation answers' },
       organisation: textFlag('who', 'Organisation that answers for a human: its name or DID'),
       witness: repeatedFlag('node', 'DID of a node that countersigns creation and rotations, repeatable'),
-      witnessThreshold: numberFlag('count', 'How many of the witnesses must sign (default: all)'),
+      witnessThreshold: numberFlag('count', 'How many of the witnesses must sign, more than half (default: all)'),
     },
-    positional: { kind: 'tuple', parameters: [argument('name', 'Name, e.g. an e-mail address; everybody can read it in the public record')] },
+    positional: { kind: 'tuple', parameters: [argument('name', 'Name; that of a human, e.g. an e-mail address, stays on this host, that of an organisation stands in its public record')] },
   },
   docs: docs('Create a sponsor', 'Creates the DID and key of a human or organisation that answers for agents.', [
     'sponsor create alice@company.com', 'sponsor create "Company Ltd" --kind org', 'sponsor create bob@company.com --organisation "Company Ltd"',
