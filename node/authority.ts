@@ -128,6 +128,13 @@ export class Authority {
     return new Set([...identities.list('human', 'org').map(({ did }) => did), ...identities.list('agent').flatMap(({ did }) => this.roots(did))]);
   }
 
+  /** Whose statements matter here whatever else is said in the world: our own identities, the roots that they honour, and who answers for these. */
+  depended(): ReadonlySet<string> {
+    const { identities, revocation } = this.#parts;
+    const own = identities.list('human', 'org', 'agent', 'node').map(({ did }) => did);
+    return new Set([...own, ...this.honoured()].flatMap((did) => revocation.answerable(did)));
+  }
+
   /** Why a DID must not act, as far as its record is known. */
   barredDid(did: string): Failure | undefined {
     const record = this.#parts.identity.known(did);

@@ -138,7 +138,11 @@ async function compose(given: HostParts, settings: HostSettings): Promise<Result
   });
   const node = await nodeIdentity(identities, settings);
   if (!node.ok) return node;
-  const statement_store = await openStatements({ store, now: () => clock.now(), loading: (count) => recorder.record({ kind: 'statement.loading', count }) });
+  const statement_store = await openStatements({
+    store, now: () => clock.now(),
+    depended: () => host?.authority.depended() ?? new Set(),
+    loading: (count) => recorder.record({ kind: 'statement.loading', count }),
+  });
   const log = await openLog(parts, settings, node.value.did);
   if (!log.ok) return log;
   host = new Composition({ doubts: doubted, parts, settings, identities, identity: identity_service, identity_witnesses, log: log.value, statement_store, witness_key: witness_key.value });

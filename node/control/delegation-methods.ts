@@ -3,6 +3,7 @@ import { toBase64url } from '../../crypto/bytes.ts';
 import { parseCapability } from '../../crypto/capability.ts';
 import { parseCaveats, type Caveats } from '../../crypto/caveats.ts';
 import { parseChain, type Delegation } from '../../crypto/chain.ts';
+import { actView, delegationChainView } from '../../crypto/interop/views.ts';
 import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
 import { placeOf, step_names } from '../../crypto/steps.ts';
 import type { Delegations, HeldDelegation } from '../../protocols/delegation/index.ts';
@@ -69,12 +70,15 @@ async function verify(delegations: Delegations, tokens: readonly string[], comma
   const wanted = command === undefined ? ok(undefined) : parseCapability(command);
   if (!wanted.ok) return wanted;
   const verified = await delegations.verify(tokens, wanted.value);
-  if (verified.ok) return ok({ holds: true, steps: stepsOf(undefined, command !== undefined), code: null, link: null, reason: null, fix: null });
+  if (verified.ok) {
+    const views = { act: actView(verified.value), delegation_chain: delegationChainView(verified.value) };
+    return ok({ holds: true, steps: stepsOf(undefined, command !== undefined), code: null, link: null, reason: null, fix: null, views });
+  }
   const { failure } = verified;
   const place = placeOf(failure);
   return place === undefined
     ? verified
-    : ok({ holds: false, steps: stepsOf(place.step, command !== undefined), code: failure.code, link: place.link, reason: failure.reason, fix: failure.fix ?? null });
+    : ok({ holds: false, steps: stepsOf(place.step, command !== undefined), code: failure.code, link: place.link, reason: failure.reason, fix: failure.fix ?? null, views: null });
 }
 
 /** The tokens of a chain that is given, or that is kept under an id. */

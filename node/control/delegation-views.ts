@@ -1,4 +1,5 @@
 /** What the control API says of delegation chains. Times are Unix seconds. */
+import type { ActView, DelegationChainView } from '../../crypto/interop/views.ts';
 import type { Caveats } from '../../crypto/caveats.ts';
 
 /** One link of a chain as it stands now. */
@@ -45,4 +46,6 @@ export interface ChainCheckView {
   readonly reason: string | null;
   /** What would pass. */
   readonly fix: string | null;
+  /** The chain in the words of RFC 8693 and of an IETF draft, where it holds: to show elsewhere, never to be believed here. */
+  readonly views: { readonly act: ActView; readonly delegation_chain: DelegationChainView } | null;
 }

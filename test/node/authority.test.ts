@@ -3,9 +3,13 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { utf8 } from '../../crypto/bytes.ts';
 import { sha256 } from '../../crypto/hash.ts';
+import { fail, unwrap } from '../../crypto/result.ts';
+import { Composition } from '../../node/composition.ts';
+import type { HeldDelegation } from '../../protocols/delegation/index.ts';
 import type { Receipt } from '../../protocols/message/index.ts';
+import type { Network } from '../../protocols/ports.ts';
 import { suite } from '../harness.ts';
-import { codeOf, hostWorld } from '../simulated-hosts.ts';
+import { codeOf, hostWorld, interposed } from '../simulated-hosts.ts';
 
 const test = suite('node/authority');
 
@@ -83,6 +87,41 @@ test('an agent\'s own policy file stands above the kernel that a program brings'
   const call = async (command: string): Promise<string> => (await world.get(world.at(0).actions.call({ from: 'asker', to: worker.did, command }))).receipt.verdict;
   assert.is(await call('write:x'), 'allow');
   assert.is(await call('read:x'), 'deny');
+});
+
+test('a revocation that came while nobody had its issuer\'s record counts for the very command that brings the record', async (context) => {
+  // Of whatever others store, the executor holds and finds nothing.
+  const forgetful = (network: Network): Network => interposed(network, {
+    records: (namespace, rules) => network.records(namespace, { ...rules, validate: () => Promise.resolve(fail('RECORD_REFUSED', 'not here')) }),
+    get: () => Promise.resolve(fail('RECORD_NOT_FOUND', 'nobody has it', { detail: { asked: 1 } })),
+  });
+  const world = await hostWorld(context, { count: 2, interpose: (network, name) => (name === 'host-1' ? forgetful(network) : network) });
+  const asker = await world.hire(0, 'asker');
+  const worker = await world.hire(1, 'worker', { authority: 'open' });
+  const [sender, executor] = [world.at(0).host, world.at(1).host];
+  const boss = world.sponsor(0);
+  const issued = async (): Promise<HeldDelegation> => world.get(sender.delegations.issue({ from: boss, to: asker.did, capabilities: ['read:*'] }));
+  const [revoked, valid] = [await issued(), await issued()];
+  unwrap(await world.finish(sender.revocation.revoke(boss.signer, { kind: 'delegation', id: revoked.id }, '')));
+  await world.pass(60_000);
+  assert.is(executor.identity.known(boss.did), undefined);
+  assert.is(executor.statement_store.revocation('delegation', revoked.id, boss.did), undefined);
+  const answer = async ({ chain }: HeldDelegation): Promise<readonly unknown[]> => {
+    const { receipt } = await world.get(sender.message.send({ from: asker, to: worker.did, command: 'read:x', arguments: null, chain }));
+    return [receipt.verdict, receipt.code];
+  };
+  assert.equal(await answer(revoked), ['deny', 'REVOKED']);
+  assert.equal(await answer(valid), ['allow', null]);
+});
+
+test('whose statements matter on a host: its own identities, the roots that they honour, and who answers for them', async (context) => {
+  const world = await hostWorld(context, { count: 2 });
+  const [one, other] = [world.at(0).host, world.at(1).host];
+  assert.ok(one instanceof Composition);
+  await world.hire(0, 'own');
+  const depended = one.authority.depended();
+  for (const { did } of one.identities.list('human', 'org', 'agent', 'node')) assert.ok(depended.has(did));
+  for (const { did } of other.identities.list('human', 'org', 'agent', 'node')) assert.not.ok(depended.has(did));
 });
 
 test.run();

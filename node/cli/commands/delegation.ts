@@ -36,6 +36,7 @@ export interface InspectFlags extends CommonFlags {
 /** Flags of `delegation verify`. */
 export interface VerifyChainFlags extends CommonFlags {
   readonly command?: string | undefined;
+  readonly as?: 'act' | 'delegation_chain' | undefined;
 }
 
 function printDelegation(context: Context, delegation: DelegationView): void {
@@ -205,7 +206,9 @@ export async function verifyChain(context: Context, flags: VerifyChainFlags, tar
   if (!given.ok) return new FailureError(given.failure);
   const answer = await ask(context, flags, 'delegation.verify', { ...given.value, ...(flags.command === undefined ? {} : { command: flags.command }) });
   if (!answer.ok) return new FailureError(answer.failure);
-  if (flags.json) context.printJson(answer.value);
+  const { holds, views } = answer.value;
+  if (flags.as !== undefined && views !== null) context.printJson(views[flags.as]);
+  else if (flags.json) context.printJson(answer.value);
   else printCheck(context, answer.value);
-  if (!answer.value.holds) context.process.exitCode = exit_codes.denied;
+  if (!holds) context.process.exitCode = exit_codes.denied;
 }

@@ -67,11 +67,15 @@ const inspect: Command<Context> = buildCommand<InspectFlags, [string], Context>(
 const verify: Command<Context> = buildCommand<VerifyChainFlags, [string], Context>({
   loader: lazily(async () => (await import('../commands/delegation.ts')).verifyChain),
   parameters: {
-    flags: { ...common_flags, command: textFlag('verb:resource', 'Also whether it permits this command now') },
+    flags: {
+      ...common_flags,
+      command: textFlag('verb:resource', 'Also whether it permits this command now'),
+      as: { kind: 'enum', values: ['act', 'delegation_chain'], optional: true, brief: 'Print a chain that holds in the words of RFC 8693 (act) or of draft-liu-oauth-chain-delegation (delegation_chain), as JSON' },
+    },
     positional: { kind: 'tuple', parameters: [target] },
   },
   docs: docs('Verify a chain of delegations', 'Takes the sixteen steps as an executor does and prints what came of each. Trust and rates are for the executor to say. Exit code 4 when the chain does not hold.', [
-    'delegation verify <id>', 'delegation verify chain.json --command read:reports',
+    'delegation verify <id>', 'delegation verify chain.json --command read:reports', 'delegation verify <id> --as act',
   ]),
 });
 
