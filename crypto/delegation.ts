@@ -87,6 +87,8 @@ function delegationOf(token: Token): Result<Delegation> {
   if (!terms.ok) return terms;
   if (!isDid(iss) || !isDid(aud) || !isDid(sub)) return malformed('iss, aud or sub is not a DID', 'exactly one did:mesh each');
   if (!isStrings(cap) || cap.length < 1 || cap.length > capabilities_max) return malformed('cap is not a list of capabilities', `1 to ${capabilities_max} capabilities`);
+  // One set of capabilities has one spelling.
+  if (cap.some((text, index) => index > 0 && text <= (cap[index - 1] ?? ''))) return malformed('cap is not in order, each once', 'the capabilities in ascending order of their characters, each once');
   if ((prf !== null && !isHashText(prf)) || !isWhole(dpt) || !isWhole(nbf) || !isWhole(exp) || !isTokenId(jti)) {
     return malformed('a claim has the wrong form', 'prf a SHA-256 or null, dpt, nbf and exp whole numbers, jti 16 bytes, both in base64url');
   }

@@ -67,7 +67,7 @@ interface Link {
   readonly signer?: TokenSigner;
 }
 
-const capabilities_of = [['read:**'], ['read:public', 'read:other'], ['read:public']];
+const capabilities_of = [['read:**'], ['read:other', 'read:public'], ['read:public']];
 const end_s = start_s + 86_400;
 
 /** A chain as its links say, with every claim right that they do not change. */
