@@ -7,11 +7,13 @@ import {
 } from '../crypto/statement.ts';
 
 /** What one issuer may have in force of each kind. */
-export const statements_per_issuer_max: { readonly [kind in Statement['kind']]: number } = {
+export const statements_per_issuer_max: StatementPlaces = {
   endorsement: 1000, revocation: 4096, head: 1, duplicity: 64, equivocation: 64,
 };
+/** Numbers of statements by their kind. */
+export type StatementPlaces = { readonly [kind in Statement['kind']]: number };
 /** What all issuers together may have in force of each kind. */
-export const statements_max: { readonly [kind in Statement['kind']]: number } = {
+export const statements_max: StatementPlaces = {
   endorsement: 500_000, revocation: 500_000, head: 500_000, duplicity: 10_000, equivocation: 10_000,
 };
 /** Texts that occur in many statements, DIDs most of all, of which each is held in memory once. */
@@ -76,8 +78,16 @@ function compareRivals(a: Statement, b: Statement): number {
   return by_hash;
 }
 
+/** Whom a proof accuses. */
+function accusedOf(statement: Statement): string | undefined {
+  return statement.kind === 'duplicity' ? statement.did : statement.kind === 'equivocation' ? statement.sub : undefined;
+}
+
 /** The statements of a node by what asks for them. */
 export class StatementIndex {
+  readonly #places: StatementPlaces;
+  /** What one issuer may have, where that is less than {@link statements_per_issuer_max} because all places were taken. */
+  readonly #shares = new Map<Statement['kind'], number>();
   readonly #entries = new Map<string, Statement>();
   readonly #shelves = new Map<string, Shelf>();
   readonly #by_subject = new Groups<Endorsement>();
@@ -86,6 +96,10 @@ export class StatementIndex {
   readonly #counts = new Map<Statement['kind'], number>();
   readonly #words = new RecentMap<string, string>(words_max);
   #endorsers: readonly string[] | undefined;
+
+  constructor(places: StatementPlaces = statements_max) {
+    this.#places = places;
+  }
 
   /** How many statements there are. */
   get size(): number {
@@ -118,9 +132,50 @@ export class StatementIndex {
     return compareRivals(statement, rival) < 0;
   }
 
-  /** Whether there is no room for one more of this kind by this issuer. */
-  isFull({ iss, kind }: Statement): boolean {
-    return (this.#shelves.get(iss)?.counts.get(kind) ?? 0) >= statements_per_issuer_max[kind] || (this.#counts.get(kind) ?? 0) >= statements_max[kind];
+  /** Whether there is no room for one more of this kind by this issuer. Who is depended on always has the whole quota, and a proof against one a place. */
+  isFull(statement: Statement, depended: () => ReadonlySet<string>): boolean {
+    const { iss, kind } = statement;
+    const count = this.#shelves.get(iss)?.counts.get(kind) ?? 0;
+    if (count < this.#share(kind) && this.#total(kind) < this.#places[kind]) return false;
+    const dids = depended();
+    return !dids.has(accusedOf(statement) ?? '') && (count >= statements_per_issuer_max[kind] || !dids.has(iss));
+  }
+
+  #total(kind: Statement['kind']): number {
+    return this.#counts.get(kind) ?? 0;
+  }
+
+  #share(kind: Statement['kind']): number {
+    return this.#shares.get(kind) ?? statements_per_issuer_max[kind];
+  }
+
+  /**
+   * What has to go so that there is room again, once all places of a kind are
+   * taken: the share of each issuer is halved as often as it takes, and who has
+   * more loses it, so that a few who say very much never keep out the many who
+   * say little. Who is depended on loses nothing. The same statements go at
+   * every host: those with the largest hashes.
+   */
+  surplus(kind: Statement['kind'], depended: () => ReadonlySet<string>): readonly Statement[] {
+    if (this.#total(kind) < this.#places[kind] || this.#share(kind) <= 1) return [];
+    const dids = depended();
+    const yielding = [...this.#entries.values()].filter((statement) => statement.kind === kind && !dids.has(statement.iss) && !dids.has(accusedOf(statement) ?? ''));
+    const by_issuer = [...Map.groupBy(yielding, ({ iss }) => iss).values()];
+    let surplus: readonly Statement[] = [];
+    for (let share = this.#share(kind); share > 1 && this.#total(kind) - surplus.length >= this.#places[kind];) {
+      share = Math.floor(share / 2);
+      const kept = share;
+      this.#shares.set(kind, kept);
+      surplus = by_issuer.flatMap((said) => (said.length <= kept ? [] : said.sort((a, b) => (a.hash < b.hash ? -1 : 1)).slice(kept)));
+    }
+    return surplus;
+  }
+
+  /** Gives issuers more again of the kinds of which most places have become free. */
+  relax(): void {
+    for (const [kind, share] of this.#shares) {
+      if (this.#total(kind) * 2 < this.#places[kind]) this.#shares.set(kind, Math.min(share * 2, statements_per_issuer_max[kind]));
+    }
   }
 
   /** Adds a statement, whose place is free, and returns the one that is kept: equal, with texts shared with others. */

@@ -12,11 +12,12 @@ import { bigEndian, equal, fromBase64url, fromBigEndian, fromUtf8, toBase64url, 
 import { sha256 } from '../crypto/hash.ts';
 import { readStatement, type DuplicityProof, type Endorsement, type EquivocationProof, type Head, type Revocation, type Statement, type TargetKind } from '../crypto/statement.ts';
 import { dayOf, StatementDays, type DayTrie, type StatementDay, type StatementTopic } from './statement-days.ts';
-import { keptUntil, StatementIndex } from './statement-index.ts';
-import type { Change, Store } from './store.ts';
+import { keptUntil, StatementIndex, type StatementPlaces } from './statement-index.ts';
+import type { Store } from './store.ts';
+import { WriteQueue } from './write-queue.ts';
 
 export { dayOf, statement_topics, topicOf, type DayTrie, type StatementDay, type StatementTopic } from './statement-days.ts';
-export { statements_max, statements_per_issuer_max } from './statement-index.ts';
+export { statements_per_issuer_max } from './statement-index.ts';
 
 /** Statements between two reports of the progress of loading. */
 const loading_step = 50_000;
@@ -74,7 +75,7 @@ export interface StatementStore {
   readonly changes: number;
   /** Unix milliseconds of which all that enough peers took away was known here; 0 for never. Kept over restarts. */
   readonly complete_as_of_ms: number;
-  /** Moves that time forward; an earlier one changes nothing. */
+  /** Moves that time forward; an earlier one changes nothing, unless the kept one is of a clock that was ahead. */
   noteComplete(as_of_ms: number): Promise<void>;
 }
 
@@ -83,6 +84,10 @@ export interface StatementStoreParts {
   readonly store: Store;
   /** Unix milliseconds. */
   now(): number;
+  /** The DIDs that somebody here depends on: what they say has a place, however much strangers say. */
+  depended?(): ReadonlySet<string>;
+  /** How many statements of each kind are kept; 500,000 of most where it is not said. */
+  readonly places?: StatementPlaces;
   /** Told now and then how many statements have been loaded, while a large store is opened. */
   loading?(count: number): void;
 }
@@ -99,14 +104,12 @@ function idOf({ hash }: Statement): Uint8Array {
 
 class KeptStatements implements StatementStore {
   readonly #parts: StatementStoreParts;
-  readonly #index = new StatementIndex();
+  readonly #index: StatementIndex;
   readonly #days = new StatementDays();
   readonly #sequences = new Map<string, number>();
   /** Tokens that are on their way to the disk. */
   readonly #unsaved = new Map<string, string>();
-  #queued: Change[] = [];
-  #writing: Promise<unknown> = Promise.resolve();
-  #next_write: Promise<void> | undefined;
+  readonly #writes: WriteQueue;
   #pruned_day = 0;
   damaged = 0;
   changes = 0;
@@ -114,6 +117,8 @@ class KeptStatements implements StatementStore {
 
   constructor(parts: StatementStoreParts) {
     this.#parts = parts;
+    this.#index = new StatementIndex(parts.places);
+    this.#writes = new WriteQueue(parts.store);
   }
 
   get size(): number {
@@ -141,7 +146,7 @@ class KeptStatements implements StatementStore {
     if (this.#index.get(statement.hash) !== undefined) return 'known';
     if (dayOf(statement.exp) < this.#today()) return 'ended';
     const rival = this.#index.rival(statement);
-    if (rival === undefined) return this.#index.isFull(statement) ? 'over-quota' : 'new';
+    if (rival === undefined) return this.#index.isFull(statement, this.#depended) ? 'over-quota' : 'new';
     if (statement.kind === 'endorsement' && rival.kind === 'endorsement' && statement.seq === rival.seq) return 'equivocation';
     return this.#index.beats(statement, rival) ? 'new' : 'stale';
   }
@@ -155,9 +160,15 @@ class KeptStatements implements StatementStore {
     assert(equal(id, idOf(statement)), 'a statement is stored with its own token');
     const gone = rival === undefined ? [] : [this.#remove(rival)];
     this.#insert(statement, id);
+    gone.push(...this.#index.surplus(statement.kind, this.#depended).map((each) => this.#remove(each)));
+    const dropped = gone.map((key) => ({ space: 'statement', key }) as const);
+    if (!this.has(statement.hash)) {
+      await this.#writes.write(dropped);
+      return 'over-quota';
+    }
     this.#unsaved.set(statement.hash, text);
     try {
-      await this.#write([...gone.map((key) => ({ space: 'statement', key }) as const), { space: 'statement', key: id, value: utf8(text) }]);
+      await this.#writes.write([...dropped, { space: 'statement', key: id, value: utf8(text) }]);
     } catch (error) {
       // Not durable, so not kept: the next peer that offers it finds the place free.
       if (this.has(statement.hash)) this.#remove(statement);
@@ -168,19 +179,7 @@ class KeptStatements implements StatementStore {
     return outcome;
   }
 
-  /** Writes with everything else that waits for the write before to end: a thousand at once cost one sync. */
-  #write(changes: readonly Change[]): Promise<void> {
-    this.#queued.push(...changes);
-    this.#next_write ??= this.#writing.then(async () => {
-      const queued = this.#queued;
-      this.#queued = [];
-      this.#next_write = undefined;
-      const writing = this.#parts.store.batch(queued, { sync: true });
-      this.#writing = writing.catch(() => undefined);
-      await writing;
-    });
-    return this.#next_write;
-  }
+  readonly #depended = (): ReadonlySet<string> => this.#parts.depended?.() ?? new Set();
 
   #today(): number {
     return dayOf(this.#parts.now() / 1000);
@@ -270,7 +269,9 @@ class KeptStatements implements StatementStore {
   }
 
   async noteComplete(as_of_ms: number): Promise<void> {
-    if (as_of_ms <= this.complete_as_of_ms) return;
+    const now_ms = this.#parts.now();
+    // One that lies ahead is from a clock that was wrong, and must not stand in the way for ever.
+    if (as_of_ms > now_ms || (as_of_ms <= this.complete_as_of_ms && this.complete_as_of_ms <= now_ms)) return;
     this.complete_as_of_ms = as_of_ms;
     // Unsynced: a time that a power cut takes makes us more careful, not less.
     await this.#parts.store.batch([{ space: 'meta', key: complete_key, value: bigEndian(as_of_ms, time_bytes) }], { sync: false });
@@ -281,6 +282,7 @@ class KeptStatements implements StatementStore {
     if (today <= this.#pruned_day) return 0;
     this.#pruned_day = today;
     this.#days.dropBefore(today);
+    this.#index.relax();
     const ended = [...this.#index.all()].filter((statement) => dayOf(keptUntil(statement)) < today);
     const keys = ended.map((statement) => this.#remove(statement));
     if (keys.length > 0) await this.#parts.store.batch(keys.map((key) => ({ space: 'statement', key })), { sync: false });

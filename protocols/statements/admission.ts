@@ -5,20 +5,20 @@ import { checkWindow, verifyToken, type Token } from '../../crypto/jwt.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
 import { parseStatement, statementKey, type ParsedStatement, type Statement } from '../../crypto/statement.ts';
 import { dayOf, topicOf, type PutOutcome, type StatementTopic } from '../../storage/statements.ts';
-import type { Verdict } from '../ports.ts';
-import { lookups_at_once_max } from './constants.ts';
-import { Gate } from './gate.ts';
+import type { PeerId, Verdict } from '../ports.ts';
 import type { StatementListeners, StatementsParts } from './index.ts';
+import type { LookUps } from './look-ups.ts';
 import { checkProof } from './proofs.ts';
+import { Waiting } from './waiting.ts';
 
 type AdmissionParts = Pick<StatementsParts, 'clock' | 'store' | 'identity' | 'recorder'>;
 
-/** Where a peer listed a statement, and what may be done for it. */
-export interface Listing {
-  readonly topic: StatementTopic;
-  readonly day: number;
-  /** Whether the record of an issuer may be looked up if it is not at hand: a peer must not cause look-ups without end. */
-  mayLookUp(issuer: string): boolean;
+/** How a statement came here from a peer. */
+export interface Source {
+  readonly peer: PeerId;
+  /** Where the peer listed it; absent for one that it pushed. */
+  readonly listed?: { readonly topic: StatementTopic; readonly day: number };
+  readonly lookups: LookUps;
 }
 
 // What no honest peer passes on. Everything else may be a difference of clocks, caches or quotas.
@@ -46,7 +46,7 @@ function refusal(outcome: Exclude<PutOutcome, 'new'>): ReturnType<typeof fail> {
 export class Admission {
   readonly #parts: AdmissionParts;
   readonly #listeners: StatementListeners;
-  readonly #lookups = new Gate(lookups_at_once_max);
+  readonly #waiting = new Waiting();
   readonly #running = new Map<string, Promise<Result<Statement>>>();
 
   constructor(parts: AdmissionParts, listeners: StatementListeners) {
@@ -70,10 +70,11 @@ export class Admission {
    * {@link Statements.publish} says, with `STATEMENT_KNOWN`, and with
    * `STATEMENT_MISPLACED` where it is not of the topic and day under which it was listed.
    */
-  async admit(text: string, listed?: Listing): Promise<Result<Statement>> {
+  async admit(text: string, source?: Source): Promise<Result<Statement>> {
     const parsed = parseStatement(text);
     if (!parsed.ok) return parsed;
     const { statement } = parsed.value;
+    const listed = source?.listed;
     if (listed !== undefined && (topicOf(statement) !== listed.topic || dayOf(statement.exp) !== listed.day)) {
       return fail('STATEMENT_MISPLACED', 'the statement was listed under another topic or day than its own');
     }
@@ -82,12 +83,37 @@ export class Admission {
       const first = await running;
       return first.ok ? refusal('known') : first;
     }
-    const checking = this.#check(parsed.value, listed).finally(() => this.#running.delete(statement.hash));
+    const checking = this.#check(parsed.value, source).finally(() => this.#running.delete(statement.hash));
     this.#running.set(statement.hash, checking);
+    if (source !== undefined && topicOf(statement) === 'revocations') this.#wait(await checking, statement.hash, text, source.peer);
     return checking;
   }
 
-  async #check({ statement, token }: ParsedStatement, listed?: Listing): Promise<Result<Statement>> {
+  #wait(admission: Result<Statement>, hash: string, text: string, peer: PeerId): void {
+    const did = admission.ok || admission.failure.code !== 'STATEMENT_ISSUER_UNKNOWN' ? undefined : admission.failure.detail?.['issuer'];
+    if (typeof did === 'string') this.#waiting.keep({ hash, text, did, peer });
+  }
+
+  /**
+   * Looks again at what was taken away by these DIDs, or proven against them, while
+   * nobody had their records, as far as they are at hand now. Resolves to the peers
+   * that brought what no honest peer keeps.
+   */
+  async reconsider(dids: Iterable<string>): Promise<ReadonlySet<PeerId>> {
+    const liars = new Set<PeerId>();
+    for (const did of dids) {
+      if (!this.#waiting.has(did) || this.#parts.identity.known(did) === undefined) continue;
+      for (const { text, hash, peer } of this.#waiting.take(did)) {
+        if (liars.has(peer)) continue;
+        const admission = await this.admit(text);
+        if (verdictOn(admission) === 'reject') liars.add(peer);
+        else this.#wait(admission, hash, text, peer);
+      }
+    }
+    return liars;
+  }
+
+  async #check({ statement, token }: ParsedStatement, source?: Source): Promise<Result<Statement>> {
     const { clock, store, identity } = this.#parts;
     const { nbf } = statement;
     // Until its day is over it is compared with peers, so it is taken from them: it no longer counts, but it bars older ones.
@@ -95,31 +121,38 @@ export class Admission {
     if (!early.ok) return early;
     const place = store.judge(statement);
     if (place !== 'new' && place !== 'equivocation') return refusal(place);
-    const key = await this.#key(statement, token, listed);
+    const key = await this.#key(statement, token, source);
     if (!key.ok) return key;
     if (!verifyToken(token, key.value)) return fail('STATEMENT_FORGED', `the signature is not that of ${statement.iss}`);
-    const proven = await checkProof(identity, statement);
+    const proven = await checkProof({
+      known: (did) => identity.known(did), resolve: (did, options) => this.#record(did, source, options),
+    }, statement);
     return proven.ok ? this.#keep(statement, token.text) : proven;
   }
 
   /** The key that is said to have signed. One that is not known may be newer than the record at hand: that is looked up once. */
-  async #key({ iss, nbf }: Statement, token: Token, listed?: Listing): Promise<Result<Uint8Array>> {
-    const { identity } = this.#parts;
-    const mayLookUp = (): boolean => listed === undefined || listed.mayLookUp(iss) || identity.known(iss) !== undefined;
-    const issuer = identity.known(iss) !== undefined ? await identity.resolve(iss)
-      : await this.#lookups.run(async () => (mayLookUp() ? identity.resolve(iss) : undefined));
-    if (issuer?.ok !== true) {
-      return fail('STATEMENT_ISSUER_UNKNOWN', `the record of ${iss} could not be had`, {
-        cause: issuer?.failure, fix: 'connect to a peer that has it', detail: { issuer: iss, looked_up: issuer !== undefined },
-      });
-    }
+  async #key({ iss, nbf }: Statement, token: Token, source?: Source): Promise<Result<Uint8Array>> {
+    const issuer = await this.#record(iss, source);
+    if (!issuer.ok) return issuer;
     const find = (record: DidRecord): Uint8Array | undefined => statementKey(record, token.key_id, nbf);
     let key = find(issuer.value);
     if (key === undefined) {
-      const fresh = await identity.resolve(iss, { fresh: true });
+      const fresh = await this.#record(iss, source, { fresh: true });
       key = fresh.ok ? find(fresh.value) : undefined;
     }
     return key === undefined ? fail('STATEMENT_KEY_UNKNOWN', `${token.key_id} is not a key with which ${iss} made statements then`) : ok(key);
+  }
+
+  /** The record of somebody; one that is not at hand is looked up as the source may. */
+  async #record(did: string, source?: Source, options: { readonly fresh?: boolean } = {}): Promise<Result<DidRecord>> {
+    const { identity } = this.#parts;
+    const ask = (): Promise<Result<DidRecord>> => identity.resolve(did, options);
+    const is_near = options.fresh !== true && identity.known(did) !== undefined;
+    const record = source === undefined || is_near ? await ask() : await source.lookups.ask(did, ask);
+    if (record?.ok === true) return record;
+    return fail('STATEMENT_ISSUER_UNKNOWN', `the record of ${did} could not be had`, {
+      cause: record?.failure, fix: 'connect to a peer that has it', detail: { issuer: did, looked_up: record !== undefined },
+    });
   }
 
   async #keep(statement: Statement, text: string): Promise<Result<Statement>> {

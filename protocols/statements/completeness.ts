@@ -1,5 +1,5 @@
 import type { StatementStore } from '../../storage/statements.ts';
-import type { Network, PeerId } from '../ports.ts';
+import type { Network, Peer, PeerId } from '../ports.ts';
 import { peers_remembered_max } from './constants.ts';
 
 /**
@@ -32,9 +32,13 @@ export class Completeness {
     remember(this.#began_ms, peer, now_ms);
   }
 
-  /** The peer with which a sync began longest ago, or never. */
-  longestUnseen(peers: readonly PeerId[]): PeerId | undefined {
-    return [...peers].sort((a, b) => (this.#began_ms.get(a) ?? 0) - (this.#began_ms.get(b) ?? 0))[0];
+  /**
+   * The peer whose turn it is: who waits longest since its last sync began, or since
+   * it is connected, so that coming again and again puts nobody in front.
+   */
+  nextInTurn(peers: readonly Pick<Peer, 'id' | 'since'>[]): PeerId | undefined {
+    const waitsSince = ({ id, since }: Pick<Peer, 'id' | 'since'>): number => Math.max(since, this.#began_ms.get(id) ?? 0);
+    return [...peers].sort((a, b) => waitsSince(a) - waitsSince(b))[0]?.id;
   }
 
   /** Everything that a peer knew at a time is known here. */

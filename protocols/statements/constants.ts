@@ -21,8 +21,12 @@ export const statements_per_request_max = 248;
 export const passes_max = 4;
 /** Statements of one answer that are checked at once. */
 export const admissions_at_once_max = 64;
-/** Unknown issuers that are looked up at once. */
-export const lookups_at_once_max = 8;
+/** Unknown issuers that are looked up at once for one sync. */
+export const sync_lookups_at_once_max = 4;
+/** Peers for whose pushed statements an unknown issuer is looked up at once. */
+export const pushed_lookups_at_once_max = 8;
+/** Bytes of statements that wait for the record of their issuer. */
+export const waiting_bytes_max = 16_777_216;
 /** Different issuers that were looked up in vain in one sync, after which it looks up no more. */
 export const unresolved_per_sync_max = 16;
 /** Asked for so many statements, a peer that had fewer than half of those that it listed is a liar; one or two may have been replaced meanwhile. */
@@ -38,6 +42,8 @@ export const snapshot_parts_from = 4096;
 export const snapshot_bytes_max = 917_504;
 /** Tokens in one page of a snapshot. */
 export const snapshot_tokens_max = 4096;
+/** How long parts of a day of revocations that are being streamed are left out of syncs with others: a peer that streams slowly must not keep them from us. */
+export const snapshot_trusted_ms = 60_000;
 /** How long after a part was streamed nobody is asked to stream it again. */
 export const snapshot_again_ms = 3_600_000;
 /** Parts of snapshots whose progress is remembered. */
@@ -49,6 +55,8 @@ export const settle_ms = 1000;
 export const sync_ms_max = 60_000;
 /** Syncs under way at once. */
 export const syncs_max = 8;
+/** Further ones with those whose turn it is, so that peers that are slow on purpose keep nobody out. */
+export const turn_syncs_max = 6;
 /** Mean time between two rounds of syncs. */
 export const sync_period_ms = 30_000;
 /** How far a single wait strays from the mean, as a part of it. */

@@ -49,6 +49,11 @@ export interface Statements {
    */
   publish(text: string): Promise<Result<Statement>>;
   /**
+   * Resolves when everything has been looked at that takes something away from these DIDs
+   * or is said by them, and was waiting for their records, as far as these are at hand now.
+   */
+  reconsider(dids: Iterable<string>): Promise<void>;
+  /**
    * Unix milliseconds of which every revocation and proof was known here that
    * min(2, peers that we are connected with and ever reconciled with) different
    * peers had; 0 for never. Kept over restarts.

@@ -34,12 +34,9 @@ export async function checkProof(identity: Pick<Identities, 'resolve' | 'known'>
   const check = (record: DidRecord): Result<void> =>
     statement.kind === 'duplicity' ? checkDuplicity(record, statement) : verifyEquivocation(record, statement);
   const resolved = await identity.resolve(accused);
-  const known = resolved.ok ? resolved.value : identity.known(accused);
-  if (known === undefined) {
-    return fail('STATEMENT_ISSUER_UNKNOWN', `the record of the accused ${accused} could not be had`, { fix: 'connect to a peer that has it', detail: { issuer: accused, looked_up: true } });
-  }
-  const first = check(known);
-  if (first.ok || first.failure.code === 'STATEMENT_UNPROVEN') return first;
+  const known = resolved.ok ? undefined : identity.known(accused);
+  const first = resolved.ok ? check(resolved.value) : known === undefined ? resolved : check(known);
+  if (first.ok || first === resolved || first.failure.code === 'STATEMENT_UNPROVEN') return first;
   const fresh = await identity.resolve(accused, { fresh: true });
   return fresh.ok ? check(fresh.value) : first;
 }

@@ -6,7 +6,7 @@
 import { RecentMap } from '../../crypto/recent.ts';
 import type { StatementDay, StatementTopic } from '../../storage/statements.ts';
 import type { Clock } from '../ports.ts';
-import { snapshot_again_ms, snapshot_below, snapshot_from, snapshot_parts_from, snapshot_parts_max } from './constants.ts';
+import { snapshot_again_ms, snapshot_below, snapshot_from, snapshot_parts_from, snapshot_parts_max, snapshot_trusted_ms } from './constants.ts';
 
 /** A part of a day's statements. */
 export interface SnapshotPart {
@@ -24,6 +24,8 @@ const nameOf = ({ topic, day, prefix }: SnapshotPart): string => `${topic} ${day
 export class Snapshots {
   readonly #clock: Clock;
   readonly #taken = new Set<string>();
+  /** When a part of the revocations was first taken, in vain as yet. */
+  readonly #first_taken_ms = new RecentMap<string, number>(snapshot_parts_max);
   readonly #reached = new RecentMap<string, Uint8Array | null>(snapshot_parts_max);
   readonly #done_ms = new RecentMap<string, number>(snapshot_parts_max);
 
@@ -44,14 +46,20 @@ export class Snapshots {
     const name = nameOf(part);
     const done_ms = this.#done_ms.get(name);
     const is_done = done_ms !== undefined && this.#clock.now() - done_ms < snapshot_again_ms;
-    if (is_done || this.isTaken(part.topic, part.day, part.prefix)) return false;
+    if (is_done || this.#taken.has(name) || this.isTaken(part.topic, part.day, part.prefix)) return false;
     this.#taken.add(name);
+    const first_ms = this.#first_taken_ms.get(name);
+    if (first_ms === undefined || this.#clock.now() - first_ms >= snapshot_again_ms) this.#first_taken_ms.set(name, this.#clock.now());
     return true;
   }
 
-  /** Whether somebody streams statements under this prefix. */
+  /** Whether somebody streams statements under this prefix. Revocations are left to whoever streams them for a short time only. */
   isTaken(topic: StatementTopic, day: number, prefix: string): boolean {
-    return this.#taken.size > 0 && [...new Set(['', prefix.slice(0, 1)])].some((each) => this.#taken.has(nameOf({ topic, day, prefix: each })));
+    if (this.#taken.size === 0) return false;
+    return [...new Set(['', prefix.slice(0, 1)])].some((each) => {
+      const name = nameOf({ topic, day, prefix: each });
+      return this.#taken.has(name) && (topic !== 'revocations' || this.#clock.now() - (this.#first_taken_ms.get(name) ?? 0) < snapshot_trusted_ms);
+    });
   }
 
   /** How far the part has come. */

@@ -10,10 +10,11 @@ import { answerSync } from './answer.ts';
 import { Budget } from './budget.ts';
 import {
   admissions_max, given_bytes_per_window_max, prune_period_ms, pushes_per_window_max, random_peers_per_period, request_cost_bytes, settle_ms, statements_topic,
-  sync_jitter, sync_limits, sync_ms_max, sync_period_ms, sync_protocol, syncs_max, taken_bytes_per_window_max,
+  sync_jitter, sync_limits, sync_ms_max, sync_period_ms, sync_protocol, syncs_max, taken_bytes_per_window_max, turn_syncs_max,
 } from './constants.ts';
 import { Completeness } from './completeness.ts';
 import type { StatementListeners, Statements, StatementsParts } from './index.ts';
+import { PushedLookUps } from './look-ups.ts';
 import { Refusals } from './refusals.ts';
 import { Snapshots } from './snapshots.ts';
 import { Sync } from './sync.ts';
@@ -31,6 +32,7 @@ export class StatementExchange implements Statements {
   readonly #pushes: Budget;
   readonly #given: Budget;
   readonly #taken: Budget;
+  readonly #pushed_lookups = new PushedLookUps();
   readonly #fetching = new Set<string>();
   readonly #syncs = new Map<PeerId, Promise<void>>();
   readonly #stopping = new AbortController();
@@ -81,6 +83,11 @@ export class StatementExchange implements Statements {
     return ok(parsed.value.statement);
   }
 
+  async reconsider(dids: Iterable<string>): Promise<void> {
+    const liars = await this.#admission.reconsider(dids);
+    for (const peer of liars) this.#parts.network.penalise(peer, 'statements: no honest peer keeps what it brought');
+  }
+
   completeAsOf(): number {
     return this.#completeness.as_of_ms;
   }
@@ -100,7 +107,7 @@ export class StatementExchange implements Statements {
       return 'reject';
     }
     if (this.#stopping.signal.aborted || !this.#pushes.spend(from, 1) || this.#admission.running_count >= admissions_max) return 'ignore';
-    const admission = await this.#admission.admit(text);
+    const admission = await this.#admission.admit(text, { peer: from, lookups: this.#pushed_lookups.by(from) });
     if (!admission.ok && admission.failure.code !== 'STATEMENT_KNOWN') {
       this.#parts.recorder.record({ kind: 'statement.refused', peer: from, code: admission.failure.code });
     }
@@ -123,33 +130,36 @@ export class StatementExchange implements Statements {
     return answer;
   }
 
-  /** A few peers at random, so that news spreads, and the one longest unseen, so that nobody is left out. */
+  /** Those whose turn it is, so that nobody is left out, and a few peers at random, so that news spreads. */
   #syncWithSome(): void {
     const { network, random } = this.#parts;
-    const idle = network.peers().map(({ id }) => id).filter((id) => !this.#syncs.has(id));
-    const chosen = new Set<PeerId>();
-    for (let index = 0; index < random_peers_per_period && idle.length > 0; index += 1) {
-      const [peer] = idle.splice(Math.floor(random.fraction() * idle.length), 1);
-      if (peer !== undefined) chosen.add(peer);
+    const idle = network.peers().filter(({ id }) => !this.#syncs.has(id));
+    // Who was complete before is honest enough to have a turn of its own: strangers may be many, and slow on purpose.
+    const proven = idle.filter(({ id }) => this.#completeness.of(id) !== undefined);
+    for (const waiting of [proven, idle]) {
+      const next = this.#completeness.nextInTurn(waiting);
+      if (next !== undefined) this.#sync(next, syncs_max + turn_syncs_max);
     }
-    const longest = this.#completeness.longestUnseen(idle);
-    if (longest !== undefined) chosen.add(longest);
-    for (const peer of chosen) this.#sync(peer);
+    const others = idle.map(({ id }) => id);
+    for (let index = 0; index < random_peers_per_period && others.length > 0; index += 1) {
+      const [peer] = others.splice(Math.floor(random.fraction() * others.length), 1);
+      if (peer !== undefined) this.#sync(peer);
+    }
   }
 
-  #sync(peer: PeerId): void {
-    if (this.#stopping.signal.aborted || this.#syncs.has(peer) || this.#syncs.size >= syncs_max) return;
+  #sync(peer: PeerId, at_once_max: number = syncs_max): void {
+    if (this.#stopping.signal.aborted || this.#syncs.has(peer) || this.#syncs.size >= at_once_max) return;
     const syncing = this.#syncWith(peer).catch(this.#failed('sync.failed')).finally(() => this.#syncs.delete(peer));
     this.#syncs.set(peer, syncing);
   }
 
-  /** One sync after the other, as long as each brings something and is not complete. */
+  /** One sync after the other, as long as each brings something and is not complete, and nobody needs its place. */
   async #syncWith(peer: PeerId): Promise<void> {
     const { clock } = this.#parts;
     this.#completeness.began(peer, clock.now());
     for (let goes_on = true; goes_on;) {
       const limit = deadline(clock, sync_ms_max, this.#stopping.signal);
-      goes_on = await this.#syncOnce(peer, limit.signal).finally(() => limit.done());
+      goes_on = await this.#syncOnce(peer, limit.signal).finally(() => limit.done()) && this.#syncs.size < syncs_max;
     }
   }
 
@@ -157,7 +167,7 @@ export class StatementExchange implements Statements {
     const { clock, network, random, store, recorder } = this.#parts;
     const sync = new Sync({
       clock, network, random, store, refusals: this.#refusals, snapshots: this.#snapshots, fetching: this.#fetching, taken: this.#taken,
-      admit: (text, listed) => this.#admission.admit(text, listed),
+      admit: (text, source) => this.#admission.admit(text, source),
       // What is said in praise may wait: decisions ask how old the knowledge is of what was taken away.
       completed: async (topic, as_of_ms) => {
         if (topic === 'revocations') await this.#completeness.note(peer, as_of_ms);

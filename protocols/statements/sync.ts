@@ -14,11 +14,12 @@ import type { Statement } from '../../crypto/statement.ts';
 import { statement_topics, type StatementDay, type StatementStore, type StatementTopic } from '../../storage/statements.ts';
 import type { Clock, Network, PeerId, Random } from '../ports.ts';
 import { unlessFailure } from '../reply.ts';
-import { verdictOn, type Listing } from './admission.ts';
+import { verdictOn, type Source } from './admission.ts';
 import type { Budget } from './budget.ts';
 import {
-  admissions_at_once_max, day_pages_max, days_per_page_max, passes_max, snapshot_bytes_max, sync_limits, sync_protocol, undelivered_from, unresolved_per_sync_max,
+  admissions_at_once_max, day_pages_max, days_per_page_max, passes_max, snapshot_bytes_max, sync_limits, sync_protocol, undelivered_from,
 } from './constants.ts';
+import { SyncLookUps } from './look-ups.ts';
 import type { Refusals } from './refusals.ts';
 import type { SnapshotPart, Snapshots } from './snapshots.ts';
 import { daysOf, snapshotOf, tokensOf, type SyncRequest } from './sync-wire.ts';
@@ -36,7 +37,7 @@ export interface SyncParts {
   readonly fetching: Set<string>;
   /** Bytes that may be taken from each peer. */
   readonly taken: Budget;
-  admit(text: string, listed: Listing): Promise<Result<Statement>>;
+  admit(text: string, source: Source): Promise<Result<Statement>>;
   /** Told when nothing of a topic is missing that the peer had at a time, in Unix milliseconds. */
   completed(topic: StatementTopic, as_of_ms: number): Promise<void>;
 }
@@ -65,7 +66,7 @@ export class Sync {
   readonly #peer: PeerId;
   readonly #signal: AbortSignal;
   readonly #tally: WalkTally = { rounds: 0, changed: 0, missing: 0, is_cut: false };
-  readonly #unresolved = new Set<string>();
+  readonly #lookups = new SyncLookUps();
   /** Statements whose issuers have not been looked up, since so many others could not be found. */
   readonly #pending = new Set<string>();
   #admitted = 0;
@@ -200,7 +201,7 @@ export class Sync {
     for (let start = 0; start < listed.length; start += admissions_at_once_max) {
       if (this.#signal.aborted) return fail('SYNC_STOPPED', 'the sync took too long, or this host stops');
       const some = listed.slice(start, start + admissions_at_once_max);
-      const admissions = await Promise.all(some.map(({ text, day }) => this.#admitOne(text, topic, day)));
+      const admissions = await Promise.all(some.map(({ text, day }) => this.#parts.admit(text, { peer: this.#peer, listed: { topic, day }, lookups: this.#lookups })));
       for (const [index, admission] of admissions.entries()) {
         if (admission.ok) {
           this.#admitted += 1;
@@ -214,15 +215,6 @@ export class Sync {
       }
     }
     return ok(undefined);
-  }
-
-  async #admitOne(text: string, topic: StatementTopic, day: number): Promise<Result<Statement>> {
-    const mayLookUp = (issuer: string): boolean => this.#unresolved.size < unresolved_per_sync_max && !this.#unresolved.has(issuer);
-    const admission = await this.#parts.admit(text, { topic, day, mayLookUp });
-    // At once, so that those that wait for their look-up know of it.
-    const { issuer, looked_up } = admission.ok ? {} : admission.failure.detail ?? {};
-    if (looked_up === true && typeof issuer === 'string') this.#unresolved.add(issuer);
-    return admission;
   }
 
   /** Streams what nobody else streams of the days of which much is missing; whether anything was streamed. */

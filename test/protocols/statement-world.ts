@@ -8,6 +8,7 @@ import { parseStatement, signEndorsement, type EndorsementPlan, type Statement }
 import type { Fact, Network } from '../../protocols/ports.ts';
 import { statements_topic, sync_limits, sync_protocol } from '../../protocols/statements/constants.ts';
 import { statements, type Statements } from '../../protocols/statements/index.ts';
+import { sleep } from '../../protocols/time.ts';
 import { Simulator } from '../../simulator/kernel.ts';
 import { simulatedNetwork } from '../../simulator/network.ts';
 import { Wire } from '../../simulator/wire.ts';
@@ -36,6 +37,10 @@ export interface Host {
   readonly records: Map<string, DidRecord>;
   /** What only asking afresh finds. */
   readonly fresh: Map<string, DidRecord>;
+  /** What only looking up finds, as long as nothing else is known. */
+  readonly found: Map<string, DidRecord>;
+  /** How many milliseconds looking up a DID takes. */
+  readonly slow: Map<string, number>;
   /** What the host was given to report. */
   readonly equivocated: { readonly issuer: string; readonly tokens: readonly [string, string] }[];
   /** The DIDs that were looked up, in order. */
@@ -46,6 +51,7 @@ export interface Host {
 export interface World {
   readonly simulator: Simulator;
   readonly hosts: readonly Host[];
+  readonly wire: Wire;
   pass(ms: number): Promise<void>;
   finish<T>(work: Promise<T>): Promise<T>;
   connect(a: number, b: number): Promise<void>;
@@ -63,6 +69,8 @@ async function host(wire: Wire, index: number): Promise<Host> {
   const records = new Map(everybody.map(({ did, record }) => [did, record]));
   const told = (statement: Statement): void => void applied.push(statement.hash);
   const fresh = new Map<string, DidRecord>();
+  const found = new Map<string, DidRecord>();
+  const slow = new Map<string, number>();
   const equivocated: Host['equivocated'] = [];
   const exchange = statements({
     endorsement: told, revocation: told, head: told, duplicity: told, equivocation: told,
@@ -73,12 +81,13 @@ async function host(wire: Wire, index: number): Promise<Host> {
       known: (did) => records.get(did),
       resolve: async (did, options = {}) => {
         resolved.push(options.fresh === true ? `fresh ${did}` : did);
-        const record = options.fresh === true ? fresh.get(did) ?? records.get(did) : records.get(did);
+        await sleep(clock, slow.get(did) ?? 0);
+        const record = options.fresh === true ? fresh.get(did) ?? records.get(did) : records.get(did) ?? found.get(did);
         return record === undefined ? fail('DID_NOT_FOUND', 'nobody has it') : ok(record);
       },
     },
   });
-  return { network, store, exchange, facts, applied, records, fresh, equivocated, resolved };
+  return { network, store, exchange, facts, applied, records, fresh, found, slow, equivocated, resolved };
 }
 
 /** Hosts that are not connected yet. `prepare` replaces the exchange of a host, for hosts that misbehave. */
@@ -99,7 +108,7 @@ export async function world({ after }: TestContext, count: number, prepare: (hos
     }
   });
   return {
-    simulator, hosts,
+    simulator, hosts, wire,
     pass: (ms) => simulator.run(simulator.now_ms + ms),
     finish: (work) => simulator.finish(work),
     connect: async (a, b) => void unwrap(await simulator.finish(at(hosts, a).network.dial(at(hosts, b).network.addresses()[0] ?? '', { signal: never }))),

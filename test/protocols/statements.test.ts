@@ -8,7 +8,7 @@ import type { Peer } from '../../protocols/ports.ts';
 import { answerSync } from '../../protocols/statements/answer.ts';
 import { Completeness } from '../../protocols/statements/completeness.ts';
 import {
-  lookups_at_once_max, nodes_per_request_max, pushes_per_window_max, statements_per_request_max, statements_topic, sync_limits, sync_period_ms, sync_protocol, unresolved_per_sync_max,
+  nodes_per_request_max, pushes_per_window_max, statements_per_request_max, statements_topic, sync_limits, sync_lookups_at_once_max, sync_period_ms, sync_protocol, unresolved_per_sync_max,
 } from '../../protocols/statements/constants.ts';
 import { openStatements } from '../../storage/statements.ts';
 import { openStore } from '../../storage/store.ts';
@@ -161,7 +161,7 @@ test('statements of issuers that nobody knows cost few look-ups and no blame, an
   await pass(5000);
   assert.equal(kinds(receiver, 'sync.done').map(({ admitted, complete }) => ({ admitted, complete })), [{ admitted: 0, complete: true }]);
   assert.is(kinds(receiver, 'network.peer.penalised').length, 0);
-  const lookups_max = unresolved_per_sync_max + 2 * lookups_at_once_max;
+  const lookups_max = unresolved_per_sync_max + 2 * sync_lookups_at_once_max;
   assert.ok(new Set(receiver.resolved).size <= lookups_max, `${receiver.resolved.length} look-ups`);
   const looked_up = receiver.resolved.length;
   const [known = alice] = strangers;
@@ -170,6 +170,30 @@ test('statements of issuers that nobody knows cost few look-ups and no blame, an
   assert.is(receiver.applied.length, 2, 'whose record is here now');
   assert.ok(new Set(receiver.resolved.slice(looked_up)).size <= 2 * lookups_max, `${receiver.resolved.length - looked_up} look-ups in one or two more syncs`);
 });
+
+for (const way of ['reconciled', 'pushed'] as const) {
+  test(`a revocation that was ${way} while nobody had its issuer's record counts at the first command with that record`, async (context) => {
+    const issuer = await person('late issuer');
+    const { hosts, connect, pass, finish } = await world(context, 2);
+    const [sender, receiver] = [at(hosts, 0), at(hosts, 1)];
+    sender.records.set(issuer.did, issuer.record);
+    const text = unwrap(await signRevocation(issuer.signer, { target: { kind: 'did', id: bob.did }, seq: 1, nbf: start_s, why: '' }));
+    if (way === 'reconciled') await keep(sender, text);
+    await connect(1, 0);
+    await pass(3000);
+    if (way === 'pushed') unwrap(await finish(sender.exchange.publish(text)));
+    await pass(500);
+    assert.is(receiver.store.size, 0);
+    await finish(receiver.exchange.reconsider([issuer.did]));
+    assert.is(receiver.store.size, 0, 'not without the record');
+    receiver.records.set(issuer.did, issuer.record);
+    await finish(receiver.exchange.reconsider([alice.did]));
+    assert.is(receiver.store.size, 0, 'not for somebody else');
+    await finish(receiver.exchange.reconsider([issuer.did]));
+    assert.ok(receiver.store.revocation('did', bob.did, issuer.did) !== undefined);
+    assert.equal(receiver.applied, [hashOf(text)]);
+  });
+}
 
 test('what was signed with a key before it was retired counts, what is dated later does not', async (context) => {
   const { hosts, finish } = await world(context, 1);
@@ -247,9 +271,12 @@ test('the time of completeness is that of the second best of the peers that are 
   assert.is(kept.at(-1), 500, 'the only one that is left');
   completeness.began('a', 10);
   completeness.began('b', 5);
-  assert.is(completeness.longestUnseen(['a', 'b']), 'b');
-  assert.is(completeness.longestUnseen(['a', 'b', 'c']), 'c', 'never seen');
-  assert.is(completeness.longestUnseen([]), undefined);
+  const next = (...since: readonly (readonly [string, number])[]): string | undefined => completeness.nextInTurn(since.map(([id, ms]) => ({ id, since: ms })));
+  assert.is(next(['a', 0], ['b', 0]), 'b');
+  assert.is(next(['a', 0], ['b', 0], ['c', 1]), 'c', 'never seen, and waiting longest');
+  assert.is(next(['a', 0], ['b', 0], ['c', 20]), 'b', 'a newcomer waits like the others');
+  assert.is(next(['a', 20], ['b', 30]), 'a', 'and so does who comes again');
+  assert.is(next(), undefined);
 });
 
 test('as of when all is known is told by two peers where there are two, and only goes forward', async (context) => {

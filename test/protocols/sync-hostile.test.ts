@@ -5,15 +5,15 @@ import { decodeCbor, encodeCbor, isFields, type Fields } from '../../crypto/cano
 import { sha256 } from '../../crypto/hash.ts';
 import { leaf_ids_max, leafNodeHash, node_hash_bytes, PrefixTrie, type TrieNode } from '../../crypto/prefix-trie.ts';
 import { ok, unwrap } from '../../crypto/result.ts';
-import { signRevocation } from '../../crypto/statement.ts';
+import { signEquivocation, signRevocation } from '../../crypto/statement.ts';
 import { sleep } from '../../protocols/time.ts';
 import { answerSync } from '../../protocols/statements/answer.ts';
-import { given_bytes_per_window_max, nodes_per_request_max, rounds_max, snapshot_bytes_max, sync_limits, sync_period_ms, sync_protocol } from '../../protocols/statements/constants.ts';
+import { given_bytes_per_window_max, nodes_per_request_max, rounds_max, snapshot_bytes_max, statements_topic, sync_limits, sync_lookups_at_once_max, sync_period_ms, sync_protocol, unresolved_per_sync_max } from '../../protocols/statements/constants.ts';
 import { wireNode } from '../../protocols/statements/sync-wire.ts';
 import { Walk, type WalkTally } from '../../protocols/statements/walk.ts';
 import { dayOf, type StatementStore } from '../../storage/statements.ts';
 import { suite, type TestContext } from '../harness.ts';
-import { keyNamed, person, start_s } from '../people.ts';
+import { keyNamed, person, start_s, type Person } from '../people.ts';
 import { alice, at, bob, endorsement, endorsements, hashOf, keep, kinds, rogue, world, type Host } from './statement-world.ts';
 
 const test = suite('protocols/sync-hostile');
@@ -216,6 +216,110 @@ test('a peer that stalls is given up and penalised, and keeps nobody else waitin
   assert.equal(kinds(host, 'sync.failed').map(({ code, peer }) => [code, peer]), [['PEER_TIMEOUT', 'host-0']]);
   assert.equal([...new Set(kinds(host, 'network.peer.penalised').map(({ peer }) => peer))], ['host-0']);
 });
+
+/** Issuers whom some hosts know and others do not. */
+const strangers = (name: string, count: number): Promise<readonly Person[]> => Promise.all(Array.from({ length: count }, (_, index) => person(`${name} ${index}`)));
+
+async function end(by: Person, seq: number = 1): Promise<string> {
+  return unwrap(await signRevocation(by.signer, { target: { kind: 'did', id: bob.did }, seq, nbf: start_s, why: '' }));
+}
+
+test('peers that stall and come again and again do not keep out the one that waits', async (context) => {
+  const stalling = Array.from({ length: 70 }, (_, index) => index);
+  const { hosts, connect, pass, simulator, wire } = await world(context, 72, rogue(async (request, store) => {
+    await sleep(simulator.clock('stall'), 9500);
+    return decoded(request)['kind'] === 'nodes' ? encodeCbor({ nodes: [null] }) : answerSync(store, request);
+  }, stalling));
+  const [honest, host] = [at(hosts, 70), at(hosts, 71)];
+  const [said = ''] = await endorsements(1);
+  for (const index of stalling) await keep(at(hosts, index), said);
+  await connect(71, 70);
+  await pass(2000);
+  const news = await end(alice);
+  await keep(honest, news);
+  for (let second = 0; second < 300 && !host.store.has(hashOf(news)); second += 1) {
+    const index = second % stalling.length;
+    wire.unlink(`host-${index}`, 'host-71');
+    await connect(index, 71);
+    await pass(second < 20 ? 10 : 1000);
+  }
+  assert.ok(host.store.has(hashOf(news)), 'its turn comes');
+}, { ms: 60_000 });
+
+test('look-ups that one peer causes do not keep those of another waiting', async (context) => {
+  const [unknown, quiet] = [await strangers('unknown', 100), await strangers('quiet', 1)];
+  const { hosts, connect, pass } = await world(context, 3, rogue((request, store) => answerSync(store, request)));
+  const [flooder, honest, host] = [at(hosts, 0), at(hosts, 1), at(hosts, 2)];
+  for (const stranger of unknown) host.slow.set(stranger.did, 10_000);
+  for (const { did, record } of quiet) {
+    honest.records.set(did, record);
+    host.found.set(did, record);
+  }
+  await connect(2, 0);
+  await pass(2000);
+  for (const stranger of unknown) void flooder.network.publish(statements_topic, utf8(await end(stranger)));
+  await pass(100);
+  for (const issuer of quiet) await keep(honest, await end(issuer));
+  await connect(2, 1);
+  await pass(5000);
+  assert.is(host.store.size, 1, 'the honest one is there');
+  await pass(60_000);
+  assert.ok(host.resolved.length < 10, `${host.resolved.length} look-ups`);
+});
+
+test('what was forged in the name of somebody whose record nobody had is found when the record comes, and held against who brought it', async (context) => {
+  const victim = await person('victim');
+  const thief = { ...victim, signer: { key_id: victim.signer.key_id, key: keyNamed('thief') } };
+  const { hosts, connect, pass, finish } = await world(context, 2);
+  const [liar, host] = [at(hosts, 0), at(hosts, 1)];
+  for (let index = 0; index < 50; index += 1) await keep(liar, await end(thief, index));
+  await connect(1, 0);
+  await pass(3000);
+  assert.is(kinds(host, 'network.peer.penalised').length, 0, 'nobody can know yet');
+  host.records.set(victim.did, victim.record);
+  await finish(host.exchange.reconsider([victim.did]));
+  assert.is(host.store.size, 0);
+  assert.equal(kinds(host, 'network.peer.penalised').map(({ peer }) => peer), ['host-0']);
+  await finish(host.exchange.reconsider([victim.did]));
+  assert.is(kinds(host, 'network.peer.penalised').length, 1, 'and nothing waits any more');
+});
+
+test('proofs against DIDs that nobody knows cost no more look-ups than statements by them', async (context) => {
+  const unknown = await strangers('accused', 60);
+  const { hosts, connect, pass } = await world(context, 2);
+  const [sender, host] = [at(hosts, 0), at(hosts, 1)];
+  for (const accused of unknown) {
+    const statements = [await endorsement(accused, { weight: 1 }), await endorsement(accused, { weight: 2 })] as const;
+    await keep(sender, unwrap(await signEquivocation(alice.signer, { sub: accused.did, nbf: start_s, statements })));
+  }
+  await connect(1, 0);
+  await pass(5000);
+  const asked = new Set(host.resolved.filter((did) => unknown.some((accused) => did.includes(accused.did))));
+  assert.ok(asked.size <= unresolved_per_sync_max + sync_lookups_at_once_max, `${asked.size} look-ups`);
+  assert.is(kinds(host, 'network.peer.penalised').length, 0);
+});
+
+test('peers that stream revocations slowly, one after the other, do not keep them from us', async (context) => {
+  const slow = [0, 1, 2];
+  const { hosts, connect, pass, simulator } = await world(context, 5, rogue(async (request, store) => {
+    const { kind, topic, after, day } = decoded(request);
+    if (kind === 'days' && topic === 'revocations') return encodeCbor({ days: store.days('revocations').map((each) => ({ day: each.day, count: 4000, root: each.root })) });
+    if (kind !== 'snapshot') return answerSync(store, request);
+    await sleep(simulator.clock('slow'), 9000);
+    const [id = low] = store.day('revocations', Number(day))?.ids('', after instanceof Uint8Array ? after : null) ?? [];
+    return encodeCbor({ tokens: gzipSync(utf8(await store.get(id) ?? '')), more: true });
+  }, slow));
+  const [honest, host] = [at(hosts, 3), at(hosts, 4)];
+  const all = await Promise.all(Array.from({ length: 60 }, (_, index) => end(alice, index)));
+  for (const text of all) for (const index of [0, 1, 2]) await keep(at(hosts, index), text);
+  const news = await end(alice, 99);
+  await keep(honest, news);
+  for (const index of slow) await connect(4, index);
+  await pass(1500);
+  await connect(4, 3);
+  for (let round = 0; round < 12 && !host.store.has(hashOf(news)); round += 1) await pass(15_000);
+  assert.ok(host.store.has(hashOf(news)));
+}, { ms: 60_000 });
 
 test('a peer that drips is left when the time of a sync is over, and what it brought is kept', async (context) => {
   const { hosts, connect, pass, simulator } = await world(context, 2, rogue(async (request, store) => {

@@ -292,6 +292,54 @@ test('the time of the last complete reconciliation only goes forward, survives, 
   assert.is((await openStatements({ store, now: () => start_ms })).complete_as_of_ms, 0);
 });
 
+test('a time of a clock that was ahead does not stand in the way of later ones', async () => {
+  let now_ms = start_ms + 86_400_000;
+  const statements = await openStatements({ store: await memory(), now: () => now_ms });
+  await statements.noteComplete(now_ms);
+  now_ms = start_ms;
+  await statements.noteComplete(start_ms + 1);
+  assert.is(statements.complete_as_of_ms, start_ms + 86_400_000, 'nor does it take one from the future');
+  await statements.noteComplete(start_ms - 1000);
+  assert.is(statements.complete_as_of_ms, start_ms - 1000);
+});
+
+test('a few who take all places lose what they have too much, and neither who says little nor who is depended on is kept out', async () => {
+  const store = await memory();
+  const depended = new Set([bob.did]);
+  const parts = { store, now: () => start_ms, depended: () => depended, places: { endorsement: 8, revocation: 64, head: 8, duplicity: 8, equivocation: 8 } };
+  const statements = await openStatements(parts);
+  const revoke = async (by: Person, index: number): Promise<PutOutcome> => put(statements, await revoked(by, { kind: 'did', id: carol.did }, index));
+  const count = (by: Person): number => statements.revocations().filter(({ iss }) => iss === by.did).length;
+  for (let index = 0; index < 10; index += 1) assert.is(await revoke(bob, index), 'new');
+  const outcomes: PutOutcome[] = [];
+  for (let index = 0; index < 200; index += 1) outcomes.push(await revoke(alice, index));
+  assert.ok(outcomes.includes('over-quota'), 'she has her share and no more');
+  assert.ok(count(alice) > 0 && count(alice) < 54);
+  const others = await Promise.all(Array.from({ length: 30 }, (_, index) => person(`other ${index}`)));
+  for (const other of others) assert.is(await revoke(other, 0), 'new', 'who says little');
+  for (let index = 10; index < 100; index += 1) assert.is(await revoke(bob, index), 'new', 'who is depended on');
+  for (const other of others) assert.is(count(other), 1);
+  assert.is(count(bob), 100);
+  assert.is(hashes(await openStatements(parts)).length, statements.size, 'what went is gone from the disk as well');
+  assert.equal(hashes(await openStatements(parts)), hashes(statements));
+});
+
+test('when everybody has one and all places are taken, only what is said by or against somebody who matters here comes in', async () => {
+  const strangers = await Promise.all(Array.from({ length: 6 }, (_, index) => person(`stranger ${index}`)));
+  const statements = await openStatements({
+    store: await memory(), now: () => start_ms, depended: () => new Set([alice.did]), places: { endorsement: 4, revocation: 4, head: 4, duplicity: 4, equivocation: 2 },
+  });
+  for (const [index, stranger] of strangers.entries()) assert.is(await put(statements, await headed(stranger)), index < 4 ? 'new' : 'over-quota');
+  assert.is(await put(statements, await headed(alice)), 'new');
+  const report = async (of: Person): Promise<Said> => {
+    const texts = [(await endorsed(of, carol)).text, (await endorsed(of, carol, { weight: 1 })).text] as const;
+    return said(unwrap(await signEquivocation(bob.signer, { sub: of.did, nbf: start_s, statements: texts })));
+  };
+  for (const [index, stranger] of strangers.entries()) if (index < 3) await put(statements, await report(stranger));
+  assert.is(await put(statements, await report(carol)), 'over-quota', 'the reporter has told enough');
+  assert.is(await put(statements, await report(alice)), 'new');
+});
+
 test('a sequence number is never given twice, not even when the clock goes back', async () => {
   let now_ms = start_ms;
   const statements = await openStatements({ store: await memory(), now: () => now_ms });
