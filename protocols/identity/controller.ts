@@ -11,7 +11,7 @@ import type { SigningKey } from '../../crypto/keys.ts';
 import type { TokenSigner } from '../../crypto/jwt.ts';
 import { document_lifetime_ms } from './constants.ts';
 
-/** How long a retired key is named: longer than anything lives that it signed. */
+/** How long a retired key stays in documents: longer than any delegation, endorsement or attestation lives that it signed. Revocations live longer, and are signed again. */
 export const retired_kept_ms: number = 366 * 86_400_000;
 
 /** The three keys of an identity: one signs its events, one is only committed to, one is in daily use. */

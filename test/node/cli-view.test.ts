@@ -38,7 +38,7 @@ test('a table fits the width: cells are cut, and where that is not enough, rows 
 test('exit codes of failures that differ by a hair', () => {
   assert.is(exitCodeOf({ code: 'POLICY_INVALID' }), 1);
   assert.is(exitCodeOf({ code: 'TRUST_INVALID' }), 1);
-  assert.is(exitCodeOf({ code: 'SPONSOR_UNKNOWN' }), 1);
+  assert.is(exitCodeOf({ code: 'SPONSOR_UNKNOWN' }), 4);
   assert.is(exitCodeOf({ code: 'SPONSOR_WITHDRAWN' }), 4);
   assert.is(exitCodeOf({ code: 'REVOKED' }), 4);
   assert.is(exitCodeOf({ code: 'STORE_LOCKED' }), 1);
