@@ -12,102 +12,11 @@
  */
 import { assert } from './assert.ts';
 import { concat, toHex } from './bytes.ts';
-import { digest_bytes, sha256 } from './hash.ts';
+import { digest_bytes } from './hash.ts';
+import { IdPool } from './id-pool.ts';
+import { branchNodeHash, fan_out, leaf_ids_max, leafNodeHash, type TrieNode } from './trie-node.ts';
 
-/** Ids in one leaf. */
-export const leaf_ids_max = 32;
-/** Length of the hash of a node. */
-export const node_hash_bytes = 16;
-/** Hex digits of the longest prefix that is looked at: no 33 digests of anything share so many. */
-export const prefix_digits_max = 16;
-const fan_out = 16;
-const slab_ids = 4096;
 const no_place = -1;
-
-/** A node as others see it: its ids in ascending order, or the hashes of its children for the bits that are set in the map (bit 0 for digit 0); both one after the other. */
-export type TrieNode =
-  | { readonly kind: 'leaf'; readonly ids: Uint8Array }
-  | { readonly kind: 'branch'; readonly map: number; readonly hashes: Uint8Array };
-
-/** The hash of a leaf with these ids, one after the other in ascending order. */
-export function leafNodeHash(ids: Uint8Array): Uint8Array {
-  return sha256(concat(Uint8Array.of(0), ids)).slice(0, node_hash_bytes);
-}
-
-/** The single ids of a leaf, as views. */
-export function idsOf(ids: Uint8Array): readonly Uint8Array[] {
-  return Array.from({ length: ids.length / digest_bytes }, (_, index) => ids.subarray(index * digest_bytes, (index + 1) * digest_bytes));
-}
-
-/** The hash of a branch with these children. */
-export function branchNodeHash(map: number, hashes: Uint8Array): Uint8Array {
-  return sha256(concat(Uint8Array.of(1, map >>> 8, map & 255), hashes)).slice(0, node_hash_bytes);
-}
-
-/** The hash of each child of a branch by its hex digit. The map and the hashes fit each other. */
-export function childHashes(map: number, hashes: Uint8Array): ReadonlyMap<string, Uint8Array> {
-  const children = new Map<string, Uint8Array>();
-  for (let digit = 0; digit < fan_out; digit += 1) {
-    if ((map & (1 << digit)) === 0) continue;
-    const offset = children.size * node_hash_bytes;
-    children.set(digit.toString(16), hashes.subarray(offset, offset + node_hash_bytes));
-  }
-  return children;
-}
-
-/** Where the ids of several tries lie: slabs of memory with places of 32 bytes, used again when they become free. */
-export class IdPool {
-  readonly #slabs: Buffer[] = [];
-  readonly #free: number[] = [];
-  #used = 0;
-
-  /** Copies an id to a free place. */
-  add(id: Uint8Array): number {
-    const free = this.#free.pop();
-    const place = free ?? this.#used;
-    if (free === undefined) {
-      if (place % slab_ids === 0) this.#slabs.push(Buffer.alloc(slab_ids * digest_bytes));
-      this.#used += 1;
-    }
-    this.#slab(place).set(id, (place % slab_ids) * digest_bytes);
-    return place;
-  }
-
-  /** Gives a place back. */
-  release(place: number): void {
-    this.#free.push(place);
-  }
-
-  /** The id at a place; its bytes hold until the place is given back. */
-  at(place: number): Uint8Array {
-    const offset = (place % slab_ids) * digest_bytes;
-    return this.#slab(place).subarray(offset, offset + digest_bytes);
-  }
-
-  /** The order of an id and the one at a place. */
-  compare(id: Uint8Array, place: number): number {
-    const slab = this.#slab(place);
-    const offset = (place % slab_ids) * digest_bytes;
-    // Nearly all pairs differ in the first bytes, and a call into the runtime for the rest costs more than these.
-    for (let index = 0; index < digest_bytes; index += 1) {
-      const order = (id[index] ?? 0) - (slab[offset + index] ?? 0);
-      if (order !== 0) return order;
-    }
-    return 0;
-  }
-
-  /** Copies the id at a place. */
-  copy(place: number, target: Uint8Array, target_offset: number): void {
-    const offset = (place % slab_ids) * digest_bytes;
-    this.#slab(place).copy(target, target_offset, offset, offset + digest_bytes);
-  }
-
-  #slab(place: number): Buffer {
-    const slab = this.#slabs[Math.floor(place / slab_ids)];
-    assert(slab !== undefined, 'a place lies in a slab');
-    return slab;
-  }
-}
 
 interface Leaf {
   readonly kind: 'leaf';

@@ -3,7 +3,8 @@
  * tries that peers compare. A whole day leaves at once when it is over, at
  * every peer alike, so that two peers' sets do not differ by what has run out.
  */
-import { IdPool, PrefixTrie } from '../crypto/prefix-trie.ts';
+import { IdPool } from '../crypto/id-pool.ts';
+import { PrefixTrie } from '../crypto/prefix-trie.ts';
 import type { Statement } from '../crypto/statement.ts';
 
 const day_s = 86_400;

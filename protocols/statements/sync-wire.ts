@@ -11,7 +11,7 @@
 import { compare, equal, toHex } from '../../crypto/bytes.ts';
 import { hasShape, isStrings, isWhole, type Fields } from '../../crypto/canonical.ts';
 import { digest_bytes } from '../../crypto/hash.ts';
-import { branchNodeHash, leaf_ids_max, leafNodeHash, node_hash_bytes, prefix_digits_max, type TrieNode } from '../../crypto/prefix-trie.ts';
+import { branchNodeHash, leaf_ids_max, leafNodeHash, node_hash_bytes, prefix_digits_max, type TrieNode } from '../../crypto/trie-node.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
 import { statement_topics, type StatementDay, type StatementTopic } from '../../storage/statements.ts';
 import { days_per_page_max, nodes_per_request_max, snapshot_bytes_max, statements_per_request_max } from './constants.ts';

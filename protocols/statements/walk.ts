@@ -1,6 +1,6 @@
 /** Finds what a peer has and we have not by walking down the nodes of its tries that differ from ours. */
 import { equal, toBase64url } from '../../crypto/bytes.ts';
-import { childHashes, idsOf, type TrieNode } from '../../crypto/prefix-trie.ts';
+import { childHashes, idsOf, type TrieNode } from '../../crypto/trie-node.ts';
 import { ok, type Result } from '../../crypto/result.ts';
 import type { StatementDay, StatementStore, StatementTopic } from '../../storage/statements.ts';
 import { frontier_max, nodes_per_request_max, rounds_max, statements_per_request_max } from './constants.ts';

@@ -2,7 +2,9 @@ import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { compare, concat, fromHex, toHex, utf8 } from '../../crypto/bytes.ts';
 import { sha256 } from '../../crypto/hash.ts';
-import { branchNodeHash, childHashes, idsOf, IdPool, leaf_ids_max, leafNodeHash, PrefixTrie } from '../../crypto/prefix-trie.ts';
+import { IdPool } from '../../crypto/id-pool.ts';
+import { PrefixTrie } from '../../crypto/prefix-trie.ts';
+import { branchNodeHash, childHashes, idsOf, leaf_ids_max, leafNodeHash } from '../../crypto/trie-node.ts';
 import { suite } from '../harness.ts';
 
 const test = suite('crypto/prefix-trie');

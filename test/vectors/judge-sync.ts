@@ -2,7 +2,8 @@
 import { gunzipSync } from 'node:zlib';
 import { fromUtf8, toBase64url } from '../../crypto/bytes.ts';
 import { decodeCbor, encodeCbor, isFields, type Fields } from '../../crypto/canonical.ts';
-import { idsOf, PrefixTrie } from '../../crypto/prefix-trie.ts';
+import { PrefixTrie } from '../../crypto/prefix-trie.ts';
+import { idsOf } from '../../crypto/trie-node.ts';
 import { unwrap, type Result } from '../../crypto/result.ts';
 import { parseStatement } from '../../crypto/statement.ts';
 import { peerFailure } from '../../protocols/reply.ts';
