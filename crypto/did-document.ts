@@ -16,7 +16,7 @@ function verificationMethod(id: string, controller: string, key: Uint8Array): Di
 }
 
 /** The document of a record. */
-export function didDocument({ did, document }: DidRecord): DidDocument {
+export function didDocument({ did, document }: Pick<DidRecord, 'did' | 'document'>): DidDocument {
   const url = (id: string): string => `${did}#${id}`;
   const alsoKnownAs = [document.successor, document.predecessor].filter((other) => other !== null);
   const withUse = (...wanted: readonly KeyUse[]): readonly string[] => document.methods

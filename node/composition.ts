@@ -121,7 +121,7 @@ export class Composition implements Host {
       housed: (agent) => this.endings.endIfRevoked(agent),
       served: (chain, invocation) => this.delegations.served(chain, invocation),
     });
-    this.endings = new Endings({ clock, recorder, revocation: this.revocation, handshake: () => this.handshake, agents: () => this.agents.list() });
+    this.endings = new Endings({ clock, recorder, identity: this.identity, revocation: this.revocation, handshake: () => this.handshake, agents: () => this.agents.list() });
     this.message = message({
       clock, random, network, store, identity: this.identity, handshake: this.handshake, recorder,
       origin: log.origin,

@@ -32,7 +32,7 @@ export interface DoubtsParts {
 /** The two directions. */
 export interface Doubts {
   /** What the identity service asks and tells. */
-  readonly asked: Required<Pick<IdentityParts, 'head' | 'isDuplicitous' | 'duplicity' | 'unsponsored'>>;
+  readonly asked: Required<Pick<IdentityParts, 'head' | 'isDuplicitous' | 'duplicity' | 'unsponsored' | 'revokedDid' | 'revokedKey'>>;
   /** What statements set off. */
   readonly heard: { head(statement: Head): void; duplicity(statement: DuplicityProof): void };
 }
@@ -53,6 +53,8 @@ export function doubts({ clock, recorder, host }: DoubtsParts): Doubts {
       head: (did) => host()?.statement_store.head(did),
       isDuplicitous: (did) => host()?.statement_store.duplicity(did) !== undefined,
       unsponsored: (record) => host()?.revocation.unsponsored(record),
+      revokedDid: (did) => host()?.revocation.revokedDid(did),
+      revokedKey: (key_id) => host()?.revocation.revokedKey(key_id),
       duplicity(did, number, a, b) {
         const built = host();
         if (built === undefined || built.statement_store.duplicity(did) !== undefined) return;

@@ -3,6 +3,7 @@ import { controllerOf } from '../crypto/jwt.ts';
 import { messageOf } from '../crypto/result.ts';
 import type { Revocation } from '../crypto/statement.ts';
 import type { Handshake } from '../protocols/handshake/index.ts';
+import type { Identity } from '../protocols/identity/index.ts';
 import type { Clock, Recorder } from '../protocols/ports.ts';
 import type { RevocationService } from '../protocols/revocation/index.ts';
 import { every } from '../protocols/time.ts';
@@ -16,7 +17,8 @@ const pending_ms = 30_000;
 export interface EndingsParts {
   readonly clock: Clock;
   readonly recorder: Recorder;
-  readonly revocation: Pick<RevocationService, 'answerable' | 'ended' | 'revokedKey'>;
+  readonly revocation: Pick<RevocationService, 'answerable' | 'ended' | 'revokedKey' | 'standing'>;
+  readonly identity: Pick<Identity, 'invalidate'>;
   readonly handshake: () => Pick<Handshake, 'close'>;
   /** The agents of this host. */
   readonly agents: () => Iterable<Pick<HousedAgent, 'identity' | 'kernel'>>;
@@ -43,12 +45,14 @@ export class Endings {
   }
 
   /** A revocation came: whether it ends anything is for the authority of its issuer to say. What it takes from a chain shows when the chain is used. */
-  revoked({ target }: Revocation): void {
+  revoked({ iss, target }: Revocation): void {
     if (target.kind === 'delegation' || target.kind === 'token') return;
-    const { revocation, handshake } = this.#parts;
+    const { identity, revocation, handshake } = this.#parts;
     const did = controllerOf(target.id);
     const ended = target.kind === 'key' ? revocation.revokedKey(target.id) : revocation.ended(did);
     if (ended === undefined) return;
+    // Who revokes a key has as a rule published another one. A stranger must not make this host ask again and again about what was ended before.
+    if (revocation.standing({ iss, target }, []) === 'in force') identity.invalidate(did);
     handshake().close(did);
     this.endAgents();
   }

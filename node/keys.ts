@@ -40,6 +40,8 @@ export interface KeyView {
 /** The keys of a folder. */
 export interface KeyList {
   readonly protected: boolean;
+  /** Not while a node runs there, which alone reads what belongs to whom. */
+  readonly owners_known: boolean;
   readonly keys: readonly KeyView[];
 }
 
@@ -106,19 +108,19 @@ export function changePassphrase(folder: KeyFolder, next: string | undefined): P
 
 /** The keys of a folder, without a secret. While a node runs there, whose they are is not said. Fails with a `DATA_…`, `FILE_…`, `STORE_…` or `KEYSTORE_…` code. */
 export async function listKeys(folder: KeyFolder): Promise<Result<KeyList>> {
-  const listed = await withinFolder(folder, async ({ store }, keystore) => ok(keyList(keystore, (await loadIdentities(store)).identities)));
+  const listed = await withinFolder(folder, async ({ store }, keystore) => ok(keyList(keystore, (await loadIdentities(store)).identities, true)));
   if (listed.ok || listed.failure.code !== 'DATA_LOCKED') return listed;
   const keystore = await openKeys(folder);
-  return keystore.ok ? ok(keyList(keystore.value, [])) : keystore;
+  return keystore.ok ? ok(keyList(keystore.value, [], false)) : keystore;
 }
 
-function keyList(keystore: Keystore, identities: readonly StoredIdentity[]): KeyList {
+function keyList(keystore: Keystore, identities: readonly StoredIdentity[], owners_known: boolean): KeyList {
   const keys = keystore.names('').flatMap((name): KeyView[] => {
     const key = keystore.key(name);
     const owner = identities.find(({ label }) => name.startsWith(keyPrefix(label)));
     return key === undefined ? [] : [{ name, fingerprint: methodId(key.public_key), owner: owner?.name ?? null }];
   });
-  return { protected: keystore.protected, keys };
+  return { protected: keystore.protected, owners_known, keys };
 }
 
 /** The sponsor or agent with this DID or name; a name that was freed by a deactivation belongs to who has it now. */

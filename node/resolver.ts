@@ -67,8 +67,8 @@ function method(resolve: (did: string, options: ResolutionOptions) => Promise<Re
 
 /**
  * The DID methods of a node for `did-resolver`: `new Resolver(getResolver(node))`.
- * A deactivated DID has no document, so that verifiers which overlook the
- * metadata find no key either.
+ * A DID that is deactivated or revoked has no document, so that verifiers which
+ * overlook the metadata find no key either; nor is a revoked key in a document.
  */
 export function getResolver(node: ResolvingNode, init: ResolverInit = {}): MethodResolvers {
   const { identity, parts: { clock } } = node.host;

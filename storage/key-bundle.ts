@@ -100,6 +100,11 @@ export function openBundle(bytes: Uint8Array, passphrase: string, cost: number =
   if (version !== bundle_version || protection !== sealing_name || !isSealed(sealed)) return damaged('its form is not that of version 1');
   const plain = unseal(sealed, openingKey(sealed, passphrase, cost));
   if (plain === undefined) return fail('BUNDLE_PASSPHRASE', 'the passphrase does not open the bundle, or the bundle was changed', { fix: 'give the passphrase with which it was exported' });
+  return parseBundle(plain);
+}
+
+/** What lies under the seal: its form, the events, whose keys they are, the record. Fails with `BUNDLE_DAMAGED`. */
+export function parseBundle(plain: Uint8Array): Result<KeyBundle> {
   const decoded = decodeCbor(plain);
   if (!decoded.ok || !hasShape(decoded.value, ['identity', 'seeds', 'record'])) return damaged('its content has another form');
   const { identity, seeds, record } = decoded.value;

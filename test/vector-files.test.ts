@@ -30,14 +30,20 @@ const without_case: ReadonlyMap<string, string> = new Map([
   ['PEER_TIMEOUT', 'it is the network\'s'],
   ['RESPONSE_TOO_LARGE', 'it is the network\'s'],
   ['REVOCATION_AGE_INVALID', 'it is about the settings of a host'],
+  ['LOOKUP_TIMEOUT', 'it is a matter of time'],
+  ['RECORD_STALE', 'what a host holds already is its own affair; which record is better has cases'],
+  ['RECORD_STORE_FULL', 'how much a host stores for others is its own affair'],
+  ['RECORD_TOO_MANY', 'it takes more records than come with any message'],
+  ['RESOLVER_FAILED', 'nothing that a resolver is asked brings it about'],
+  ...['INTERNAL_ERROR', 'INVALID_DID', 'INVALID_DID_DOCUMENT', 'METHOD_NOT_SUPPORTED', 'NOT_FOUND'].map((type) => [type, 'it is the end of an error\'s type, beside a code'] as const),
 ]);
 
 /** Where the refusals stand that others must agree on. */
 function sourcePaths(): readonly string[] {
   const crypto = readdirSync(join(root, 'crypto')).filter((name) => /^(?:did|delegation|caveats|chain|evidence|invocation|capability|jwt|statement|prefix-trie)[a-z-]*\.ts$/.test(name));
-  const statements = readdirSync(join(root, 'protocols/statements')).filter((name) => name.endsWith('.ts'));
+  const sourcesOf = (folder: string): readonly string[] => readdirSync(join(root, folder)).filter((name) => name.endsWith('.ts')).map((name) => `${folder}/${name}`);
   return [
-    ...crypto.map((name) => `crypto/${name}`), ...statements.map((name) => `protocols/statements/${name}`),
+    ...crypto.map((name) => `crypto/${name}`), ...sourcesOf('protocols/statements'), ...sourcesOf('protocols/identity'),
     'protocols/revocation/sponsorship.ts', 'protocols/revocation/revocation.ts', 'protocols/revocation/freshness.ts', 'protocols/message/rates.ts',
   ];
 }

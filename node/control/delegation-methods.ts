@@ -18,6 +18,11 @@ type DelegationMethods = Pick<ControlMethods, 'delegate' | 'delegation.list' | '
 // The first step that needs a command, and the one that only the executor takes.
 const command_step = 14;
 const executor_step = 16;
+/** What can be said of a step without being the executor of a command. */
+const part_texts: ReadonlyMap<number, string> = new Map([
+  [14, 'capabilities, windows, resources and tools permit it; trust, rates, audience, arguments and newness are for the executor to say'],
+  [15, 'by what this host knows; the executor goes by its own knowledge and limits'],
+]);
 
 function viewOf(held: HeldDelegation, delivered: boolean, state: string): DelegationView {
   const last = held.links.at(-1);
@@ -60,9 +65,11 @@ async function inspect(delegations: Delegations, tokens: readonly string[]): Pro
 
 function stepsOf(failed: number | undefined, has_command: boolean): readonly StepView[] {
   return [...step_names].map(([step, name]): StepView => {
-    if (step === failed) return { step, name, state: 'failed' };
-    if (step >= (has_command ? executor_step : command_step)) return { step, name, state: 'unasked' };
-    return { step, name, state: failed !== undefined && step > failed ? 'unreached' : 'ok' };
+    const text = part_texts.get(step) ?? null;
+    if (step === failed) return { step, name, state: 'failed', text: null };
+    if (step >= (has_command ? executor_step : command_step)) return { step, name, state: 'unasked', text: null };
+    if (failed !== undefined && step > failed) return { step, name, state: 'unreached', text: null };
+    return { step, name, state: text === null ? 'ok' : 'in part', text };
   });
 }
 

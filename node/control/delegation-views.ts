@@ -33,8 +33,10 @@ export interface ChainView {
 export interface StepView {
   readonly step: number;
   readonly name: string;
-  /** `unasked`: it is for a command, and none was given, or for the executor alone. `unreached`: an earlier one failed. */
-  readonly state: 'ok' | 'failed' | 'unreached' | 'unasked';
+  /** `in part`: the executor checks the rest. `unasked`: it is for a command, and none was given, or for the executor alone. `unreached`: an earlier one failed. */
+  readonly state: 'ok' | 'in part' | 'failed' | 'unreached' | 'unasked';
+  /** Of a step that was taken in part: what was checked, and what was not. */
+  readonly text: string | null;
 }
 
 /** The verification of a chain, step by step. */

@@ -1,16 +1,17 @@
 /** Reports that work under a delegation is done: believed of its holder and of whom the holder gave the work, each once. */
-import { bigEndian, concat, fromBase64url, utf8 } from '../../crypto/bytes.ts';
-import { hasShape, isWhole, type Fields } from '../../crypto/canonical.ts';
+import { bigEndian, concat, utf8 } from '../../crypto/bytes.ts';
+import type { Fields } from '../../crypto/canonical.ts';
 import { parseInvocation, type Chain, type Evidence } from '../../crypto/chain.ts';
 import type { KeyUse } from '../../crypto/did-events.ts';
 import { keyFor } from '../../crypto/did-record.ts';
-import { digest_bytes, sha256 } from '../../crypto/hash.ts';
-import { checkWindow, decodeToken, verifyToken, type Token } from '../../crypto/jwt.ts';
+import { sha256 } from '../../crypto/hash.ts';
+import { checkWindow, verifyToken, type Token } from '../../crypto/jwt.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
 import type { Identity } from '../identity/index.ts';
 import type { Change, Clock, Store } from '../ports.ts';
 import { completion_lifetime_s } from './constants.ts';
 import type { HeldDelegation } from './kept.ts';
+import { parseReport } from './wire.ts';
 
 /** What {@link Completions} use. */
 export interface CompletionParts {
@@ -51,26 +52,21 @@ export class Completions {
    * {@link Identity.resolve} or of the audit log.
    */
   async take(completion: Fields): Promise<Result<void>> {
-    const token = typeof completion['token'] === 'string' ? decodeToken(completion['token'], 'mesh-done+jwt') : fail('DELEGATION_MALFORMED', 'no token');
-    if (!token.ok) return token;
-    const { claims } = token.value;
-    if (!hasShape(claims, ['iss', 'aud', 'dlg', 'res_h', 'iat', 'v']) || typeof claims['dlg'] !== 'string' || typeof claims['res_h'] !== 'string'
-      || fromBase64url(claims['res_h'])?.length !== digest_bytes || !isWhole(claims['iat'])) {
-      return fail('DELEGATION_MALFORMED', 'the completion\'s claims have the wrong form');
-    }
-    const window = checkWindow({ nbf: claims['iat'], exp: claims['iat'] + completion_lifetime_s }, Math.floor(this.#parts.clock.now() / 1000));
+    const report = parseReport(completion);
+    if (!report.ok) return report;
+    const { token, worker, issuer, dated_s, result_hash, invocation } = report.value;
+    const window = checkWindow({ nbf: dated_s, exp: dated_s + completion_lifetime_s }, Math.floor(this.#parts.clock.now() / 1000));
     if (!window.ok) return window;
-    const delegation = this.#parts.held(claims['dlg']);
-    if (delegation === undefined || delegation.issuer !== claims['aud'] || this.#parts.own(delegation.issuer) === undefined) {
+    const delegation = this.#parts.held(report.value.delegation);
+    if (delegation === undefined || delegation.issuer !== issuer || this.#parts.own(delegation.issuer) === undefined) {
       return fail('DELEGATION_UNKNOWN', 'nobody here issued that delegation');
     }
-    const worker = String(claims['iss']);
-    const authorised = worker === delegation.holder ? ok(undefined) : await this.#asked(completion['invocation'], delegation, worker);
+    const authorised = worker === delegation.holder ? ok(undefined) : await this.#asked(invocation, delegation, worker);
     if (!authorised.ok) return authorised;
-    const signed = await this.#isSigned(token.value, worker, 'assertionMethod');
+    const signed = await this.#isSigned(token, worker, 'assertionMethod');
     if (!signed.ok) return signed;
     const holds = await this.#parts.verify(delegation.chain);
-    return holds.ok ? this.#once({ delegation, worker, result_hash: claims['res_h'] }) : holds;
+    return holds.ok ? this.#once({ delegation, worker, result_hash }) : holds;
   }
 
   /** Records what a worker did under a delegation, once. Whoever reports it at the same time waits for the same record. */

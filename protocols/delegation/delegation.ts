@@ -1,7 +1,7 @@
 import { toBase64url } from '../../crypto/bytes.ts';
 import { contains, parseCapabilities, parseCapability, type Capability } from '../../crypto/capability.ts';
-import { decodeCbor, encodeCbor, hasShape, isStrings, type Fields } from '../../crypto/canonical.ts';
-import { chain_links_max, parseChain, verifyChain, type Caveats, type Chain, type Evidence, type Invocation } from '../../crypto/chain.ts';
+import { decodeCbor, encodeCbor, hasShape, type Fields } from '../../crypto/canonical.ts';
+import { parseChain, verifyChain, type Caveats, type Chain, type Evidence, type Invocation } from '../../crypto/chain.ts';
 import { permits } from '../../crypto/invocation.ts';
 import { createToken } from '../../crypto/jwt.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
@@ -15,6 +15,7 @@ import { deadline } from '../time.ts';
 import { Completions, type Completion } from './completion.ts';
 import { delegation_lifetime_s, delegation_limits, delegation_protocol, served_max } from './constants.ts';
 import { KeptDelegations, type HeldDelegation } from './kept.ts';
+import { parseOffer } from './wire.ts';
 
 /** What the delegation service uses. */
 export interface DelegationParts {
@@ -213,12 +214,10 @@ class MeshDelegations implements Delegations {
   }
 
   async #take(offer: Fields): Promise<Result<void>> {
-    const { chain, records } = offer;
-    const isBytes = (item: unknown): item is Uint8Array => item instanceof Uint8Array;
-    if (!isStrings(chain) || chain.length > chain_links_max || !Array.isArray(records) || !records.every(isBytes)) return fail('DELEGATION_MALFORMED', 'a field has the wrong form');
-    const links = parseChain(chain);
-    if (!links.ok) return links;
-    const last = links.value.at(-1);
+    const parsed = parseOffer(offer);
+    if (!parsed.ok) return parsed;
+    const { chain, links, records } = parsed.value;
+    const last = links.at(-1);
     if (last === undefined || this.#parts.own(last.aud) === undefined) return fail('AGENT_UNKNOWN', `${last?.aud ?? 'the holder'} does not live here`);
     if (this.#kept.get(toBase64url(last.token.hash)) !== undefined) return ok(undefined);
     const offered = await this.#parts.identity.offer(records);

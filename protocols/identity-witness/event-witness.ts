@@ -23,7 +23,7 @@ interface Witnessed {
 }
 
 /** A checked request: the chain with its newest event, which is the one to sign. */
-interface Request extends History {
+export interface Request extends History {
   readonly digest: Uint8Array;
   readonly last: Signed<Establishment>;
 }
@@ -39,8 +39,11 @@ function storeKey(digest: Uint8Array, number: number): Uint8Array {
   return concat(digest, Uint8Array.of(number));
 }
 
-/** Verifies a request: size, shape, the whole chain, and the witnesses of every event before the newest. */
-function parseRequest(bytes: Uint8Array): Result<Request> {
+/**
+ * Verifies a request: size, shape, the whole chain, and the witnesses of every event before the newest.
+ * Fails with `WITNESS_REQUEST` or as {@link checkEstablishments} and {@link checkWitnesses} do.
+ */
+export function parseRequest(bytes: Uint8Array): Result<Request> {
   const invalid = (reason: string): ReturnType<typeof fail> => fail('WITNESS_REQUEST', reason);
   const decoded = bytes.length > identity_witness_limits.request_bytes_max ? undefined : decodeCbor(bytes);
   const value = decoded?.ok === true ? decoded.value : undefined;

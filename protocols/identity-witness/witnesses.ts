@@ -20,6 +20,14 @@ function witnessesOfLast({ establishments }: History): { readonly event: Establi
   return { event, witnesses, threshold: witness_threshold };
 }
 
+/** The signature in an answer; whose it is remains to be checked. Fails with `WITNESS_ANSWER`. */
+export function parseAnswer(bytes: Uint8Array): Result<Uint8Array> {
+  const decoded = decodeCbor(bytes);
+  const signature = decoded.ok && hasShape(decoded.value, ['signature']) ? decoded.value['signature'] : undefined;
+  const is_signature = signature instanceof Uint8Array && signature.length === signature_bytes;
+  return is_signature ? ok(signature) : fail('WITNESS_ANSWER', 'the witness answered with something that is no signature');
+}
+
 class MeshIdentityWitnesses implements IdentityWitnesses {
   readonly #parts: IdentityWitnessParts;
 
@@ -76,11 +84,7 @@ class MeshIdentityWitnesses implements IdentityWitnesses {
     const limit = deadline(clock, identity_witness_limits.exchange_ms_max);
     try {
       const answer = unlessFailure(await network.request(place.value, identity_witness_protocol, request, { limits: identity_witness_limits, signal: limit.signal }));
-      if (!answer.ok) return answer;
-      const decoded = decodeCbor(answer.value);
-      const signature = decoded.ok && hasShape(decoded.value, ['signature']) ? decoded.value['signature'] : undefined;
-      if (!(signature instanceof Uint8Array) || signature.length !== signature_bytes) return fail('WITNESS_ANSWER', 'the witness answered with something that is no signature');
-      return ok(signature);
+      return answer.ok ? parseAnswer(answer.value) : answer;
     } finally {
       limit.done();
     }

@@ -12,9 +12,9 @@ import { LookUps, type Found } from './lookup.ts';
 import { remember } from './remember.ts';
 import { resolution, type Provenance } from './resolution.ts';
 
-/** When a record was last confirmed, and by how many answers. */
+/** When the record of this hash was last confirmed, in Unix milliseconds, and by how many answers. A newer one that came since is unconfirmed. */
 interface Sighting {
-  /** Unix milliseconds. */
+  readonly hash: Uint8Array;
   readonly at_ms: number;
   readonly answers: number;
 }
@@ -186,7 +186,7 @@ export class MeshIdentity implements Identity {
     const duplicity = this.duplicity(did);
     if (duplicity !== undefined) return { ok: false, failure: duplicity };
     if (kept !== undefined && this.#isInForce(kept)) {
-      this.#saw(did, found.answers);
+      this.#saw(kept, found.answers);
       return ok(kept);
     }
     const absence = absenceOf(did, found);
@@ -196,10 +196,10 @@ export class MeshIdentity implements Identity {
   }
 
   /** A record was confirmed; where nobody confirmed it, it is asked for again soon. */
-  #saw(did: string, answers: number): void {
+  #saw({ did, hash }: DidRecord, answers: number): void {
     const now_ms = this.#parts.clock.now();
     const at_ms = answers > 0 || this.#parts.records.isOwn(did) ? now_ms : now_ms - cache_fresh_ms + retry_rest_ms;
-    remember(this.#seen, did, { at_ms, answers }, seen_max);
+    remember(this.#seen, did, { hash, at_ms, answers }, seen_max);
   }
 
   async gather(dids: Iterable<string>): Promise<void> {
@@ -252,7 +252,7 @@ export class MeshIdentity implements Identity {
     const { did, hash } = record.value;
     this.#parts.records.claim(did);
     const kept = await this.#keep(record.value);
-    this.#saw(did, 0);
+    this.#saw(kept.record, 0);
     if (equal(kept.record.hash, hash)) return ok(kept.record);
     return fail('RECORD_STALE', `a record of ${did} is known that outdoes ours, and this host has not made it`, {
       fix: 'if its keys were stolen: agentmesh did rotate --emergency; if this data folder is an old copy: go on with the newer one',
@@ -272,10 +272,7 @@ export class MeshIdentity implements Identity {
   }
 
   resolution(did: string, options: ResolutionOptions = {}): Promise<Resolution> {
-    return resolution(did, options, {
-      resolve: (asked, fresh) => this.#traced(asked, fresh),
-      ...(this.#parts.unsponsored === undefined ? {} : { unsponsored: this.#parts.unsponsored }),
-    });
+    return resolution(did, options, { ...this.#parts, resolve: (asked, fresh) => this.#traced(asked, fresh) });
   }
 
   /** Resolves, and says where the record came from. */
@@ -283,8 +280,9 @@ export class MeshIdentity implements Identity {
     const before = this.#seen.get(did);
     const record = await this.resolve(did, { fresh });
     if (!record.ok) return record;
-    const seen = this.#seen.get(did);
-    const source = this.#parts.records.isOwn(did) ? 'own' : seen === before || seen?.answers === 0 ? 'cache' : 'dht';
+    const last = this.#seen.get(did);
+    const seen = last !== undefined && equal(last.hash, record.value.hash) ? last : undefined;
+    const source = this.#parts.records.isOwn(did) ? 'own' : seen === undefined || seen === before || seen.answers === 0 ? 'cache' : 'dht';
     return ok({ record: record.value, source, answers: seen?.answers ?? 0, age_ms: seen === undefined ? null : this.#parts.clock.now() - seen.at_ms });
   }
 }
@@ -293,8 +291,9 @@ function duplicityOf(did: string): Failure {
   return { code: 'DID_DUPLICITY', reason: `the keys of ${did} signed two different histories of it`, fix: 'nothing that it signs counts any more: its owner needs a new DID' };
 }
 
-function absenceOf(did: string, { expired, timed_out }: Found): ReturnType<typeof fail> {
+function absenceOf(did: string, { expired, timed_out, lied }: Found): ReturnType<typeof fail> {
   if (expired) return fail('RECORD_EXPIRED', `the newest record of ${did} has expired`, { fix: 'its host must come back and publish it again' });
   if (timed_out) return fail('LOOKUP_TIMEOUT', `nobody answered about ${did} within ${lookup_ms_max / 1000} s`, { fix: 'ask again, or connect to more peers: agentmesh join ADDRESS' });
+  if (lied) return fail('RECORD_INVALID', `every record of ${did} that peers answered with is invalid`, { fix: 'connect to more peers (agentmesh join ADDRESS), or check the DID' });
   return fail('DID_NOT_FOUND', `no peer has a record of ${did}`, { fix: 'connect to the mesh that it lives in (agentmesh join ADDRESS), or check the DID' });
 }

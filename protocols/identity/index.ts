@@ -34,6 +34,10 @@ export interface IdentityParts {
   duplicity?(did: string, number: number, a: Signed<Establishment>, b: Signed<Establishment>): void;
   /** Why nobody answers for an agent, if so. */
   unsponsored?(record: DidRecord): Failure | undefined;
+  /** Why a DID must not act, where it was revoked; `by` and `statement` are in the detail. */
+  revokedDid?(did: string): Failure | undefined;
+  /** Why a DID must not sign with this key, where it was revoked. */
+  revokedKey?(key_id: string): Failure | undefined;
 }
 
 /** What a caller of `resolution` may ask for: the options of DID Resolution section 4.1, and those that `did-resolver` adds. */
@@ -74,7 +78,8 @@ export interface Identity {
   /**
    * The record of a DID: a cached one in force at once, else from the DHT. `fresh`
    * asks the DHT first, at most every five seconds a DID. Fails with `DID_INVALID`,
-   * `DID_METHOD_UNSUPPORTED`, `DID_NOT_FOUND`, `RECORD_EXPIRED`, `DID_DUPLICITY` or `LOOKUP_TIMEOUT`.
+   * `DID_METHOD_UNSUPPORTED`, `DID_NOT_FOUND`, `RECORD_INVALID` where nothing but invalid records
+   * was answered, `RECORD_EXPIRED`, `DID_DUPLICITY` or `LOOKUP_TIMEOUT`.
    */
   resolve(did: string, options?: { readonly fresh?: boolean }): Promise<Result<DidRecord>>;
   /** Says that there may be a newer record of a DID than the cached one: the next `resolve` asks the DHT. */
@@ -101,7 +106,11 @@ export interface Identity {
   publish(record: Uint8Array, options?: { readonly signal?: AbortSignal }): Promise<Result<number>>;
   /** Stores a record of somebody else, verified before, at the peers nearest to it; that makes it neither ours nor confirmed. Fails as the network's `put` does. */
   carry(did: string, record: Uint8Array, options?: { readonly signal?: AbortSignal }): Promise<Result<number>>;
-  /** The same as `resolve` in the form of W3C DID Resolution, for `did:key` too. Never rejects for what it is asked. */
+  /**
+   * The same as `resolve` in the form of W3C DID Resolution, for `did:key` too. Never
+   * rejects for what it is asked. A DID that was revoked has no document, as if it were
+   * deactivated, and keys that were revoked are not in the document.
+   */
   resolution(did: string, options?: ResolutionOptions): Promise<Resolution>;
 }
 

@@ -31,6 +31,8 @@ export interface Found {
   readonly answers: number;
   /** Whether somebody holds a record that was valid once. */
   readonly expired: boolean;
+  /** Whether somebody answered with what never was a record of the DID. */
+  readonly lied: boolean;
   /** Whether anybody else answered, if only that it has no record. */
   readonly heard: boolean;
   /** Whether the time ended before everybody had answered. */
@@ -89,12 +91,13 @@ export class LookUps {
     const { clock, network } = this.#parts;
     const look: LookUp = { question, best: question.known, expired: question.known !== undefined, fork: undefined, judged: new Set(), valid: new Map() };
     const limit = deadline(clock, lookup_ms_max);
-    let heard = false;
+    let [heard, lied] = [false, false];
     try {
       for (const answers of [record_quorum, record_storers_max]) {
         const answered = await network.get(record_namespace, question.digest, { answers, signal: limit.signal });
         heard ||= answered.ok ? answered.value.some(({ from }) => from !== network.id) : Number(answered.failure.detail?.['asked'] ?? 0) > 0;
         const lies = this.#judge(look, answered.ok ? answered.value : []);
+        lied ||= lies > 0;
         if (lies === 0 && !this.#isDoubtful(look)) break;
       }
     } finally {
@@ -103,7 +106,7 @@ export class LookUps {
     this.#nameStale(look);
     // What a stranger has stored here confirms nothing.
     const answers = look.valid.size - Number(look.valid.has(network.id));
-    return { best: look.best, answers, expired: look.expired, heard, timed_out: limit.signal.aborted, fork: look.fork };
+    return { best: look.best, answers, expired: look.expired, lied, heard, timed_out: limit.signal.aborted, fork: look.fork };
   }
 
   /** Who answered with an older record than was known, the latest last. */

@@ -1,11 +1,12 @@
 /** W3C DID Resolution: options, results, metadata and errors. */
 import { toBase64url } from '../../crypto/bytes.ts';
-import { didDocument, keyDocument } from '../../crypto/did-document.ts';
+import { didDocument, keyDocument, type DidDocument } from '../../crypto/did-document.ts';
+import type { VerificationMethod } from '../../crypto/did-events.ts';
 import { parseDidKey } from '../../crypto/did-key.ts';
 import type { DidRecord } from '../../crypto/did-record.ts';
 import { fail, messageOf, ok, type Failure, type Result } from '../../crypto/result.ts';
 import { accountable_levels_max } from '../limits.ts';
-import type { Resolution, ResolutionOptions } from './index.ts';
+import type { IdentityParts, Resolution, ResolutionOptions } from './index.ts';
 
 /** A resolved record and where it came from. */
 export interface Provenance {
@@ -18,9 +19,8 @@ export interface Provenance {
 }
 
 /** What resolution uses. */
-export interface ResolutionParts {
+export interface ResolutionParts extends Pick<IdentityParts, 'unsponsored' | 'revokedDid' | 'revokedKey'> {
   resolve(did: string, fresh: boolean): Promise<Result<Provenance>>;
-  unsponsored?(record: DidRecord): Failure | undefined;
 }
 
 /** An error of DID Resolution section 10: the name in its type URL, and the string that `did-resolver` knows. */
@@ -38,6 +38,7 @@ const error_names: { readonly [code: string]: ErrorName } = {
   DID_METHOD_UNSUPPORTED: { type: 'METHOD_NOT_SUPPORTED', error: 'unsupportedDidMethod', title: 'The DID method is not supported' },
   DID_NOT_FOUND: not_found,
   RECORD_EXPIRED: not_found,
+  RECORD_INVALID: invalid_document,
   DID_DUPLICITY: invalid_document,
   DOCUMENT_INVALID: invalid_document,
   REPRESENTATION_NOT_SUPPORTED: { type: 'REPRESENTATION_NOT_SUPPORTED', error: 'representationNotSupported', title: 'The media type is not supported' },
@@ -91,16 +92,35 @@ async function equivalents({ did, document }: DidRecord, parts: ResolutionParts)
   return { ...(others.length === 0 ? {} : { equivalentId: others }), ...(successor === undefined ? {} : { canonicalId: successor }) };
 }
 
-/** Whether somebody answers for the subject: `ok`, the code of what is wrong, or `null` where nobody has to. */
-async function sponsorStatus(record: DidRecord, parts: ResolutionParts): Promise<string | null> {
-  if (record.sponsor === null && record.kind !== 'agent') return null;
-  // The sponsor, and the organisation that answers for it.
+/** Looks up the sponsor, and the organisation that answers for it: without their records nobody can say what they may end. */
+async function resolveAbove(record: DidRecord, parts: ResolutionParts): Promise<void> {
   let above = record.sponsor;
   for (let level = 1; level < accountable_levels_max && above !== null; level += 1) {
     const resolved = await parts.resolve(above, false);
     above = resolved.ok ? resolved.value.record.sponsor : null;
   }
+}
+
+/** Whether somebody answers for the subject: `ok`, the code of what is wrong, or `null` where nobody has to. */
+function sponsorStatus(record: DidRecord, parts: ResolutionParts): string | null {
+  if (record.sponsor === null && record.kind !== 'agent') return null;
   return parts.unsponsored?.(record)?.code ?? 'ok';
+}
+
+/** What of a record was revoked with authority: everything, or keys of it; and what is left of its document. */
+function revocations({ did, document }: DidRecord, parts: ResolutionParts): { readonly didDocument: DidDocument | null; readonly mesh: { readonly [name: string]: unknown } } {
+  const ended = parts.revokedDid?.(did);
+  const urlOf = ({ id }: VerificationMethod): string => `${did}#${id}`;
+  const revoked_keys = document.methods.map(urlOf).filter((key_id) => parts.revokedKey?.(key_id) !== undefined);
+  const methods = document.methods.filter((method) => !revoked_keys.includes(urlOf(method)));
+  return {
+    // Who overlooks the metadata finds no key either.
+    didDocument: document.deactivated || ended !== undefined ? null : didDocument({ did, document: { ...document, methods } }),
+    mesh: {
+      ...(ended === undefined ? {} : { revoked: { by: ended.detail?.['by'], why: ended.reason, statement: ended.detail?.['statement'] } }),
+      ...(revoked_keys.length === 0 ? {} : { revoked_keys }),
+    },
+  };
 }
 
 async function meshResolution(did: string, fresh: boolean, media_type: string, parts: ResolutionParts): Promise<Resolution> {
@@ -108,18 +128,21 @@ async function meshResolution(did: string, fresh: boolean, media_type: string, p
   if (!resolved.ok) return resolutionError(resolved.failure);
   const { record, source, answers, age_ms } = resolved.value;
   const { document, created_ms, number, hash, sponsor, kind, current } = record;
+  await resolveAbove(record, parts);
+  const revoked = revocations(record, parts);
   return {
-    didDocument: document.deactivated ? null : didDocument(record),
+    didDocument: revoked.didDocument,
     didDocumentMetadata: {
       created: isoSeconds(created_ms),
       updated: isoSeconds(document.time),
       nextUpdate: isoSeconds(document.expires),
       versionId: `${number}-${document.sequence}`,
-      ...(document.deactivated ? { deactivated: true } : {}),
+      ...(revoked.didDocument === null ? { deactivated: true } : {}),
       ...await equivalents(record, parts),
       mesh: {
         kind, name: document.name, sponsor, capabilities: document.capabilities, record: toBase64url(hash),
-        ...(parts.unsponsored === undefined ? {} : { sponsor_status: await sponsorStatus(record, parts) }),
+        ...(parts.unsponsored === undefined ? {} : { sponsor_status: sponsorStatus(record, parts) }),
+        ...revoked.mesh,
         witnesses: { count: current.witnesses.length, threshold: current.witness_threshold },
         duplicity: false, source, answers, age_ms,
       },

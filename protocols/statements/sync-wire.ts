@@ -8,13 +8,14 @@
  * - `statements` by their hashes;
  * - a `snapshot` of a day's statements with a prefix, in pages, ascending by hash.
  */
-import { compare, equal, toHex } from '../../crypto/bytes.ts';
+import { gunzipSync } from 'node:zlib';
+import { compare, equal, fromUtf8, toHex } from '../../crypto/bytes.ts';
 import { hasShape, isStrings, isWhole, type Fields } from '../../crypto/canonical.ts';
 import { digest_bytes } from '../../crypto/hash.ts';
 import { branchNodeHash, leaf_ids_max, leafNodeHash, node_hash_bytes, prefix_digits_max, type TrieNode } from '../../crypto/trie-node.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
 import { statement_topics, type StatementDay, type StatementTopic } from '../../storage/statements.ts';
-import { days_per_page_max, nodes_per_request_max, snapshot_bytes_max, statements_per_request_max } from './constants.ts';
+import { days_per_page_max, nodes_per_request_max, snapshot_bytes_max, snapshot_tokens_max, statements_per_request_max } from './constants.ts';
 
 /** A node of a peer's trie, as we have heard of it. */
 export interface NodeName {
@@ -175,4 +176,18 @@ export function snapshotOf(value: unknown): Result<SnapshotPage> {
   if (!hasShape(value, ['tokens', 'more']) || !(value['tokens'] instanceof Uint8Array) || typeof value['more'] !== 'boolean') return lie('the answer holds no page of a snapshot');
   const { tokens, more } = value;
   return tokens.length <= 2 * snapshot_bytes_max ? ok({ tokens, more }) : lie('the page is larger than any');
+}
+
+/** The tokens of a page, within the bounds that every page keeps. Fails with `SYNC_LIE`. */
+export function unpacked(compressed: Uint8Array): Result<readonly string[]> {
+  let text: string | undefined;
+  try {
+    text = fromUtf8(gunzipSync(compressed, { maxOutputLength: snapshot_bytes_max }));
+  } catch (error) {
+    return fail('SYNC_LIE', 'the snapshot is not gzip of the size that is agreed', { cause: error });
+  }
+  if (text === undefined) return lie('the snapshot is not text');
+  // A million line ends would be as many statements to hash before the first is looked at.
+  const tokens = text === '' ? [] : text.split('\n', snapshot_tokens_max + 1);
+  return tokens.length <= snapshot_tokens_max ? ok(tokens) : lie('the page holds more statements than any');
 }

@@ -5,8 +5,7 @@
  * nothing is missing or a limit is reached. Every statement passes the same
  * admission as a pushed one before it is kept.
  */
-import { gunzipSync } from 'node:zlib';
-import { compare, equal, fromUtf8, toBase64url, toHex, utf8 } from '../../crypto/bytes.ts';
+import { compare, equal, toBase64url, toHex, utf8 } from '../../crypto/bytes.ts';
 import { decodeCbor, encodeCbor } from '../../crypto/canonical.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
@@ -17,12 +16,12 @@ import { unlessFailure } from '../reply.ts';
 import { verdictOn, type Source } from './admission.ts';
 import type { Budget } from './budget.ts';
 import {
-  admissions_at_once_max, day_pages_max, days_per_page_max, passes_max, snapshot_bytes_max, sync_limits, sync_protocol, undelivered_from,
+  admissions_at_once_max, day_pages_max, days_per_page_max, passes_max, sync_limits, sync_protocol, undelivered_from,
 } from './constants.ts';
 import { SyncLookUps } from './look-ups.ts';
 import type { Refusals } from './refusals.ts';
 import type { SnapshotPart, Snapshots } from './snapshots.ts';
-import { daysOf, snapshotOf, tokensOf, type SyncRequest } from './sync-wire.ts';
+import { daysOf, snapshotOf, tokensOf, unpacked, type SyncRequest } from './sync-wire.ts';
 import { Walk, type Missing, type WalkTally } from './walk.ts';
 
 /** What a sync uses. */
@@ -261,16 +260,5 @@ export class Sync {
       if (!page.value.more) return ok(undefined);
       if (last === undefined) return lie('an empty page promises more');
     }
-  }
-}
-
-/** The tokens of a page, within the bound that every page keeps. */
-function unpacked(compressed: Uint8Array): Result<readonly string[]> {
-  try {
-    const text = fromUtf8(gunzipSync(compressed, { maxOutputLength: snapshot_bytes_max }));
-    if (text === undefined) return lie('the snapshot is not text');
-    return ok(text === '' ? [] : text.split('\n'));
-  } catch (error) {
-    return fail('SYNC_LIE', 'the snapshot is not gzip of the size that is agreed', { cause: error });
   }
 }

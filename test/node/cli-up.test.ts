@@ -4,6 +4,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
+import { staleAnswers } from '../../node/cli/stale-answers.ts';
 import { suite } from '../harness.ts';
 import type { Ended } from './run-cli.ts';
 
@@ -74,6 +75,34 @@ test('up --json prints JSON lines alone', async () => {
   const lines = (await running.ended).stdout.trim().split('\n').map((line): { kind: string; frozen?: { code: string } } => JSON.parse(line));
   assert.equal(lines.map(({ kind }) => kind), ['up', 'stopped']);
   assert.is(lines[0]?.frozen?.code, 'AUDIT_FROZEN');
+});
+
+test('up says which peer serves old records, as a line on stderr or as JSON lines', async () => {
+  const [plain, json] = await Promise.all([[], ['--json']].map(async (flags) => {
+    const running = up('stale', { flags });
+    await running.seen(flags.length === 0 ? /Ctrl-C/ : /"kind":"up"/);
+    running.kill('SIGTERM');
+    return running.ended;
+  }));
+  const line = (peer: string): string => `warning: peer ${peer} served an old record of did:mesh:balice: version 0-1 instead of 1-2; it was not believed, agentmesh doctor says more\n`;
+  assert.is(plain?.stderr, line('12D3KooWOld') + line('12D3KooWOther'));
+  assert.not.match(plain?.stdout ?? '', 'stale');
+  const facts = (json?.stdout ?? '').trim().split('\n').map((text): { readonly kind: string } => JSON.parse(text));
+  assert.equal(facts[0], { kind: 'identity.stale-answer', peer: '12D3KooWOld', did: 'did:mesh:balice', served: '0-1', newest: '1-2' });
+  assert.equal([facts.filter(({ kind }) => kind === 'identity.stale-answer').length, json?.stderr], [3, '']);
+});
+
+test('one peer that serves old records is named once a minute, and what it sends does not move the cursor', () => {
+  const lines: string[] = [];
+  let now_ms = 0;
+  const { record } = staleAnswers((line) => void lines.push(line), () => now_ms);
+  const counts = [0, 1, 59_999, 60_000, 119_999, 120_000].map((at_ms) => {
+    now_ms = at_ms;
+    record({ kind: 'identity.stale-answer', peer: 'peer', did: 'did:mesh:b\u001b[2J', served: '0-1', newest: '0-2' });
+    return lines.length;
+  });
+  assert.equal(counts, [1, 1, 1, 2, 2, 3]);
+  assert.ok(lines.every((line) => line.includes('did:mesh:b\\u001b[2J')));
 });
 
 test('one key press delivered twice stops cleanly; a later second one ends a stuck node at once', async () => {

@@ -96,6 +96,32 @@ test('every command sends what was asked for and shows the answer', async (conte
   }
 });
 
+test('delegation verify says what it leaves to the executor, and prints no chain that does not hold in the words of others', async (context) => {
+  const broken = await host(context);
+  for (const words of ['act', 'delegation_chain']) {
+    const ended = await broken.run('delegation', 'verify', 'delegation-2', '--as', words);
+    assert.equal(ended, { code: 4, stdout: '', stderr: 'error CHAIN_WIDENED: link 1: write:x is not contained\nfix: any of read:**\n' });
+  }
+  const act = { sub: 'root', act: { sub: 'holder' }, scope: 'read:x', nbf: 1, exp: 2 };
+  const views = { act, delegation_chain: { ...act, delegation_chain: [] } };
+  const whole = await host(context, {
+    'delegation.verify': () => Promise.resolve(ok({
+      holds: true, code: null, link: null, reason: null, fix: null, views,
+      steps: [{ step: 13, name: 'signatures', state: 'ok', text: null }, { step: 14, name: 'the command', state: 'in part', text: 'trust is for the executor' }],
+    })),
+  });
+  const { code, stdout } = await whole.run('delegation', 'verify', 'delegation-2', '--command', 'read:x');
+  assert.equal([code, stdout], [0, '13  signatures: ok\n14  the command: in part: trust is for the executor\n\nthe chain holds; trust, rates and newness are for the executor to say\n']);
+  assert.equal(JSON.parse((await whole.run('delegation', 'verify', 'delegation-2', '--as', 'act')).stdout), views.act);
+});
+
+test('a target that is neither a file nor known to the node is said to be neither', async (context) => {
+  const { run } = await host(context, { 'delegation.inspect': () => Promise.resolve(fail('DELEGATION_UNKNOWN', 'this host holds no delegation nofile.json', { fix: 'agentmesh delegation list' })) });
+  const ended = await run('delegation', 'inspect', 'nofile.json');
+  assert.equal([ended.code, ended.stdout], [1, '']);
+  assert.match(ended.stderr, /^error DELEGATION_UNKNOWN: nofile\.json is no file, and this host holds no delegation nofile\.json\nfix: give a file .*: agentmesh delegation list\n$/);
+});
+
 test('every command prints one JSON document with --json, the value as it came', async (context) => {
   const { run } = await host(context);
   for (const { inputs, method } of examples) {
@@ -108,7 +134,12 @@ test('every command without a node ends with code 3, nothing on stdout, and the 
   const data = context.folder();
   for (const { inputs } of examples) {
     const ended = await inside([...inputs, '--data', data]);
-    assert.equal(ended, { code: 3, stdout: '', stderr: `error NODE_NOT_RUNNING: no node runs on ${data}\nfix: agentmesh up --data ${data}\n` }, inputs.join(' '));
+    const [reason, fix] = [`no node runs on ${data}`, `agentmesh up --data ${data}`];
+    const is_chain = inputs[0] === 'delegation' && (inputs[1] === 'inspect' || inputs[1] === 'verify');
+    const stderr = is_chain
+      ? `error NODE_NOT_RUNNING: ${inputs[2] ?? ''} is no file, and ${reason} that could know a delegation of this id\nfix: give a file with the tokens of the chain, or the id of a delegation that the node keeps: ${fix}\n`
+      : `error NODE_NOT_RUNNING: ${reason}\nfix: ${fix}\n`;
+    assert.equal(ended, { code: 3, stdout: '', stderr }, inputs.join(' '));
   }
 });
 
@@ -216,6 +247,18 @@ test('a DID that does not resolve is a failure with its reason, and with --json 
   assert.equal(await run('did', 'resolve', 'did:mesh:x'), { code: 1, stdout: '', stderr });
   const json = await run('did', 'resolve', 'did:mesh:x', '--json');
   assert.equal({ ...json, stdout: JSON.parse(json.stdout) }, { code: 1, stdout: result, stderr });
+});
+
+test('a DID that was revoked is denied with the reason, and with --json has its W3C result as well', async (context) => {
+  const result = {
+    didDocument: null, didDocumentMetadata: { deactivated: true, mesh: { revoked: { by: 'did:mesh:y', why: 'it was revoked: \u001b[31m stolen', statement: 'hash' } } },
+    didResolutionMetadata: { contentType: 'application/did+ld+json' },
+  };
+  const { run } = await host(context, { 'did.resolve': () => Promise.resolve(ok(result)) });
+  const stderr = 'error REVOKED: it was revoked: \\u001b[31m stolen\n';
+  assert.equal(await run('did', 'resolve', 'did:mesh:x'), { code: 4, stdout: '', stderr });
+  const json = await run('did', 'resolve', 'did:mesh:x', '--json');
+  assert.equal({ ...json, stdout: JSON.parse(json.stdout) }, { code: 4, stdout: result, stderr });
 });
 
 test('flags that contradict each other change nothing', async (context) => {

@@ -4,7 +4,7 @@ import { signEvent } from '../../crypto/did-events.ts';
 import { encodeRecord, keyIds } from '../../crypto/did-record.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import { unwrap } from '../../crypto/result.ts';
-import { signHead } from '../../crypto/statement.ts';
+import { signHead, signRevocation, type RevocationTarget } from '../../crypto/statement.ts';
 import { document_lifetime_ms } from '../../protocols/identity/constants.ts';
 import { statements_topic } from '../../protocols/statements/constants.ts';
 import { rotatedRecord } from '../forks.ts';
@@ -63,6 +63,30 @@ test('a DID\'s own statement of a newer version has hosts look it up again, and 
   assert.is(reader.identity.current(alice.did), undefined);
   assert.is(unwrap(await world.finish(reader.identity.resolve(alice.did))).document.sequence, 2, 'who has no newer one serves what there is');
   assert.is(reader.identity.current(alice.did)?.document.sequence, 2);
+});
+
+test('a revocation with authority has hosts look the DID up again, and one by anybody else does not', async (context) => {
+  const world = await hostWorld(context, { count: 2 });
+  const [publisher, reader] = [world.at(0).host, world.at(1).host];
+  const mallory = await person('mallory');
+  const agent = await agentOf(alice, 'agent');
+  for (const { record } of [alice, agent, mallory]) unwrap(await world.finish(publisher.identity.publish(record.bytes)));
+  let seq = start_s;
+  const revoke = async (by: typeof alice, target: RevocationTarget): Promise<boolean> => {
+    const did = target.id.split('#')[0] ?? '';
+    unwrap(await world.finish(reader.identity.resolve(did)));
+    assert.ok(reader.identity.current(did));
+    seq += 1;
+    await world.get(publisher.statements.publish(unwrap(await signRevocation(by.signer, { target, seq, nbf: start_s, why: '' }))));
+    await world.until('the revocation has come', () => reader.statement_store.revocation(target.kind, target.id, by.did) !== undefined);
+    return reader.identity.current(did) === undefined;
+  };
+  for (const target of [
+    { kind: 'sponsorship', id: agent.did }, { kind: 'agent', id: agent.did }, { kind: 'key', id: agent.signer.key_id }, { kind: 'did', id: alice.did },
+  ] as const) {
+    assert.is(await revoke(mallory, target), false, `a stranger, ${target.kind}`);
+    assert.is(await revoke(alice, target), true, target.kind);
+  }
 });
 
 test.run();

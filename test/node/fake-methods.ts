@@ -69,7 +69,10 @@ export const values: { readonly [Method in ControlMethod]: ControlApi[Method]['v
   },
   'delegation.verify': {
     holds: false, code: 'CHAIN_WIDENED', link: 1, reason: 'link 1: write:x is not contained', fix: 'any of read:**', views: null,
-    steps: [{ step: 9, name: 'times', state: 'ok' }, { step: 10, name: 'narrowing', state: 'failed' }, { step: 11, name: 'revocations', state: 'unreached' }, { step: 14, name: 'the command', state: 'unasked' }],
+    steps: [
+      { step: 9, name: 'times', state: 'ok', text: null }, { step: 10, name: 'narrowing', state: 'failed', text: null },
+      { step: 11, name: 'revocations', state: 'unreached', text: null }, { step: 14, name: 'the command', state: 'unasked', text: null },
+    ],
   },
   'endorse': { statement: 'statement-1' },
   'revoke': { ...preview, statement: 'statement-2', told_peers: 3 },

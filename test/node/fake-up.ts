@@ -29,7 +29,11 @@ const node: StartedNode = {
 
 if (behaviour === 'stops-itself') setTimeout(() => clearInterval(work), 100).unref();
 const outcome = await runUp(createContext(process), flags, (config) => {
-  if (behaviour === 'config') console.log(JSON.stringify({ ...config, environment: process.env['AGENTMESH_PASSPHRASE'] ?? null }));
+  if (behaviour === 'config') console.log(JSON.stringify({ ...config, recorder: undefined, environment: process.env['AGENTMESH_PASSPHRASE'] ?? null }));
+  if (behaviour === 'stale') {
+    for (const peer of ['12D3KooWOld', '12D3KooWOld', '12D3KooWOther']) config.recorder?.record({ kind: 'identity.stale-answer', peer, did: 'did:mesh:balice', served: '0-1', newest: '1-2' });
+    config.recorder?.record({ kind: 'identity.repaired', did: 'did:mesh:balice', holders: 1 });
+  }
   if (behaviour === 'taken') return Promise.resolve(fail('ADDRESS_IN_USE', 'the address is taken'));
   return Promise.resolve(ok(node));
 });

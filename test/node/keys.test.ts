@@ -92,8 +92,11 @@ test('keys are listed by name, fingerprint and owner, and never shown', async (c
   assert.match(text.stderr, 'not protected by a passphrase');
   assert.is(bytesOf(data), before, 'a list seals nothing');
   const node = await up(context, data);
-  const running: { keys: { owner: string | null }[] } = JSON.parse((await inside(['keys', 'list', '--data', data, '--json'])).stdout);
-  assert.equal([running.keys.length, running.keys.every(({ owner }) => owner === null)], [seeds.length, true], 'with a node running, but not whose they are');
+  const running: { owners_known: boolean; keys: { owner: string | null }[] } = JSON.parse((await inside(['keys', 'list', '--data', data, '--json'])).stdout);
+  assert.equal([running.keys.length, running.keys.every(({ owner }) => owner === null), running.owners_known], [seeds.length, true, false], 'with a node running, but not whose they are');
+  const beside = await inside(['keys', 'list', '--data', data]);
+  assert.match(beside.stderr, 'whose they are is known to the running node only\nfix: agentmesh did list --json');
+  assert.equal([text.stderr.includes('running node'), JSON.parse(json.stdout).owners_known], [false, true]);
   await node.stop();
   refused(await inside(['keys', 'list', '--data', join(data, 'nothing')]), 'DATA_MISSING');
   assert.not.ok(existsSync(join(data, 'nothing')), 'and no folder is made');

@@ -1,11 +1,12 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { fromUtf8, utf8 } from '../../crypto/bytes.ts';
-import { isCrowded } from '../../crypto/canonical.ts';
+import { canonicalJsonBytes, isCrowded } from '../../crypto/canonical.ts';
 import { fail, messageOf, ok } from '../../crypto/result.ts';
 import { tlog_proof_bytes_max } from '../../crypto/tlog-proof.ts';
 import { checkParams, findMethod, isShallow } from '../../node/control/params.ts';
 import { request_bytes_max } from '../../node/control/server.ts';
+import { parseDidWeb, parseWebDocument, web_document_bytes_max } from '../../node/did-web.ts';
 import { loadPolicy } from '../../node/kernel/policy/load.ts';
 import { commitment, decodeDisclosure, decodeEntry, encodeDisclosure, encodeEntry, entry_bytes_max } from '../../storage/audit-entry.ts';
 import { memoryFiles } from '../../storage/files.ts';
@@ -33,6 +34,17 @@ testParser(test, {
 });
 
 testParser(test, { name: 'name of a control method', parse: ofText(findMethod), samples: [utf8('did.resolve')], bytes_max: 4096 });
+
+const web_did = 'did:web:agents.example.com%3A8443:scout';
+const web_document = {
+  '@context': ['https://www.w3.org/ns/did/v1'], id: web_did, authentication: [`${web_did}#key`], assertionMethod: ['#key'],
+  verificationMethod: [{ id: `${web_did}#key`, type: 'JsonWebKey2020', controller: web_did, publicKeyJwk: { kty: 'OKP', crv: 'Ed25519', x: 'A' } }],
+};
+
+testParser(test, { name: 'did:web', parse: ofText(parseDidWeb), samples: [utf8(web_did), utf8('did:web:example.com')], bytes_max: 4096 });
+testParser(test, {
+  name: 'document of a did:web', parse: (bytes) => parseWebDocument(bytes, web_did), samples: [canonicalJsonBytes(web_document)], bytes_max: web_document_bytes_max,
+});
 
 const salt = new Uint8Array(32);
 const payload = utf8('{"verdict":"allow"}');

@@ -3,25 +3,20 @@
  * single cable: every connection to and from it runs through proxies that the
  * test cuts and heals together.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
-import { messageOf, unwrap, type Result } from '../../crypto/result.ts';
-import type { ControlApi, ControlMethod } from '../../node/control/api.ts';
+import { unwrap, type Result } from '../../crypto/result.ts';
 import type { CallView } from '../../node/control/views.ts';
-import { controlClient } from '../../node/control/client.ts';
-import { controlSocketPath } from '../../node/control/socket.ts';
 import { suite, type TestContext } from '../harness.ts';
 import { TcpProxy } from '../tcp-proxy.ts';
-import { launch } from './run-cli.ts';
+import { NodeProcess, start_ms_max, until } from './node-process.ts';
 
 const test = suite('node/partition');
 const cable = new URL('./cable.ts', import.meta.url).href;
-const start_ms_max = 30_000;
 /** Long enough for C to have tried in vain to come back. */
 const outage_ms = 4000;
 const names = ['A', 'B', 'D', 'E', 'C'] as const;
@@ -35,64 +30,6 @@ async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-/** A node process with its own folder. */
-class NodeProcess {
-  readonly folder: string;
-  readonly #child: ChildProcess;
-  #output = '';
-
-  constructor(name: Name, folder: string, port: number, options: { readonly join?: string; readonly links: Readonly<Record<number, number>> }) {
-    this.folder = folder;
-    const joining = options.join === undefined ? [] : ['--join', options.join];
-    this.#child = spawn(process.execPath, [launch, 'up', '--name', name, '--data', folder, '--listen', `/ip4/127.0.0.1/tcp/${port}`, ...joining], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: `--import ${cable}`, AGENTMESH_TEST_LINKS: JSON.stringify(options.links) },
-    });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', (chunk: Buffer) => { this.#output += chunk.toString(); });
-  }
-
-  ask<Method extends ControlMethod>(method: Method, params: ControlApi[Method]['params']): Promise<Result<ControlApi[Method]['value']>> {
-    return controlClient(controlSocketPath(this.folder)).call(method, params, { signal: AbortSignal.timeout(20_000) });
-  }
-
-  async get<Method extends ControlMethod>(method: Method, params: ControlApi[Method]['params']): Promise<ControlApi[Method]['value']> {
-    return unwrap(await this.ask(method, params));
-  }
-
-  /** Waits until it answers, and gives the address at which it listens. */
-  async started(): Promise<string> {
-    const address = await until('a node starts', async () => {
-      if (this.#child.exitCode !== null) throw new Error(this.#output);
-      const status = await this.ask('status', {});
-      return status.ok ? status.value.addresses[0] : undefined;
-    }, start_ms_max);
-    return address;
-  }
-
-  async stop(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const ended = once(this.#child, 'exit');
-    this.#child.kill('SIGKILL');
-    await ended;
-  }
-}
-
-/** Asks again and again until there is an answer. */
-async function until<T>(what: string, ask: () => Promise<T | undefined>, limit_ms = 15_000): Promise<T> {
-  const end = performance.now() + limit_ms;
-  let last = '';
-  while (performance.now() < end) {
-    try {
-      const value = await ask();
-      if (value !== undefined) return value;
-    } catch (error) {
-      last = `: ${messageOf(error)}`;
-    }
-    await sleep(50);
-  }
-  throw new Error(`${what}: not within ${limit_ms} ms${last}`);
 }
 
 interface Mesh {
@@ -118,10 +55,14 @@ async function mesh(context: TestContext): Promise<Mesh> {
   const nodes = new Map<Name, NodeProcess>();
   let first: string | undefined;
   for (const name of names) {
-    const process = new NodeProcess(name, join(home, name), portOf(name), { ...(first === undefined ? {} : { join: first }), links: name === 'C' ? from_c : to_c });
-    context.after(() => process.stop());
-    nodes.set(name, process);
-    first ??= await process.started();
+    const links = name === 'C' ? from_c : to_c;
+    const node = new NodeProcess({
+      name, folder: join(home, name), port: portOf(name), ...(first === undefined ? {} : { join: first }),
+      env: { NODE_OPTIONS: `--import ${cable}`, AGENTMESH_TEST_LINKS: JSON.stringify(links) },
+    });
+    context.after(() => node.stop());
+    nodes.set(name, node);
+    first ??= await node.started();
   }
   const node = (name: Name): NodeProcess => {
     const found = nodes.get(name);

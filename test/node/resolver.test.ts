@@ -7,6 +7,7 @@ import { signEvent } from '../../crypto/did-events.ts';
 import { encodeRecord } from '../../crypto/did-record.ts';
 import { createToken } from '../../crypto/jwt.ts';
 import { unwrap } from '../../crypto/result.ts';
+import { signRevocation, type RevocationTarget } from '../../crypto/statement.ts';
 import { createNode, getResolver } from '../../node/index.ts';
 import { suite, type TestContext } from '../harness.ts';
 import { keyNamed, person, start_ms, start_s, type Person } from '../people.ts';
@@ -82,6 +83,48 @@ test('Veramo\'s resolver plugin resolves our DIDs and finds their keys', async (
   assert.is(typeof method === 'string' ? method : method['id'], alice.signer.key_id);
   assert.is((await world.finish(plugin.resolveDid({ didUrl: key_did }))).didDocument?.id, key_did);
   assert.is((await world.finish(plugin.resolveDid({ didUrl: 'did:mesh:b234' }))).didResolutionMetadata.error, 'invalidDid');
+});
+
+/** A revocation by somebody is made known at the host. */
+async function revoke(world: HostWorld, by: Person, target: RevocationTarget): Promise<void> {
+  const text = unwrap(await signRevocation(by.signer, { target, seq: start_ms, nbf: start_s, why: 'stolen' }));
+  await world.get(world.at(0).host.statements.publish(text));
+}
+
+test('did-jwt verifies nothing of a key that was revoked, and nothing of a DID that was', async (context) => {
+  const mallory = await person('mallory');
+  for (const target of [{ kind: 'key', id: alice.signer.key_id }, { kind: 'did', id: alice.did }] as const) {
+    const world = await hostWith(context, alice.record.bytes);
+    unwrap(await world.finish(world.at(0).host.identity.offer([mallory.record.bytes])));
+    const resolver = new Resolver(getResolver(world.at(0)));
+    const token = await createToken('mesh-sponsor+jwt', alice.signer, { sub: 'somebody', nbf: start_s, exp: start_s + 3600 });
+    const verify = (): Promise<string> => world.finish(verifyJWT(token, { resolver, policies: { now: start_s + 60 } }).then(({ verified }) => `verified: ${verified}`, () => 'refused'));
+    assert.is(await verify(), 'verified: true');
+    await revoke(world, mallory, target);
+    assert.is(await verify(), 'verified: true', 'a stranger revokes nothing');
+    await revoke(world, alice, target);
+    assert.is(await verify(), 'refused', target.kind);
+    const { didDocument, didDocumentMetadata, didResolutionMetadata } = await world.finish(resolver.resolve(alice.did));
+    assert.is(didResolutionMetadata.error, undefined);
+    const { revoked, revoked_keys } = didDocumentMetadata['mesh'];
+    if (target.kind === 'key') {
+      assert.equal([didDocument?.verificationMethod, didDocument?.authentication, didDocument?.assertionMethod, revoked_keys], [[], [], [], [alice.signer.key_id]]);
+    } else {
+      assert.equal([didDocument, didDocumentMetadata.deactivated, revoked.by], [null, true, alice.did]);
+      assert.match(revoked.why, /was revoked by did:mesh:.*: stolen$/);
+      assert.is(revoked.statement, world.at(0).host.statement_store.revocation('did', alice.did, alice.did)?.hash);
+    }
+  }
+});
+
+test('Veramo\'s resolver plugin finds no key that was revoked', async (context) => {
+  const world = await hostWith(context, alice.record.bytes);
+  await revoke(world, alice, { kind: 'key', id: alice.signer.key_id });
+  const plugin = new DIDResolverPlugin({ ...getResolver(world.at(0)) });
+  const { didDocument } = await world.finish(plugin.resolveDid({ didUrl: alice.did }));
+  if (didDocument === null) throw new Error('there is no document');
+  const found = await plugin.getDIDComponentById({ didDocument, didUrl: alice.signer.key_id, section: 'authentication' }).then(() => 'found', () => 'not found');
+  assert.is(found, 'not found');
 });
 
 test('an agent and its sponsor on another host resolve with who answers for them', async (context) => {

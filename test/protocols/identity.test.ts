@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { isFields } from '../../crypto/canonical.ts';
 import { attestationsHash, signEvent, type DocumentEvent } from '../../crypto/did-events.ts';
 import { encodeRecord, type DidRecord } from '../../crypto/did-record.ts';
 import { didOf, parseDid } from '../../crypto/did.ts';
@@ -250,6 +251,22 @@ test('what a peer stored here is not served before it is confirmed', async (cont
   assert.is(sequenceOf(reader.current(alice.did)), 1);
 });
 
+test('how long ago a record was confirmed is said of the record that is shown, not of an older one', async (context) => {
+  const { finish, host, pass } = await makeWorld(context, 2);
+  const shown = async (): Promise<Readonly<Record<'version' | 'source' | 'answers' | 'age_ms', unknown>>> => {
+    const { versionId, mesh } = (await finish(host(1).identity.resolution(alice.did))).didDocumentMetadata;
+    if (!isFields(mesh)) throw new Error('the metadata of the mesh are there');
+    return { version: versionId, source: mesh['source'], answers: mesh['answers'], age_ms: mesh['age_ms'] };
+  };
+  await finish(host(0).identity.publish(aliceAt(1)));
+  assert.equal(await shown(), { version: '0-1', source: 'dht', answers: 1, age_ms: 0 });
+  await pass(1000);
+  const { age_ms, ...aged } = await shown();
+  assert.equal([aged, Number(age_ms) >= 1000], [{ version: '0-1', source: 'cache', answers: 1 }, true]);
+  unwrap(await finish(host(1).identity.offer([aliceAt(2)])));
+  assert.equal(await shown(), { version: '0-2', source: 'cache', answers: 0, age_ms: null }, 'nobody has confirmed the newer one yet');
+});
+
 test('what lies in our own part of the DHT is no confirmation by others', async (context) => {
   const { finish, host, wire } = await makeWorld(context, 2);
   await finish(host(0).identity.publish(aliceAt(1)));
@@ -409,6 +426,19 @@ test('more liars than the quorum cannot make a reader overlook the honest storer
   for (let index = 0; index < 5; index += 1) {
     const reader = await add(`reader-${index}`);
     assert.is(codeOf(await finish(reader.identity.resolve(alice.did))), 'ok');
+  }
+});
+
+test('a look-up to which nothing but lies were answered says so, and not that nobody has a record', async (context) => {
+  for (const [what, answer] of [['garbage', utf8('garbage')], ['the record of another DID', scout.record.bytes]] as const) {
+    const { finish, add, liar } = await makeWorld(context, 0);
+    await liar('liar', alice.did, answer);
+    const reader = await add('reader');
+    assert.is(codeOf(await finish(reader.identity.resolve(alice.did))), 'RECORD_INVALID', what);
+    assert.is(codeOf(await finish(reader.identity.resolve(alice.did))), 'RECORD_INVALID', `${what}, as remembered`);
+    const { didDocument, didResolutionMetadata } = await finish(reader.identity.resolution(alice.did));
+    assert.equal([didDocument, didResolutionMetadata['error']], [null, 'invalidDidDocument']);
+    assert.is(codeOf(await finish(reader.identity.resolve(scout.did))), 'DID_NOT_FOUND', 'of this one nobody said anything');
   }
 });
 

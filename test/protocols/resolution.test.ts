@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { signEvent, type DocumentEvent } from '../../crypto/did-events.ts';
+import { methodId, signEvent, type DocumentEvent } from '../../crypto/did-events.ts';
 import { encodeRecord, verifyRecord, type DidRecord } from '../../crypto/did-record.ts';
 import { fail, ok, unwrap } from '../../crypto/result.ts';
 import { resolution, type ResolutionParts } from '../../protocols/identity/resolution.ts';
@@ -36,7 +36,7 @@ function shown({ didDocumentMetadata, didResolutionMetadata }: Resolution): { re
 test('each failure has the string of did-resolver and the problem object of the W3C draft', async () => {
   for (const [code, error, type] of [
     ['DID_INVALID', 'invalidDid', 'INVALID_DID'], ['DID_METHOD_UNSUPPORTED', 'unsupportedDidMethod', 'METHOD_NOT_SUPPORTED'], ['DID_NOT_FOUND', 'notFound', 'NOT_FOUND'],
-    ['RECORD_EXPIRED', 'notFound', 'NOT_FOUND'], ['DID_DUPLICITY', 'invalidDidDocument', 'INVALID_DID_DOCUMENT'], ['LOOKUP_TIMEOUT', 'internalError', 'INTERNAL_ERROR'], ['ANYTHING_ELSE', 'internalError', 'INTERNAL_ERROR'],
+    ['RECORD_EXPIRED', 'notFound', 'NOT_FOUND'], ['RECORD_INVALID', 'invalidDidDocument', 'INVALID_DID_DOCUMENT'], ['DID_DUPLICITY', 'invalidDidDocument', 'INVALID_DID_DOCUMENT'], ['LOOKUP_TIMEOUT', 'internalError', 'INTERNAL_ERROR'], ['ANYTHING_ELSE', 'internalError', 'INTERNAL_ERROR'],
   ] as const) {
     const failed = await resolution(alice.did, {}, { resolve: () => Promise.resolve(fail(code, 'the reason', { fix: 'the fix' })) });
     assert.is(failed.didDocument, null);
@@ -130,6 +130,41 @@ test('a deactivated DID has metadata and no document', async () => {
   assert.is(ended.didDocument, null);
   assert.is(shown(ended)['deactivated'], true);
   assert.is(shown(ended)['error'], undefined);
+});
+
+test('a revoked DID has no document and counts as deactivated, and it is said by whom and why', async () => {
+  const asked: string[] = [];
+  const { resolve } = parts([scout.record, alice.record]);
+  const ended = await resolution(scout.did, {}, {
+    resolve: (did, fresh) => (asked.push(did), resolve(did, fresh)),
+    revokedDid(did) {
+      assert.equal([did, asked], [scout.did, [scout.did, alice.did]], 'who may have revoked it is looked up before');
+      return { code: 'REVOKED', reason: 'it ran wild', detail: { kind: 'agent', id: did, by: alice.did, statement: 'hash' } };
+    },
+  });
+  assert.is(ended.didDocument, null);
+  const { deactivated, error, mesh } = shown(ended);
+  assert.equal([deactivated, error], [true, undefined]);
+  assert.equal(JSON.parse(JSON.stringify(mesh)).revoked, { by: alice.did, why: 'it ran wild', statement: 'hash' });
+});
+
+test('a revoked key is in no part of the document, and is named', async () => {
+  const spare = { id: methodId(keyNamed('spare').public_key), key: keyNamed('spare').public_key, uses: ['authentication', 'assertionMethod', 'capabilityInvocation', 'capabilityDelegation'] as const };
+  const of_two = changed(alice, 'alice', { methods: [...alice.document.methods, spare] });
+  const whole = await resolution(alice.did, {}, parts([of_two], { revokedKey: () => undefined }));
+  const revoked = await resolution(alice.did, {}, parts([of_two], { revokedKey: (key_id) => key_id === alice.signer.key_id ? { code: 'REVOKED', reason: 'lost' } : undefined }));
+  assert.is(JSON.stringify(whole.didDocument).split(alice.signer.key_id).length - 1, 5, 'as a method and in four relationships');
+  assert.is(JSON.stringify(revoked.didDocument).includes(alice.signer.key_id), false);
+  assert.is(JSON.stringify(revoked.didDocument).split(spare.id).length - 1, 5);
+  const { deactivated, mesh } = shown(revoked);
+  assert.equal([deactivated, JSON.parse(JSON.stringify(mesh)).revoked_keys, JSON.parse(JSON.stringify(shown(whole)['mesh'])).revoked_keys], [undefined, [alice.signer.key_id], undefined]);
+});
+
+test('an agent for which nobody answers keeps its document', async () => {
+  const left = await resolution(scout.did, {}, parts([scout.record, alice.record], { unsponsored: () => ({ code: 'SPONSOR_WITHDRAWN', reason: 'over' }), revokedDid: () => undefined, revokedKey: () => undefined }));
+  assert.is(left.didDocument?.['id'], scout.did);
+  const { deactivated, mesh } = shown(left);
+  assert.equal([deactivated, JSON.parse(JSON.stringify(mesh)).sponsor_status], [undefined, 'SPONSOR_WITHDRAWN']);
 });
 
 test('a did:key needs nobody, and a weak one is no DID', async () => {

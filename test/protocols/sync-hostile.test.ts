@@ -357,6 +357,7 @@ test('a snapshot that is no gzip, unpacks beyond the bound, is out of order, rep
   for (const [what, answer, reason] of [
     ['no gzip', () => ({ tokens: utf8('x'), more: false }), /not gzip/],
     ['a bomb', () => ({ tokens: gzipSync(new Uint8Array(snapshot_bytes_max + 1)), more: false }), /not gzip of the size/],
+    ['line ends', () => ({ tokens: gzipSync('\n'.repeat(snapshot_bytes_max)), more: false }), /more statements than any/],
     ['no text', () => ({ tokens: gzipSync(Uint8Array.of(0xff)), more: false }), /not text/],
     ['order', () => page([second, first]), /ascending order/],
     ['twice', () => page([first, first]), /ascending order/],

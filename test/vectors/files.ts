@@ -4,6 +4,7 @@ import { delegationCases } from './delegation-cases.ts';
 import { didCases } from './did-cases.ts';
 import { didFormCases } from './did-form-cases.ts';
 import { keyCases } from './key-cases.ts';
+import { resolutionCases } from './resolution-cases.ts';
 import { statementsCases } from './statements-cases.ts';
 import { syncCases } from './sync-cases.ts';
 
@@ -18,7 +19,7 @@ function textOf({ shared, cases, ...head }: VectorFile): string {
 /** The vector files by name, each as it is to stand on the disk. */
 export async function vectorFiles(): Promise<ReadonlyMap<string, string>> {
   const cases: ReadonlyMap<string, readonly VectorCase[]> = new Map([
-    ['did', [...didCases(), ...didFormCases(), ...keyCases()]], ['delegation', await delegationCases()], ['statements', await statementsCases()], ['sync', await syncCases()],
+    ['did', [...didCases(), ...didFormCases(), ...keyCases(), ...await resolutionCases()]], ['delegation', await delegationCases()], ['statements', await statementsCases()], ['sync', await syncCases()],
   ]);
   return new Map([...cases].map(([name, of_file]) => [name, textOf(fileOf(about, of_file))]));
 }

@@ -10,6 +10,7 @@ import { sha256 } from '../../crypto/hash.ts';
 import { checkPublicKey } from '../../crypto/keys.ts';
 import { unwrap, type Result } from '../../crypto/result.ts';
 import type { Judge } from './judge-delegation.ts';
+import { judgeResolution } from './judge-resolution.ts';
 import { bytesOf, bytesOfText, numberOf, refusalOf, textOf, textsOf } from './reading.ts';
 
 function judged<T>(result: Result<T>, of: (value: T) => Fields): Fields {
@@ -43,4 +44,5 @@ export const did_judges: { readonly [task: string]: Judge } = {
   'check key': (input) => judged(checkPublicKey(bytesOf(input, 'key')), () => ({ accepted: true })),
   'method id': (input) => ({ id: methodId(bytesOf(input, 'key')) }),
   'DID of a genesis event': judgeGenesis,
+  'resolution': judgeResolution,
 };

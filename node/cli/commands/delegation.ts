@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises';
 import { fromUtf8 } from '../../../crypto/bytes.ts';
 import { isFields, isStrings } from '../../../crypto/canonical.ts';
 import type { Caveats } from '../../../crypto/caveats.ts';
-import { fail, FailureError, ok, type Result } from '../../../crypto/result.ts';
+import { fail, FailureError, ok, type Failure, type Result } from '../../../crypto/result.ts';
 import type { Window } from '../../../crypto/week.ts';
 import type { DelegationView } from '../../control/views.ts';
 import type { ChainCheckView, ChainView, LinkView } from '../../control/delegation-views.ts';
@@ -157,6 +157,16 @@ async function targetOf(target: string): Promise<Result<{ readonly id: string } 
   return tokens.ok ? ok({ chain: [...tokens.value] }) : tokens;
 }
 
+/** Why nothing is known of a target; of one that is no file, that too. */
+function unknown(failure: Failure, target: string, given: object): FailureError {
+  const { code, reason, fix } = failure;
+  if (!('id' in given) || (code !== 'NODE_NOT_RUNNING' && code !== 'DELEGATION_UNKNOWN')) return new FailureError(failure);
+  return new FailureError({
+    code, reason: `${target.slice(0, 200)} is no file, and ${reason}${code === 'NODE_NOT_RUNNING' ? ' that could know a delegation of this id' : ''}`,
+    fix: `give a file with the tokens of the chain, or the id of a delegation that the node keeps${fix === undefined ? '' : `: ${fix}`}`,
+  });
+}
+
 /** The chain as its tokens say, with nothing checked that needs a node. */
 async function unchecked(tokens: readonly string[]): Promise<Result<ChainView>> {
   const [{ parseChain }, { chainView, linkView }] = await Promise.all([import('../../../crypto/chain.ts'), import('../../control/delegation-methods.ts')]);
@@ -173,7 +183,7 @@ export async function inspect(context: Context, flags: InspectFlags, target: str
     context.talk('no node runs here: signatures, records and revocations are not checked');
     answer = await unchecked(given.value.chain);
   }
-  if (!answer.ok) return new FailureError(answer.failure);
+  if (!answer.ok) return unknown(answer.failure, target, given.value);
   if (flags.out !== undefined) {
     const written = await writeOutput(flags.out, `${jsonText(answer.value.chain)}\n`);
     if (!written.ok) return new FailureError(written.failure);
@@ -182,20 +192,20 @@ export async function inspect(context: Context, flags: InspectFlags, target: str
   else printChain(context, answer.value);
 }
 
-const step_styles = { ok: 'green', failed: 'red', unreached: 'dim', unasked: 'dim' } as const;
-const step_texts = { ok: 'ok', failed: 'failed', unreached: 'not reached', unasked: 'not asked' } as const;
+const step_styles = { 'ok': 'green', 'in part': 'yellow', 'failed': 'red', 'unreached': 'dim', 'unasked': 'dim' } as const;
+const step_texts = { 'ok': 'ok', 'in part': 'in part', 'failed': 'failed', 'unreached': 'not reached', 'unasked': 'not asked' } as const;
 
 function placeText(link: ChainCheckView['link']): string {
   return link === null ? '' : link === 'invocation' ? ' for the command' : ` at link ${link}`;
 }
 
 function printCheck(context: Context, check: ChainCheckView): void {
-  for (const { step, name, state } of check.steps) {
+  for (const { step, name, state, text: more } of check.steps) {
     const text = state === 'failed' ? `failed${placeText(check.link)}` : step_texts[state] ?? state;
-    context.print(`${String(step).padStart(2)}  ${visible(name)}: ${context.paint(step_styles[state] ?? 'dim', text)}`);
+    context.print(`${String(step).padStart(2)}  ${visible(name)}: ${context.paint(step_styles[state] ?? 'dim', text)}${more === null ? '' : `: ${visible(more)}`}`);
   }
   context.print();
-  if (check.holds) return context.print(context.paint('green', 'the chain holds'));
+  if (check.holds) return context.print(context.paint('green', 'the chain holds; trust, rates and newness are for the executor to say'));
   context.print(context.paint('red', `the chain does not hold: ${visible(check.code ?? '')}`));
   printLines(context, details([['why', check.reason ?? undefined], ['what would pass', check.fix ?? undefined]]));
 }
@@ -205,10 +215,12 @@ export async function verifyChain(context: Context, flags: VerifyChainFlags, tar
   const given = await targetOf(target);
   if (!given.ok) return new FailureError(given.failure);
   const answer = await ask(context, flags, 'delegation.verify', { ...given.value, ...(flags.command === undefined ? {} : { command: flags.command }) });
-  if (!answer.ok) return new FailureError(answer.failure);
-  const { holds, views } = answer.value;
-  if (flags.as !== undefined && views !== null) context.printJson(views[flags.as]);
-  else if (flags.json) context.printJson(answer.value);
+  if (!answer.ok) return unknown(answer.failure, target, given.value);
+  const { holds, views, code, reason, fix } = answer.value;
+  if (flags.as !== undefined) {
+    if (views !== null) context.printJson(views[flags.as]);
+    else for (const line of [`error ${code ?? 'CHAIN_INVALID'}: ${reason ?? 'the chain does not hold'}`, ...(fix === null ? [] : [`fix: ${fix}`])]) context.talk(visible(line));
+  } else if (flags.json) context.printJson(answer.value);
   else printCheck(context, answer.value);
   if (!holds) context.process.exitCode = exit_codes.denied;
 }

@@ -41,12 +41,21 @@ function failureIn(metadata: unknown): Failure | undefined {
   return { code: typeof code === 'string' ? code : 'DID_UNRESOLVED', reason: [detail, message].find((text) => typeof text === 'string') ?? 'the DID was not resolved' };
 }
 
-/** `agentmesh did resolve`: with `--json` a failure has its W3C result, too. */
+/** Why a DID that did resolve is not to be dealt with, if it was revoked. */
+function revocationIn(metadata: unknown): Failure | undefined {
+  const mesh = isFields(metadata) ? metadata['mesh'] : undefined;
+  const revoked = isFields(mesh) ? mesh['revoked'] : undefined;
+  if (!isFields(revoked)) return undefined;
+  const { why, by, statement } = revoked;
+  return { code: 'REVOKED', reason: typeof why === 'string' ? why : 'the DID was revoked', detail: { by, statement } };
+}
+
+/** `agentmesh did resolve`: with `--json` a failure has its W3C result, too. A DID that was revoked is a failure. */
 export async function didResolve(context: Context, flags: ResolveFlags, did: string): Promise<Outcome> {
   const answer = await ask(context, flags, 'did.resolve', { did, fresh: flags.fresh });
   if (!answer.ok) return new FailureError(answer.failure);
   const { didDocument, didDocumentMetadata, didResolutionMetadata } = answer.value;
-  const failure = failureIn(didResolutionMetadata);
+  const failure = failureIn(didResolutionMetadata) ?? revocationIn(didDocumentMetadata);
   if (flags.json) context.printJson(answer.value);
   if (failure !== undefined) return new FailureError(failure);
   if (flags.json) return;

@@ -43,9 +43,10 @@ export async function keysList(context: Context, flags: KeysFlags): Promise<Outc
   const folder = folderOf(context, flags, flags.passphraseFile);
   const listed = folder.ok ? await listKeys(folder.value) : folder;
   if (!listed.ok) return new FailureError(listed.failure);
-  const { keys } = listed.value;
+  const { keys, owners_known } = listed.value;
   if (flags.json) return context.printJson(listed.value);
   printLines(context, table([{ title: 'KEY' }, { title: 'FINGERPRINT' }, { title: 'OF' }], keys.map(({ name, fingerprint, owner }) => [name, fingerprint, owner ?? '']), context.width));
+  if (!owners_known) context.talk('whose they are is known to the running node only\nfix: agentmesh did list --json names the keys in use of each identity; or stop the node first');
   context.talk(listed.value.protected ? 'sealed with a passphrase' : 'not protected by a passphrase: who can read the data folder can act as this host\nfix: agentmesh keys passphrase --new-passphrase-file FILE');
 }
 

@@ -5,6 +5,7 @@ import type { Node } from '../../node.ts';
 import { dataFolder, printLines, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { folderPassphrase } from '../passphrase.ts';
+import { staleAnswers } from '../stale-answers.ts';
 import { details } from '../view/table.ts';
 import { visible } from '../view/text.ts';
 
@@ -47,7 +48,7 @@ function configOf(context: Context, flags: UpFlags): Result<NodeConfig> {
     ...(flags.name === undefined ? {} : { name: flags.name }),
     ...(flags.revocationMaxAge === undefined ? {} : { revocation_max_age: Object.assign({}, ...flags.revocationMaxAge) }),
     ...(flags.requiredTrust === undefined ? {} : { required_trust: flags.requiredTrust }),
-    ...(flags.json ? { recorder: { record: (fact) => context.print(JSON.stringify(fact)) } } : {}),
+    recorder: flags.json ? { record: (fact) => context.print(JSON.stringify(fact)) } : staleAnswers((line) => context.talk(line), () => Date.now()),
   });
 }
 

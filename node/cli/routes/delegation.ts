@@ -70,11 +70,11 @@ const verify: Command<Context> = buildCommand<VerifyChainFlags, [string], Contex
     flags: {
       ...common_flags,
       command: textFlag('verb:resource', 'Also whether it permits this command now'),
-      as: { kind: 'enum', values: ['act', 'delegation_chain'], optional: true, brief: 'Print a chain that holds in the words of RFC 8693 (act) or of draft-liu-oauth-chain-delegation (delegation_chain), as JSON' },
+      as: { kind: 'enum', values: ['act', 'delegation_chain'], optional: true, brief: 'Print a chain that holds, and nothing of one that does not, in the words of RFC 8693 (act) or of draft-liu-oauth-chain-delegation (delegation_chain), as JSON' },
     },
     positional: { kind: 'tuple', parameters: [target] },
   },
-  docs: docs('Verify a chain of delegations', 'Takes the sixteen steps as an executor does and prints what came of each. Trust and rates are for the executor to say. Exit code 4 when the chain does not hold.', [
+  docs: docs('Verify a chain of delegations', 'Takes the sixteen steps as an executor does, those about a command in part, and prints what came of each. Trust, rates, audience, arguments and newness are for the executor to say. Exit code 4 when the chain does not hold.', [
     'delegation verify <id>', 'delegation verify chain.json --command read:reports', 'delegation verify <id> --as act',
   ]),
 });

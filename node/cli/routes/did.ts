@@ -20,7 +20,7 @@ const didResolve: Command<Context> = buildCommand<ResolveFlags, [string], Contex
     flags: { ...common_flags, fresh: { kind: 'boolean', default: false, withNegated: false, brief: 'Ask the mesh even when a record is cached' } },
     positional: { kind: 'tuple', parameters: [argument('did', 'A DID, or the local name of an agent, sponsor or contact')] },
   },
-  docs: docs('Resolve a DID to its document', 'Prints the DID document as JSON, and what is known about it as talk. With --json: the whole W3C resolution result.', [
+  docs: docs('Resolve a DID to its document', 'Prints the DID document as JSON, and what is known about it as talk. With --json: the whole W3C resolution result. Keys that were revoked are left out; a DID that was revoked is denied, with the reason.', [
     'did resolve did:mesh:<id>', 'did resolve analyst --fresh --json',
   ]),
 });
