@@ -57,10 +57,10 @@ function forgeries(record: DidRecord, update: SigningKey): Readonly<Record<'rota
   return { 'rotation': rotation(own), 'same key': rotation({ ...own, update }), 'document': signed(record.establishments, { ...own, update }) };
 }
 
-/** The keys in use of a DID as `did resolve` on a node prints them. */
+/** The keys in use of a DID as `did resolve` on a node prints them; none where it does not find the DID. */
 async function keysAt(node: NodeProcess, did: string): Promise<readonly string[]> {
-  const { code, stdout, stderr } = await cli(['did', 'resolve', did, '--fresh', '--json', '--data', node.folder]);
-  assert.is(code, 0, stderr);
+  const { code, stdout } = await cli(['did', 'resolve', did, '--fresh', '--json', '--data', node.folder]);
+  if (code !== 0) return [];
   const { didDocument }: { readonly didDocument: { readonly authentication: readonly string[] } } = JSON.parse(stdout);
   return didDocument.authentication;
 }
@@ -94,7 +94,7 @@ test('an owner rotates and every node sees the new key; a thief with the stolen 
   if (known === undefined) throw new Error('alice is stored');
   const stolen = stolenKey(a.folder, known.current.keys[0] ?? new Uint8Array());
   const put = async (bytes: Uint8Array): Promise<number> => unwrap(await thief.put(record_namespace, place, bytes, limit()));
-  assert.is(await put(known.bytes), 2, 'both take from this peer what is in order');
+  await until('both nodes take from this peer what is in order', async () => await put(known.bytes) === 2 ? true : undefined);
   const forged = forgeries(known, stolen);
   for (const name of ['rotation', 'same key'] as const) assert.is(await put(forged[name]), 0, `${name}, before the owner rotates`);
   assert.equal(await keysAt(b, did), before);
