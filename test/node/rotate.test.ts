@@ -94,7 +94,8 @@ test('an owner rotates and every node sees the new key; a thief with the stolen 
   if (known === undefined) throw new Error('alice is stored');
   const stolen = stolenKey(a.folder, known.current.keys[0] ?? new Uint8Array());
   const put = async (bytes: Uint8Array): Promise<number> => unwrap(await thief.put(record_namespace, place, bytes, limit()));
-  await until('both nodes take from this peer what is in order', async () => await put(known.bytes) === 2 ? true : undefined);
+  // Which of the two the DHT asks is its own affair; what both hold is looked at in the end.
+  await until('a storer takes from this peer what is in order', async () => await put(known.bytes) > 0 ? true : undefined);
   const forged = forgeries(known, stolen);
   for (const name of ['rotation', 'same key'] as const) assert.is(await put(forged[name]), 0, `${name}, before the owner rotates`);
   assert.equal(await keysAt(b, did), before);
@@ -108,8 +109,10 @@ test('an owner rotates and every node sees the new key; a thief with the stolen 
   assert.equal(await keysAt(b, did), after, 'the new key is what B resolves');
   for (const [name, bytes] of Object.entries(forged)) assert.is(await put(bytes), 0, `${name}, after the owner has rotated`);
   assert.equal(await keysAt(b, did), after, 'and stays so');
-  const stored = await held();
-  assert.is(stored.length, 2);
+  const stored = await until('both nodes say what they hold', async () => {
+    const records = await held();
+    return records.length === 2 ? records : undefined;
+  });
   assert.ok(stored.every((record) => record.number === 1 && record.current.keys.every((key) => !equal(key, stolen.public_key))), 'no storer holds anything of the thief');
 }, { ms: 40_000 });
 
