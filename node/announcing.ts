@@ -5,6 +5,7 @@ import { messageOf } from '../crypto/result.ts';
 import { head_lifetime_s_max, signHead } from '../crypto/statement.ts';
 import type { Clock, Recorder } from '../protocols/ports.ts';
 import type { Statements } from '../protocols/statements/index.ts';
+import { unixSeconds } from '../protocols/time.ts';
 import type { LocalIdentity } from './identities.ts';
 
 /** What announcing uses. */
@@ -17,7 +18,7 @@ export interface AnnouncingParts {
 /** Signs and publishes the head of an identity. A tombstone is not announced: it names no key that could vouch for it. Never rejects. */
 export async function announce({ clock, recorder, statements }: AnnouncingParts, { signer, did, deactivated }: LocalIdentity, { number, document, hash }: DidRecord): Promise<void> {
   if (deactivated || document.deactivated) return;
-  const nbf = Math.floor(clock.now() / 1000);
+  const nbf = unixSeconds(clock);
   try {
     const head = await signHead(signer, { number, sequence: document.sequence, record: toBase64url(hash), nbf, exp: nbf + head_lifetime_s_max });
     const published = head.ok ? await statements.publish(head.value) : head;

@@ -9,6 +9,7 @@ import { signsFor, type Identity } from '../protocols/identity/index.ts';
 import { attestation_lifetime_s_max, attestation_renewal_divisor } from '../protocols/revocation/constants.ts';
 import { attestSponsorship, mayAnswerFor, parseAttestation, type Attestation } from '../protocols/revocation/sponsorship.ts';
 import type { Clock, Random, Recorder } from '../protocols/ports.ts';
+import { unixSeconds } from '../protocols/time.ts';
 import type { RecordStore } from '../storage/records.ts';
 import type { LocalIdentity } from './identities.ts';
 
@@ -82,7 +83,7 @@ export class Attesting {
     const { clock, random } = this.#parts;
     const { role = 'sponsor', lifetime_s = attestation_lifetime_s_max, evidence, jti = random.bytes(16) } = terms;
     return attestSponsorship(sponsor.signer, agent_did, {
-      role, lifetime_s, now_s: Math.floor(clock.now() / 1000), jti, ...(evidence === undefined ? {} : { evidence }),
+      role, lifetime_s, now_s: unixSeconds(clock), jti, ...(evidence === undefined ? {} : { evidence }),
     });
   }
 

@@ -7,6 +7,7 @@ import type { Identity } from '../protocols/identity/index.ts';
 import type { Executor } from '../protocols/message/index.ts';
 import type { Clock } from '../protocols/ports.ts';
 import type { Freshness, RevocationService } from '../protocols/revocation/index.ts';
+import { unixSeconds } from '../protocols/time.ts';
 import type { Trust } from '../protocols/trust/index.ts';
 import type { Identities } from './identities.ts';
 
@@ -80,7 +81,7 @@ export class Authority {
   evidence(): Evidence {
     const changes = this.#parts.changes();
     if (this.#state.changes !== changes) this.#state = { changes };
-    const now_s = Math.floor(this.#parts.clock.now() / 1000);
+    const now_s = unixSeconds(this.#parts.clock);
     return {
       now_s,
       state: this.#state,

@@ -8,6 +8,7 @@ import { isOlder, versionOf, type Identity, type IdentityParts } from '../protoc
 import type { Clock, Recorder } from '../protocols/ports.ts';
 import type { RevocationService } from '../protocols/revocation/index.ts';
 import type { Statements } from '../protocols/statements/index.ts';
+import { unixSeconds } from '../protocols/time.ts';
 import type { StatementStore } from '../storage/statements.ts';
 import type { Identities } from './identities.ts';
 
@@ -59,7 +60,7 @@ export function doubts({ clock, recorder, host }: DoubtsParts): Doubts {
         const built = host();
         if (built === undefined || built.statement_store.duplicity(did) !== undefined) return;
         built.handshake.close(did);
-        void report(built, Math.floor(clock.now() / 1000), did, number, [a, b]).then(
+        void report(built, unixSeconds(clock), did, number, [a, b]).then(
           (reason) => void (reason === undefined || failed(did, reason)),
           (error: unknown) => failed(did, messageOf(error)),
         );

@@ -3,6 +3,7 @@ import { signEquivocation } from '../crypto/statement.ts';
 import { messageOf } from '../crypto/result.ts';
 import type { Clock, Recorder } from '../protocols/ports.ts';
 import type { Statements } from '../protocols/statements/index.ts';
+import { unixSeconds } from '../protocols/time.ts';
 import type { StatementStore } from '../storage/statements.ts';
 import type { Identities } from './identities.ts';
 
@@ -21,7 +22,7 @@ export function reportEquivocation(parts: ReportParts, issuer: string, tokens: r
   if (store.equivocation(issuer) !== undefined) return;
   const failed = (reason: string): void => recorder.record({ kind: 'statement.report-failed', issuer, reason });
   const report = async (): Promise<void> => {
-    const signed = await signEquivocation(identities.node.signer, { sub: issuer, statements: tokens, nbf: Math.floor(clock.now() / 1000) });
+    const signed = await signEquivocation(identities.node.signer, { sub: issuer, statements: tokens, nbf: unixSeconds(clock) });
     const published = signed.ok ? await statements.publish(signed.value) : signed;
     // Somebody else's report of the same may have come first.
     if (!published.ok && published.failure.code !== 'STATEMENT_STALE') failed(published.failure.reason);

@@ -4,6 +4,7 @@ import { sponsor_document_lifetime_ms_max, verifyRecord } from '../crypto/did-re
 import { fail, ok, type Result } from '../crypto/result.ts';
 import { buildRecord, nextSequence, ownIdentity } from '../protocols/identity/index.ts';
 import { attestSponsorship, parseRequest, responseText, type CheckedRequest } from '../protocols/revocation/index.ts';
+import { unixSeconds } from '../protocols/time.ts';
 import { loadIdentities, type StoredIdentity } from '../storage/identities.ts';
 import type { Keystore } from '../storage/keystore.ts';
 import { recordStore, type RecordStore } from '../storage/records.ts';
@@ -55,7 +56,7 @@ async function signIn({ store }: HeldFolder, keystore: Keystore, read: CheckedRe
   if (!signed.ok) return signed;
   const evidence = signing.evidence === undefined ? undefined : fromBase64url(signing.evidence);
   const attestation = await attestSponsorship(signed.value.own.signer, record.did, {
-    role: request.role, lifetime_s: request.lifetime_s, now_s: Math.floor(system_clock.now() / 1000), jti: fromBase64url(request.nonce) ?? new Uint8Array(),
+    role: request.role, lifetime_s: request.lifetime_s, now_s: unixSeconds(system_clock), jti: fromBase64url(request.nonce) ?? new Uint8Array(),
     ...(evidence === undefined ? {} : { evidence }),
   });
   const above = sponsor.sponsor === null ? undefined : await records.newest(sponsor.sponsor);

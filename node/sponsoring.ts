@@ -7,6 +7,7 @@ import {
   accountability, checkResponse, isRole, isSponsorRequest, mayAnswerFor, parseRequest, parseResponse, requestText, responseText, unsponsored,
   type Accountability, type CheckedRequest, type SponsorRequest, type SponsorshipEvidence,
 } from '../protocols/revocation/index.ts';
+import { unixSeconds } from '../protocols/time.ts';
 import type { StatementStore } from '../storage/statements.ts';
 import type { SponsorTerms } from './attesting.ts';
 import type { SponsorRequestView } from './control/sponsor-api.ts';
@@ -43,7 +44,7 @@ export class Sponsoring {
   #evidence(more: readonly DidRecord[] = []): SponsorshipEvidence {
     const { identity, statement_store, parts } = this.#host;
     return {
-      now_s: Math.floor(parts.clock.now() / 1000),
+      now_s: unixSeconds(parts.clock),
       record: (did) => more.find((record) => record.did === did) ?? identity.known(did),
       revocation: (kind, id, issuer) => statement_store.revocation(kind, id, issuer),
     };

@@ -1,5 +1,10 @@
 import type { Clock } from './ports.ts';
 
+/** The time of a clock in whole Unix seconds, as tokens have it. */
+export function unixSeconds(clock: Pick<Clock, 'now'>): number {
+  return Math.floor(clock.now() / 1000);
+}
+
 /** Waits, or returns early when the signal aborts. */
 export function sleep(clock: Clock, delay_ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

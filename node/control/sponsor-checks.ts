@@ -1,6 +1,7 @@
 /** What a diagnosis says of the sponsorships of this host. */
 import { isoTime } from '../../crypto/jwt.ts';
 import { attestation_warning_s } from '../../protocols/revocation/constants.ts';
+import { unixSeconds } from '../../protocols/time.ts';
 import type { Host } from '../host.ts';
 import type { LocalIdentity } from '../identities.ts';
 import type { CheckView } from './views.ts';
@@ -25,6 +26,6 @@ function checkOf(host: Host, identity: LocalIdentity, now_s: number): CheckView 
 
 /** The sponsorships of this host that lack something, or will in 14 days. */
 export function sponsorshipChecks(host: Host): readonly CheckView[] {
-  const now_s = Math.floor(host.parts.clock.now() / 1000);
+  const now_s = unixSeconds(host.parts.clock);
   return host.identities.list('human', 'agent').flatMap((identity) => checkOf(host, identity, now_s) ?? []);
 }

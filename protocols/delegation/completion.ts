@@ -9,6 +9,7 @@ import { checkWindow, verifyToken, type Token } from '../../crypto/jwt.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
 import type { Identity } from '../identity/index.ts';
 import type { Change, Clock, Store } from '../ports.ts';
+import { unixSeconds } from '../time.ts';
 import { completion_lifetime_s } from './constants.ts';
 import type { HeldDelegation } from './kept.ts';
 import { parseReport } from './wire.ts';
@@ -55,7 +56,7 @@ export class Completions {
     const report = parseReport(completion);
     if (!report.ok) return report;
     const { token, worker, issuer, dated_s, result_hash, invocation } = report.value;
-    const window = checkWindow({ nbf: dated_s, exp: dated_s + completion_lifetime_s }, Math.floor(this.#parts.clock.now() / 1000));
+    const window = checkWindow({ nbf: dated_s, exp: dated_s + completion_lifetime_s }, unixSeconds(this.#parts.clock));
     if (!window.ok) return window;
     const delegation = this.#parts.held(report.value.delegation);
     if (delegation === undefined || delegation.issuer !== issuer || this.#parts.own(delegation.issuer) === undefined) {

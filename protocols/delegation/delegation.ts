@@ -11,7 +11,7 @@ import type { Identity, OwnIdentity } from '../identity/index.ts';
 import { locate } from '../place.ts';
 import type { Change, Clock, Network, PeerId, Random, Recorder, Store } from '../ports.ts';
 import { encodeFailure, unlessFailure } from '../reply.ts';
-import { deadline } from '../time.ts';
+import { deadline, unixSeconds } from '../time.ts';
 import { Completions, type Completion } from './completion.ts';
 import { delegation_lifetime_s, delegation_limits, delegation_protocol, served_max } from './constants.ts';
 import { KeptDelegations, type HeldDelegation } from './kept.ts';
@@ -104,7 +104,7 @@ class MeshDelegations implements Delegations {
   }
 
   #now_s(): number {
-    return Math.floor(this.#parts.clock.now() / 1000);
+    return unixSeconds(this.#parts.clock);
   }
 
   async issue(issuing: Issuing): Promise<Result<HeldDelegation>> {

@@ -8,7 +8,7 @@ import { explain } from '../../crypto/steps.ts';
 import type { Session } from '../handshake/index.ts';
 import type { Change, PeerId } from '../ports.ts';
 import { encodeFailure } from '../reply.ts';
-import { every } from '../time.ts';
+import { every, unixSeconds } from '../time.ts';
 import { message_limits, message_protocol, pruned_at_once_max, receipt_kept_s, result_bytes_max } from './constants.ts';
 import type { Execution, Executor, MessageParts, RemoteCall } from './message.ts';
 import { Rates } from './rates.ts';
@@ -71,7 +71,7 @@ export class MessageAnswering {
   }
 
   #now_s(): number {
-    return Math.floor(this.#parts.clock.now() / 1000);
+    return unixSeconds(this.#parts.clock);
   }
 
   /** Drops receipts of invocations that have expired and would be refused for that, and uses that count no more. */

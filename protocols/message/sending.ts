@@ -8,7 +8,7 @@ import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
 import type { Session } from '../handshake/index.ts';
 import { locate } from '../place.ts';
 import { unlessFailure } from '../reply.ts';
-import { deadline } from '../time.ts';
+import { deadline, unixSeconds } from '../time.ts';
 import { arguments_bytes_max, invocation_lifetime_s, message_limits, message_protocol } from './constants.ts';
 import type { Answered, MessageParts, Sending } from './message.ts';
 import { decodeAnswer, encodeRequest, verifyReceipt, type MessageRequest } from './receipt.ts';
@@ -22,7 +22,7 @@ export class MessageSending {
   }
 
   #now_s(): number {
-    return Math.floor(this.#parts.clock.now() / 1000);
+    return unixSeconds(this.#parts.clock);
   }
 
   /** Sends a command and verifies the receipt; see `Message.send`. */

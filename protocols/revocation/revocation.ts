@@ -5,6 +5,7 @@ import { controllerOf, isoTime, type TokenSigner } from '../../crypto/jwt.ts';
 import { ok, type Failure, type Result } from '../../crypto/result.ts';
 import { signRevocation, type Revocation, type RevocationTarget, type TargetKind } from '../../crypto/statement.ts';
 import { accountable_levels_max } from '../limits.ts';
+import { unixSeconds } from '../time.ts';
 import type { RevocationParts, RevocationService, Standing } from './index.ts';
 import { unsponsored } from './sponsorship.ts';
 
@@ -52,7 +53,7 @@ export class Revocations implements RevocationService {
     const { clock, store, statements } = this.#parts;
     const issuer = controllerOf(signer.key_id);
     const text = await signRevocation(signer, {
-      target, why, seq: store.nextSequence(issuer), nbf: Math.floor(clock.now() / 1000),
+      target, why, seq: store.nextSequence(issuer), nbf: unixSeconds(clock),
     });
     if (!text.ok) return text;
     const published = await statements.publish(text.value);
@@ -112,7 +113,7 @@ export class Revocations implements RevocationService {
     return undefined;
   }
 
-  unsponsored(record: DidRecord, now_s: number = Math.floor(this.#parts.clock.now() / 1000)): Failure | undefined {
+  unsponsored(record: DidRecord, now_s: number = unixSeconds(this.#parts.clock)): Failure | undefined {
     const { store, identity } = this.#parts;
     return unsponsored(record, {
       now_s,

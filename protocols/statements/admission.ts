@@ -6,6 +6,7 @@ import { fail, ok, type Result } from '../../crypto/result.ts';
 import { parseStatement, statementKey, type ParsedStatement, type Statement } from '../../crypto/statement.ts';
 import { dayOf, topicOf, type PutOutcome, type StatementTopic } from '../../storage/statements.ts';
 import type { PeerId, Verdict } from '../ports.ts';
+import { unixSeconds } from '../time.ts';
 import type { StatementListeners, StatementsParts } from './index.ts';
 import type { LookUps } from './look-ups.ts';
 import { checkProof } from './proofs.ts';
@@ -117,7 +118,7 @@ export class Admission {
     const { clock, store, identity } = this.#parts;
     const { nbf } = statement;
     // Until its day is over it is compared with peers, so it is taken from them: it no longer counts, but it bars older ones.
-    const early = checkWindow({ nbf, exp: Number.MAX_SAFE_INTEGER }, Math.floor(clock.now() / 1000));
+    const early = checkWindow({ nbf, exp: Number.MAX_SAFE_INTEGER }, unixSeconds(clock));
     if (!early.ok) return early;
     const place = store.judge(statement);
     if (place !== 'new' && place !== 'equivocation') return refusal(place);

@@ -10,6 +10,7 @@ import { digest_bytes } from '../../crypto/hash.ts';
 import { controllerOf, isoTime, type TokenSigner } from '../../crypto/jwt.ts';
 import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
 import { endorsement_weight_max, signEndorsement, type Endorsement } from '../../crypto/statement.ts';
+import { unixSeconds } from '../time.ts';
 import { general_scope, sponsored_prior, tiers, unsponsored_prior } from './constants.ts';
 import type { EndorsementInput, Score, ScoreItem, Tier, Trust, TrustInit, TrustParts } from './index.ts';
 import { confidence, dimensions, evidence, expectation, type Ledger } from './ledger.ts';
@@ -198,7 +199,7 @@ export class TrustScores implements Trust {
       return fail('ENDORSEMENT_INVALID', 'the weight of an endorsement is a number from 0 to 1 with at most three decimals', { fix: 'for example 0.8' });
     }
     if (!isWhole(input.lifetime_ms)) return fail('ENDORSEMENT_INVALID', 'the life of an endorsement is a whole number of milliseconds');
-    const nbf = Math.floor(clock.now() / 1000);
+    const nbf = unixSeconds(clock);
     const signed = await signEndorsement(signer, {
       sub: subject, scope: input.scope ?? general_scope, seq: statements.nextSequence(controllerOf(signer.key_id)),
       nbf, exp: nbf + Math.floor(input.lifetime_ms / 1000), weight, why: input.why,

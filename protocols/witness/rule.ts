@@ -13,6 +13,7 @@ import { parseVerifier, signature_type_log, signature_type_witness, verifierKey,
 import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
 import type { AnchoredHead } from '../../storage/audit-entry.ts';
 import type { Change, Clock, Recorder, Store } from '../ports.ts';
+import { unixSeconds } from '../time.ts';
 import type { ClockSense } from './clock-sense.ts';
 import { waiting_per_log_max, witnessed_logs_max } from './constants.ts';
 import { decodeState, encodeState, stateKey, type WitnessState } from './state.ts';
@@ -129,7 +130,7 @@ export class CheckpointWitness {
     const inconsistent = inconsistency(request, state);
     if (inconsistent !== undefined) return answer(422, inconsistent);
     if (state === undefined && await this.#isFull()) return answer(403, `this host witnesses ${witnessed_logs_max} logs already`);
-    const time_s = Math.floor(this.#parts.clock.now() / 1000);
+    const time_s = unixSeconds(this.#parts.clock);
     const doubt = time_s < (state?.time_s ?? 1) ? 'the clock has gone back since the last cosignature' : this.#parts.sense.doubt();
     return doubt === undefined ? this.#cosign(request, time_s, state === undefined) : answer(503, doubt);
   }
