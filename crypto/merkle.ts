@@ -1,93 +1,13 @@
 import { assert } from './assert.ts';
-import { concat, equal } from './bytes.ts';
-import { digest_bytes, sha256 } from './hash.ts';
+import { equal } from './bytes.ts';
+import { foldPerfect, nodeHash, tree_size_max } from './frontier.ts';
+import { digest_bytes } from './hash.ts';
 import { fail, ok, type Result } from './result.ts';
 
-/** The most leaves a tree may have: sizes and indices are plain numbers. */
-export const tree_size_max: number = Number.MAX_SAFE_INTEGER;
+export { empty_root, Frontier, frontierLength, leafHash, nodeHash, tree_size_max } from './frontier.ts';
+
 /** The most hashes that a proof may carry, as in C2SP tlog-witness. */
 export const proof_hashes_max = 63;
-
-/** Root of the tree without leaves: the hash of nothing (RFC 6962 section 2.1). */
-export const empty_root: Uint8Array = sha256(new Uint8Array());
-
-const leaf_prefix = Uint8Array.of(0x00);
-// Hashing is synchronous, so one input buffer serves every inner node.
-const node_input = new Uint8Array(1 + 2 * digest_bytes);
-node_input[0] = 0x01;
-
-/** Hash of a leaf: SHA-256(0x00 || entry) (RFC 6962 section 2.1). */
-export function leafHash(entry: Uint8Array): Uint8Array {
-  return sha256(concat(leaf_prefix, entry));
-}
-
-/** Hash of an inner node: SHA-256(0x01 || left || right) (RFC 6962 section 2.1). */
-export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  assert(left.length === digest_bytes && right.length === digest_bytes, 'tree nodes are SHA-256 digests');
-  node_input.set(left, 1);
-  node_input.set(right, 1 + digest_bytes);
-  return sha256(node_input);
-}
-
-function rootOf(perfect: readonly Uint8Array[]): Uint8Array {
-  let root: Uint8Array | undefined;
-  for (let at = perfect.length - 1; at >= 0; at -= 1) {
-    const hash = perfect[at];
-    assert(hash !== undefined, 'every perfect subtree has a hash');
-    root = root === undefined ? hash : nodeHash(hash, root);
-  }
-  return root ?? empty_root;
-}
-
-/** How many perfect subtrees a tree of this size falls into: its binary ones. */
-export function frontierLength(size: number): number {
-  let ones = 0;
-  for (let rest = size; rest > 0; rest = Math.floor(rest / 2)) ones += rest % 2;
-  return ones;
-}
-
-/**
- * The right edge of a growing tree: the roots of its perfect subtrees, largest
- * first. Enough to append and to know the root, whatever the size.
- */
-export class Frontier {
-  #size: number;
-  readonly #hashes: Uint8Array[];
-
-  constructor(size = 0, hashes: readonly Uint8Array[] = []) {
-    assert(hashes.length === frontierLength(size), 'a frontier has one hash for each binary one of the size');
-    this.#size = size;
-    this.#hashes = [...hashes];
-  }
-
-  /** Number of leaves. */
-  get size(): number {
-    return this.#size;
-  }
-
-  /** Roots of the perfect subtrees, largest first. */
-  get hashes(): readonly Uint8Array[] {
-    return this.#hashes;
-  }
-
-  /** Adds one leaf hash on the right. */
-  append(leaf_hash: Uint8Array): void {
-    assert(this.#size < tree_size_max, 'a tree has fewer than 2^53 leaves');
-    let hash = leaf_hash;
-    for (let rest = this.#size; rest % 2 === 1; rest = Math.floor(rest / 2)) {
-      const left = this.#hashes.pop();
-      assert(left !== undefined, 'a frontier has one hash for each binary one of the size');
-      hash = nodeHash(left, hash);
-    }
-    this.#hashes.push(hash);
-    this.#size += 1;
-  }
-
-  /** Root of the tree as it stands. */
-  root(): Uint8Array {
-    return rootOf(this.#hashes);
-  }
-}
 
 /** A perfect subtree: the `index`-th from the left among those with 2^level leaves. */
 export interface TreeNode {
@@ -174,7 +94,7 @@ export function consistencyNodes(old_size: number, size: number): readonly (read
 
 /** The hash that some perfect subtrees, left to right, fold into. */
 export function foldNodes(nodes: readonly TreeNode[], hashAt: HashAt): Uint8Array {
-  return rootOf(nodes.map(hashAt));
+  return foldPerfect(nodes.map(hashAt));
 }
 
 /** Inclusion proof of the leaf at `index` in the tree of `size` leaves (RFC 6962 section 2.1.1). */

@@ -33,12 +33,15 @@ export interface AuditEntry {
   readonly body: Uint8Array;
 }
 
+// One entry, all entries before one, a subject: see erasureBody.
+const erasure_body_bytes: ReadonlySet<number> = new Set([9, 10, 17]);
+
 /** Which bodies a kind accepts, by length. */
 const body_rules: { readonly [kind in EntryKind]: (body: Uint8Array) => boolean } = {
   event: (body) => body.length === digest_bytes,
   anchor: (body) => (body[0] ?? 0) > 0 && body.length === 1 + (body[0] ?? 0) * anchor_head_bytes,
   receipt: (body) => body.length === 8 + digest_bytes,
-  erasure: (body) => body.length === 9,
+  erasure: (body) => erasure_body_bytes.has(body.length),
   genesis: (body) => body.length <= entry_bytes_max - entry_header_bytes,
   evidence: (body) => body.length === digest_bytes,
 };
@@ -53,8 +56,20 @@ export function isBodyOf(kind: EntryKind, body: Uint8Array): boolean {
 
 /** The bytes of an entry: `u8 version | u8 kind | u64be time_ms | u16be flags (0) | body`. */
 export function encodeEntry({ kind, time_ms, body }: AuditEntry): Uint8Array {
-  assert(isBodyOf(kind, body), 'an entry body has the shape of its kind');
-  return concat(Uint8Array.of(entry_version, entry_kinds[kind]), bigEndian(time_ms, 8), new Uint8Array(2), body);
+  return entryEncoder(time_ms)(kind, body);
+}
+
+/** {@link encodeEntry} for many entries of one moment. */
+export function entryEncoder(time_ms: number): (kind: EntryKind, body: Uint8Array) => Uint8Array {
+  const header = concat(Uint8Array.of(entry_version, 0), bigEndian(time_ms, 8), new Uint8Array(2));
+  return (kind, body) => {
+    assert(isBodyOf(kind, body), 'an entry body has the shape of its kind');
+    const bytes = new Uint8Array(entry_header_bytes + body.length);
+    bytes.set(header);
+    bytes[1] = entry_kinds[kind];
+    bytes.set(body, entry_header_bytes);
+    return bytes;
+  };
 }
 
 /** Parses an entry. Fails with `AUDIT_ENTRY_INVALID`. */
@@ -93,9 +108,39 @@ export function receiptBody(size: number, note_hash: Uint8Array): Uint8Array {
   return concat(bigEndian(size, 8), note_hash);
 }
 
-/** Body of an erasure entry: the index whose payload can no longer be read, and why as one byte. */
-export function erasureBody(index: number, legal_basis: number): Uint8Array {
-  return concat(bigEndian(index, 8), Uint8Array.of(legal_basis));
+/**
+ * Why payloads were erased, and the byte that says so: a request under article 17
+ * GDPR, consent withdrawn, the end of the retention time, an order of a court
+ * or authority, something that should never have been recorded.
+ */
+export const erasure_bases = { art17: 1, consent: 2, retention: 3, order: 4, mistake: 5 } as const;
+
+/** The name of a reason to erase. */
+export type ErasureBasis = keyof typeof erasure_bases;
+
+/** Whether a text names a reason to erase. */
+export function isErasureBasis(text: string): text is ErasureBasis {
+  return Object.hasOwn(erasure_bases, text);
+}
+
+/** What an erasure entry says was made unreadable: one entry, every entry before one, or all of the subject that had this handle. */
+export type ErasedPart = { readonly index: number } | { readonly before: number } | { readonly handle: Uint8Array };
+
+/** Body of an erasure entry: `u64be index | u8 basis`, `u64be before | u8 basis | u8 0`, or `u8 basis | handle (16)`. */
+export function erasureBody(part: ErasedPart, basis: ErasureBasis): Uint8Array {
+  const reason = Uint8Array.of(erasure_bases[basis]);
+  if ('handle' in part) return concat(reason, part.handle);
+  return 'index' in part ? concat(bigEndian(part.index, 8), reason) : concat(bigEndian(part.before, 8), reason, Uint8Array.of(0));
+}
+
+/** Parses the body of an erasure entry; `basis` is its byte where this program has no name for it. Fails with `AUDIT_ENTRY_INVALID`. */
+export function parseErasure(body: Uint8Array): Result<{ readonly part: ErasedPart; readonly basis: ErasureBasis | number }> {
+  const number = body.length === 17 ? 0 : fromBigEndian(body.subarray(0, 8));
+  if (!isBodyOf('erasure', body) || number === undefined) return fail('AUDIT_ENTRY_INVALID', 'the body of an erasure entry has 9, 10 or 17 bytes');
+  const code = body[body.length === 17 ? 0 : 8] ?? 0;
+  const basis = (['art17', 'consent', 'retention', 'order', 'mistake'] as const).find((name) => erasure_bases[name] === code) ?? code;
+  if (body.length === 17) return ok({ part: { handle: body.slice(1) }, basis });
+  return ok({ part: body.length === 9 ? { index: number } : { before: number }, basis });
 }
 
 /** What the owner of a log gives along with a proof so that the verifier can compute the leaf. */

@@ -4,11 +4,14 @@
  * the tree after it. Both end in a digest, so that a changed byte is noticed
  * also where the tree does not look, as in sealed payloads.
  */
+import { hash } from 'node:crypto';
 import { assert } from '../crypto/assert.ts';
 import { bigEndian, concat, equal, fromBigEndian, utf8 } from '../crypto/bytes.ts';
 import { digest_bytes, sha256 } from '../crypto/hash.ts';
 import { Frontier, frontierLength } from '../crypto/merkle.ts';
 import { fail, ok, type Result } from '../crypto/result.ts';
+import { decodeLeaf, encodeLeaf, leaf_bytes, type Leaf } from './puncturable-key.ts';
+import { handle_bytes } from './vault.ts';
 
 /** Keys of the store's space `log`, one letter a table. */
 export const log_keys = {
@@ -22,45 +25,110 @@ export const log_keys = {
   state: (): Uint8Array => utf8('s'),
   /** `c` u64be size: an own signed checkpoint. */
   checkpoint: (size: number): Uint8Array => concat(utf8('c'), bigEndian(size, 8)),
+  /** `e` u64be index of the erasure entry: what the vault has still to forget for it. */
+  erasure: (index: number): Uint8Array => concat(utf8('e'), bigEndian(index, 8)),
   /** `k` u64be size, SHA-256 of the witness's name: a cosignature line. */
   cosignature: (size: number, witness: string): Uint8Array => concat(utf8('k'), bigEndian(size, 8), sha256(utf8(witness))),
 } as const;
 
-/** An entry with its sealed payload; kinds without payload have an empty one. */
-export interface GroupMember {
-  readonly entry: Uint8Array;
+/** Payloads of one subject in a group, sealed together. */
+export interface SealedBox {
+  /** Under which key of the vault. */
+  readonly handle: Uint8Array;
+  readonly leaf: Leaf;
+  /** To which entries of the group the payloads belong, ascending from 0. */
+  readonly positions: readonly number[];
   readonly sealed: Uint8Array;
 }
 
-/** The bytes of a group: `u32be n | n x (u16be length, entry, u32be length, sealed) | SHA-256 of all that`. */
-export function encodeGroup(members: readonly GroupMember[]): Uint8Array {
-  const parts = [bigEndian(members.length, 4)];
-  for (const { entry, sealed } of members) parts.push(bigEndian(entry.length, 2), entry, bigEndian(sealed.length, 4), sealed);
-  const body = concat(...parts);
-  return concat(body, sha256(body));
+/** The entries of a commit and the payloads that they commit to. */
+export interface Group {
+  readonly entries: readonly Uint8Array[];
+  readonly boxes: readonly SealedBox[];
+}
+
+const box_head_bytes = handle_bytes + leaf_bytes + 2 + 4;
+
+function groupLength({ entries, boxes }: Group): number {
+  let length = 4 + 4 + digest_bytes;
+  for (const entry of entries) length += 2 + entry.length;
+  for (const { positions, sealed } of boxes) length += box_head_bytes + 2 * positions.length + sealed.length;
+  return length;
+}
+
+/**
+ * The bytes of a group: `u32be n | n x (u16be length, entry) | u32be n | n x (handle (16), leaf (8),
+ * u16be n, n x u16be position, u32be length, sealed) | SHA-256 of all that`.
+ */
+export function encodeGroup(group: Group): Uint8Array {
+  const bytes = Buffer.allocUnsafeSlow(groupLength(group));
+  let at = bytes.writeUInt32BE(group.entries.length);
+  for (const entry of group.entries) {
+    at = bytes.writeUInt16BE(entry.length, at);
+    bytes.set(entry, at);
+    at += entry.length;
+  }
+  at = bytes.writeUInt32BE(group.boxes.length, at);
+  for (const { handle, leaf, positions, sealed } of group.boxes) {
+    bytes.set(handle, at);
+    bytes.set(encodeLeaf(leaf), at + handle_bytes);
+    at = bytes.writeUInt16BE(positions.length, at + handle_bytes + leaf_bytes);
+    for (const position of positions) at = bytes.writeUInt16BE(position, at);
+    at = bytes.writeUInt32BE(sealed.length, at);
+    bytes.set(sealed, at);
+    at += sealed.length;
+  }
+  bytes.write(hash('sha256', bytes.subarray(0, at), 'binary'), at, digest_bytes, 'latin1');
+  return bytes;
 }
 
 function damaged(what: string): Result<never> {
   return fail('AUDIT_DAMAGED', what);
 }
 
+/** Reads the fields of a body one after the other; what lies beyond its end is read as nothing, and then `at` is past the end. */
+class Fields {
+  at = 0;
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  take(length: number): Uint8Array {
+    this.at += length;
+    return this.#bytes.subarray(this.at - length, this.at);
+  }
+
+  number(length: number): number {
+    return fromBigEndian(this.take(length)) ?? 0;
+  }
+
+  /** So many items, as long as there are bytes. */
+  list<T>(count: number, item: () => T): T[] {
+    const items: T[] = [];
+    while (items.length < count && this.at < this.#bytes.length) items.push(item());
+    return items;
+  }
+}
+
 /** Parses a group. Fails with `AUDIT_DAMAGED`. */
-export function decodeGroup(bytes: Uint8Array): Result<readonly GroupMember[]> {
+export function decodeGroup(bytes: Uint8Array): Result<Group> {
   const body = bytes.subarray(0, -digest_bytes);
   if (bytes.length < digest_bytes || !equal(sha256(body), bytes.subarray(-digest_bytes))) return damaged('its bytes were changed');
-  let at = 0;
-  const take = (length: number): Uint8Array => {
-    at += length;
-    return body.subarray(at - length, at);
-  };
-  const count = fromBigEndian(take(4)) ?? 0;
-  const members: GroupMember[] = [];
-  while (at < body.length && members.length < count) {
-    const entry = take(fromBigEndian(take(2)) ?? 0);
-    const sealed = take(fromBigEndian(take(4)) ?? 0);
-    members.push({ entry, sealed });
-  }
-  return at === body.length && members.length === count && count > 0 ? ok(members) : damaged('its lengths do not add up');
+  const fields = new Fields(body);
+  const entry_count = fields.number(4);
+  const entries = fields.list(entry_count, () => fields.take(fields.number(2)));
+  const box_count = fields.number(4);
+  const boxes = fields.list(box_count, () => {
+    const [handle, leaf] = [fields.take(handle_bytes), decodeLeaf(fields.take(leaf_bytes))];
+    const count = fields.number(2);
+    const positions = fields.list(count, () => fields.number(2));
+    return { handle, leaf, positions, sealed: fields.take(fields.number(4)) };
+  });
+  const whole = fields.at === body.length && entry_count > 0 && entries.length === entry_count && boxes.length === box_count;
+  const ascending = (positions: readonly number[]): boolean => positions.every((position, at) => position < entry_count && position > (positions[at - 1] ?? -1));
+  return whole && boxes.every(({ positions }) => positions.length > 0 && ascending(positions)) ? ok({ entries, boxes }) : damaged('its lengths do not add up');
 }
 
 /** The tree after a commit. */

@@ -3,17 +3,20 @@
  * to sealed payloads, durable before it is acknowledged, signed only after it
  * was checked, and frozen at the first doubt.
  */
+import { assert } from '../crypto/assert.ts';
 import { logOrigin, type Checkpoint } from '../crypto/checkpoint.ts';
 import type { SigningKey } from '../crypto/keys.ts';
 import { parseVerifier, signature_type_log, verifierKey } from '../crypto/note.ts';
 import { fail, ok, type Failure, type Result } from '../crypto/result.ts';
-import { fromUtf8 } from '../crypto/bytes.ts';
+import { log_numbers_max } from './audit-box.ts';
 import { replay } from './audit-check.ts';
-import type { EntryKind } from './audit-entry.ts';
+import type { EntryKind, ErasureBasis } from './audit-entry.ts';
+import type { Erased, ErasureTarget } from './audit-eraser.ts';
+import { earlierFreeze, frozenFailure, type FreezeCause } from './audit-freeze.ts';
 import { SignedHeads, type SignedHead } from './audit-heads.ts';
 import type { Appended, AppendOptions } from './audit-queue.ts';
 import type { AuditRecord, RecordRange } from './audit-reader.ts';
-import { AuditWriter, frozen_file, frozenFailure } from './audit-writer.ts';
+import { AuditWriter } from './audit-writer.ts';
 import type { Files } from './files.ts';
 import type { Store } from './store.ts';
 import type { Vault } from './vault.ts';
@@ -55,8 +58,20 @@ export interface AuditLog {
   consistency(old_size: number, size: number): Promise<Result<Uint8Array[]>>;
   /** Root of the first `size` entries. Fails with `AUDIT_NO_ENTRY` or `AUDIT_DAMAGED`. */
   rootAt(size: number): Promise<Result<Uint8Array>>;
-  /** Makes the log read-only for good, as when a witness has seen another history. Survives a restart. */
-  freeze(reason: string): Promise<void>;
+  /** The first `width` hashes of a tile (256: a full one), as C2SP tlog-tiles. Fails with `AUDIT_NO_TILE` beyond the committed tree, or `AUDIT_DAMAGED`. */
+  tile(level: number, number: number, width: number): Promise<Result<Uint8Array>>;
+  /** The first `width` entries of an entry bundle, as C2SP tlog-tiles. Fails with `AUDIT_NO_TILE` beyond the committed tree, or `AUDIT_DAMAGED`. */
+  bundle(number: number, width: number): Promise<Result<Uint8Array>>;
+  /** The log's own bare checkpoint of a size, signed with its key. A size beyond the newest head is signed only after that head was. Fails as `rootAt` and `checkpoint` do. */
+  signedAt(size: number): Promise<Result<Uint8Array>>;
+  /**
+   * Makes payloads unreadable for good and writes down that it was done; proofs stay valid. A frozen log
+   * erases too, without an entry. Fails with `AUDIT_SUBJECT_UNKNOWN`, `AUDIT_NO_ENTRY`, `AUDIT_NO_PAYLOAD`,
+   * `AUDIT_ERASED`, `AUDIT_DAMAGED` or a `VAULT_` code; after `VAULT_UNWRITABLE` the log ends the erasure when it is opened again.
+   */
+  erase(target: ErasureTarget, basis: ErasureBasis): Promise<Result<Erased>>;
+  /** Makes the log read-only for good, as when a witness has seen another history (the default cause). Survives a restart. */
+  freeze(reason: string, cause?: FreezeCause): Promise<void>;
   /** Commits what is queued and refuses everything after. */
   close(): Promise<void>;
 }
@@ -70,16 +85,24 @@ export interface AuditLogParts {
   readonly key: SigningKey;
   readonly did: string;
   readonly create: boolean;
+  /** Whether it has a successor: then a second history is no reason to prove nothing any more. */
+  readonly past?: boolean;
+  /** The body of the genesis entry of a log that is created: nothing (the default), or what a successor begins with. */
+  readonly genesis?: Uint8Array;
+  /** Which log of the host it is: 0 (the default) for the first, a successor has the next. Payload keys are apart by it. */
+  readonly number?: number;
 }
 
 // A log that was set up but crashed before its first head was signed: nothing of it was acknowledged.
 const unfinished_genesis_entries_max = 1;
 
 /**
- * Opens the log and checks all of it. Damage does not fail the opening: the log
- * comes back frozen, and `frozen` names the first damaged record.
+ * Opens the log, checks all of it, and ends erasures that were interrupted.
+ * Damage does not fail the opening: the log comes back frozen, and `frozen`
+ * names the first damaged record.
  *
- * Fails with `AUDIT_EXISTS` when a log is to be created over another.
+ * Fails with `AUDIT_EXISTS` when a log is to be created over another, and as the
+ * vault does where an erasure cannot be ended.
  */
 export async function openAuditLog(parts: AuditLogParts): Promise<Result<AuditLog>> {
   const { store, files, vault, now, key, did, create } = parts;
@@ -90,29 +113,26 @@ export async function openAuditLog(parts: AuditLogParts): Promise<Result<AuditLo
   const head = await heads.load();
   const checkpoint: Checkpoint | undefined = head.ok && head.value !== undefined ? { origin, ...head.value } : undefined;
   const { tree, generation, news, damage } = await replay(store, checkpoint);
-  const writer = new AuditWriter({ store, files, vault, now, heads, tree, generation, news, origin, verifier_key: verifier.value.text });
+  const log_number = parts.number ?? 0;
+  assert(Number.isSafeInteger(log_number) && log_number >= 0 && log_number < log_numbers_max, 'a host has at most 32,768 logs');
+  const writer = new AuditWriter({ store, files, vault, now, key, heads, log_number, tree, generation, news, origin, verifier_key: verifier.value.text });
   if (create) {
     const fresh = head.ok && head.value === undefined && damage === undefined && tree.size <= unfinished_genesis_entries_max;
     if (!fresh) return fail('AUDIT_EXISTS', 'there is a log already', { fix: 'open it, or set up the host in an empty folder' });
-    const begun = await begin(writer);
+    const begun = await begin(writer, parts.genesis ?? new Uint8Array());
     return begun.ok ? ok(writer) : begun;
   }
-  const doubt = await earlierFreeze(files) ?? (head.ok ? damage : head.failure.reason);
+  const resumed = await writer.resume();
+  if (!resumed.ok && resumed.failure.code !== 'AUDIT_DAMAGED') return resumed;
+  const missing = head.ok && checkpoint === undefined ? 'the signed head is missing' : undefined;
+  const found = [head, resumed].map((result) => (result.ok ? damage ?? missing : result.failure.reason)).find((reason) => reason !== undefined);
+  const earlier = await earlierFreeze(files);
+  const doubt = (parts.past === true && earlier?.cause === 'history' ? undefined : earlier) ?? (found === undefined ? undefined : { cause: 'damage', reason: found } as const);
   if (doubt !== undefined) writer.frozen = frozenFailure(doubt);
-  else if (checkpoint === undefined) writer.frozen = frozenFailure('the signed head is missing');
   return ok(writer);
 }
 
-async function begin(log: AuditLog): Promise<Result<unknown>> {
-  const genesis = log.size() > 0 ? ok(undefined) : await log.appendRecord('genesis', new Uint8Array());
+async function begin(log: AuditLog, body: Uint8Array): Promise<Result<unknown>> {
+  const genesis = log.size() > 0 ? ok(undefined) : await log.appendRecord('genesis', body);
   return genesis.ok ? log.checkpoint() : genesis;
-}
-
-async function earlierFreeze(files: Files): Promise<string | undefined> {
-  try {
-    const bytes = await files.read(frozen_file);
-    return bytes === undefined ? undefined : fromUtf8(bytes) ?? 'it was frozen before, for a reason that cannot be read';
-  } catch {
-    return 'it cannot be read whether the log was frozen before';
-  }
 }

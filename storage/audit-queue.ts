@@ -17,7 +17,7 @@ export const group_bytes_max = 4_194_304;
 export interface AppendOptions {
   /** Changes of other parts of the store that become durable together with the entry, or not at all. */
   readonly with?: readonly Change[];
-  /** `false`: acknowledged once the store took it, durable with the next synced commit. Default `true`. */
+  /** `false`: acknowledged once the store took it, durable with the next synced commit, which writes it and its `with` once more. Default `true`. */
   readonly durable?: boolean;
 }
 

@@ -1,11 +1,13 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { AbstractLevel } from 'abstract-level';
 import { Level } from 'level';
 import { MemoryLevel } from 'memory-level';
-import { concat, fromUtf8, utf8 } from '../crypto/bytes.ts';
+import { fromUtf8, utf8 } from '../crypto/bytes.ts';
 import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
 
 /** The layout version of what is stored; an older folder is migrated, a newer one refused. */
-export const store_schema_version = 1;
+export const store_schema_version = 2;
 
 /** One change of a batch: `value` absent means the key is deleted. */
 export interface Change {
@@ -40,6 +42,7 @@ export const spaces = {
   identity_event: 'e',
   contact: 'c',
   peer: 'p',
+  import: 'f',
 } as const;
 
 /** The name of a part of the store. */
@@ -51,10 +54,16 @@ export type Space = keyof typeof spaces;
  */
 export interface Store {
   get(space: Space, key: Uint8Array): Promise<Uint8Array | undefined>;
-  /** Applies all changes or none. With `sync` the promise resolves after the data is on the disk. */
+  /** Applies all changes or none. With `sync` the promise resolves after the data is on the disk. After one that failed on a disk every other fails too. */
   batch(changes: readonly Change[], options: { readonly sync: boolean }): Promise<void>;
+  /** What the database says that it could not read when it was opened and left out, if anything: it opens all the same. */
+  readonly left_out?: string | undefined;
   /** The entries of a range in key order. */
   entries(space: Space, range: Range): AsyncIterable<readonly [Uint8Array, Uint8Array]>;
+  /** About how many bytes a part takes of the disk, without reading it; absent where nothing is on a disk. */
+  readonly diskBytes?: (space: Space) => Promise<number>;
+  /** Gives back to the disk what was deleted from a part; absent where nothing is on a disk. */
+  readonly compact?: (space: Space) => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -64,9 +73,19 @@ export type StorePlace =
   | { readonly kind: 'memory' };
 
 const view = 'view';
+// What LevelDB says at an opening stands at the beginning of its journal.
+const journal_bytes_max = 262_144;
+const reason_length_max = 300;
+// LevelDB maps each file that it has open into memory, 2 MiB each: so many bound what a store of any size takes (it raises less to 74).
+const open_files_max = 74;
+// A walk over large values fetches so many bytes at once; with fewer it waits for another thread at every value.
+const read_ahead = { highWaterMarkBytes: 262_144 } as const;
 
 function prefixed(space: Space, key: Uint8Array): Uint8Array {
-  return concat(utf8(spaces[space]), key);
+  const bytes = new Uint8Array(1 + key.length);
+  bytes[0] = spaces[space].charCodeAt(0);
+  bytes.set(key, 1);
+  return bytes;
 }
 
 /** Plain bytes that nobody else holds: the memory back end would share its own, the disk one gives Buffers. */
@@ -86,26 +105,56 @@ type Operation =
 interface BackEnd {
   readonly level: AbstractLevel<string | Buffer | Uint8Array, Uint8Array, Uint8Array>;
   write(operations: Operation[], sync: boolean): Promise<void>;
+  /** Only of the disk, for the keys of a range. */
+  readonly disk?: {
+    bytes(from: Uint8Array, to: Uint8Array): Promise<number>;
+    compact(from: Uint8Array, to: Uint8Array): Promise<void>;
+  };
+}
+
+/** What LevelDB can do beyond the common interface of the back ends. */
+interface MeasuredLevel {
+  approximateSize(from: Uint8Array, to: Uint8Array): Promise<number>;
+  compactRange(from: Uint8Array, to: Uint8Array): Promise<void>;
+}
+
+function isMeasured(level: object): level is MeasuredLevel {
+  return 'approximateSize' in level && 'compactRange' in level;
 }
 
 function backEnd(place: StorePlace): BackEnd {
   const encodings = { keyEncoding: view, valueEncoding: view } as const;
   if (place.kind === 'memory') {
     const level = new MemoryLevel<Uint8Array, Uint8Array>(encodings);
-    return { level, write: (operations) => level.batch(operations) };
+    return { level, write: (operations) => level.batch(operations.map((operation) => (operation.type === 'del' ? operation : { ...operation, value: copied(operation.value) }))) };
   }
+  // A batch on disk is copied before the call returns, so values need no copy of their own.
   // Compression is off: hashes and sealed payloads do not compress, and a damaged byte stays one byte.
-  const level = new Level<Uint8Array, Uint8Array>(place.folder, { ...encodings, createIfMissing: place.create, compression: false });
-  return { level, write: (operations, sync) => level.batch(operations, { sync }) };
+  const level = new Level<Uint8Array, Uint8Array>(place.folder, { ...encodings, createIfMissing: place.create, compression: false, maxOpenFiles: open_files_max });
+  return {
+    level,
+    write: (operations, sync) => level.batch(operations, { sync }),
+    ...(isMeasured(level) ? { disk: { bytes: (from, to) => level.approximateSize(from, to), compact: (from, to) => level.compactRange(from, to) } } : {}),
+  };
 }
 
 class LevelStore implements Store {
+  readonly diskBytes?: Store['diskBytes'] & object;
+  readonly compact?: Store['compact'] & object;
+  readonly left_out: string | undefined;
   readonly #level: BackEnd['level'];
   readonly #write: BackEnd['write'];
+  // What the first write that failed has thrown.
+  #failed: unknown;
 
-  constructor(back_end: BackEnd) {
+  constructor(back_end: BackEnd, left_out: string | undefined) {
+    this.left_out = left_out;
     this.#level = back_end.level;
     this.#write = back_end.write;
+    const { disk } = back_end;
+    if (disk === undefined) return;
+    this.diskBytes = (space) => disk.bytes(utf8(spaces[space]), after(spaces[space]));
+    this.compact = (space) => disk.compact(utf8(spaces[space]), after(spaces[space]));
   }
 
   async get(space: Space, key: Uint8Array): Promise<Uint8Array | undefined> {
@@ -117,8 +166,21 @@ class LevelStore implements Store {
   async batch(changes: readonly Change[], options: { readonly sync: boolean }): Promise<void> {
     const operations = changes.map((change): Operation => change.value === undefined
       ? { type: 'del', key: prefixed(change.space, change.key) }
-      : { type: 'put', key: prefixed(change.space, change.key), value: copied(change.value) });
-    await this.#write(operations, options.sync);
+      : { type: 'put', key: prefixed(change.space, change.key), value: change.value });
+    this.#refuseAfterFailure();
+    try {
+      await this.#write(operations, options.sync);
+    } catch (error) {
+      this.#failed ??= error;
+      throw error;
+    }
+    // Another one failed while this was under way: it may lie before this one.
+    this.#refuseAfterFailure();
+  }
+
+  // LevelDB goes on after a write that failed, but its file has a hole then, and at the next start it drops what lies behind.
+  #refuseAfterFailure(): void {
+    if (this.#failed !== undefined) throw new Error(`an earlier write of the store failed, and nothing is written until it is opened again: ${messageOf(this.#failed)}`, { cause: this.#failed });
   }
 
   async *entries(space: Space, range: Range): AsyncIterable<readonly [Uint8Array, Uint8Array]> {
@@ -134,6 +196,7 @@ class LevelStore implements Store {
       ...upper,
       reverse: range.reverse ?? false,
       limit: range.limit ?? -1,
+      ...read_ahead,
     });
     for await (const [key, value] of iterator) yield [copied(key.subarray(1)), copied(value)];
   }
@@ -160,6 +223,18 @@ function openFailure(error: unknown, place: StorePlace): Result<never> {
   });
 }
 
+// LevelDB goes on without a write-ahead log that it cannot read, and without the records of one that are damaged. Only its own journal, begun anew at each opening, says so.
+async function leftOut(folder: string): Promise<string | undefined> {
+  const journal = await open(join(folder, 'LOG'));
+  try {
+    const { buffer, bytesRead } = await journal.read(Buffer.alloc(journal_bytes_max), 0, journal_bytes_max, 0);
+    const line = buffer.toString('latin1', 0, bytesRead).split('\n').find((text) => /ignoring error/i.test(text));
+    return line?.replace(/^\S+ \S+ /, '').replaceAll(/[^\x20-\x7e]/g, '').slice(0, reason_length_max);
+  } finally {
+    await journal.close();
+  }
+}
+
 const version_key = utf8('schema-version');
 
 async function isEmpty(level: BackEnd['level']): Promise<boolean> {
@@ -184,7 +259,7 @@ export async function openStore(place: StorePlace): Promise<Result<Store>> {
   const { level } = back_end;
   try {
     await level.open();
-    const store = new LevelStore(back_end);
+    const store = new LevelStore(back_end, place.kind === 'disk' ? await leftOut(place.folder) : undefined);
     const stored = await store.get('meta', version_key);
     if (stored === undefined && await isEmpty(level)) {
       await store.batch([{ space: 'meta', key: version_key, value: utf8(String(store_schema_version)) }], { sync: true });

@@ -1,112 +1,116 @@
 /**
- * The keys of payloads, one a subject, in one file beside the store. LevelDB
- * cannot be made to forget, so a payload is erased by destroying its key here:
- * the log then keeps only bytes that nobody can read or guess.
+ * The keys of payloads, in one file beside the store. LevelDB cannot be made to
+ * forget, so a payload is erased by destroying its key here: the log then keeps
+ * only bytes that nobody can read or guess. Each subject has a key of its own
+ * that can also forget single boxes (see puncturable-key.ts).
  */
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
-import { bigEndian, concat, equal, toHex, utf8 } from '../crypto/bytes.ts';
-import { decodeCbor, encodeCbor, hasShape } from '../crypto/canonical.ts';
-import { digest_bytes, hmacSha256, sha256 } from '../crypto/hash.ts';
+import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
+import { concat, equal, toHex, utf8 } from '../crypto/bytes.ts';
 import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
 import type { Files } from './files.ts';
+import { encodeLeaf, PuncturableKey, seed_bytes, type Leaf } from './puncturable-key.ts';
+import { decodeKeys, encodeKeys, handle_bytes, type SubjectKey } from './vault-file.ts';
+
+export { handle_bytes } from './vault-file.ts';
 
 /** The most subjects whose payloads are kept apart. */
 export const vault_subjects_max = 65_536;
 /** The longest subject name. */
 export const subject_bytes_max = 512;
+/** The most seeds of all subjects together; each box that is forgotten alone adds some. */
+export const vault_seeds_max = 1_048_576;
 
 const file_name = 'vault';
-const file_version = 1;
-const key_bytes = 32;
-const handle_bytes = 16;
 const nonce_bytes = 12;
 const tag_bytes = 16;
 const cipher = 'aes-256-gcm';
+// Random bytes are drawn so many at once: each call costs more than the bytes do.
+const random_pool_bytes = 4_096;
+// Subjects whose last path of seeds is kept at hand; a path has 2 KiB.
+const warm_keys_max = 256;
 
-/** How many bytes sealing adds to a payload. */
-export const sealing_bytes: number = handle_bytes + nonce_bytes + tag_bytes;
+/** How many bytes sealing adds to a box. */
+export const sealing_bytes: number = nonce_bytes + tag_bytes;
 
-interface SubjectKey {
-  readonly subject: string;
-  /** Random name under which sealed payloads refer to the key; says nothing about the subject. */
+/** Under which key a box is sealed, and the bytes around it that it belongs to. */
+export interface SealPlace {
   readonly handle: Uint8Array;
-  readonly secret: Uint8Array;
-  /** HKDF-Extract of the secret (RFC 5869 section 2.2), kept because it is the same for every payload. */
-  readonly extracted: Uint8Array;
-  /** The one key of the subject's payloads, set apart by random nonces. Making a key object for each payload would cost more than sealing it. */
-  readonly encryption: KeyObject;
+  readonly leaf: Leaf;
+  readonly context: Uint8Array;
 }
 
-/** A payload that was sealed. `salt` blinds its commitment and is as secret as the payload. */
-export interface SealedPayload {
-  readonly salt: Uint8Array;
-  /** handle (16) | nonce (12) | ciphertext | tag (16). */
-  readonly sealed: Uint8Array;
-}
-
-/** A sealed payload that was opened. */
-export interface OpenedPayload {
-  readonly subject: string;
-  readonly salt: Uint8Array;
-  readonly payload: Uint8Array;
+/** What is to be forgotten in one write: the key of a subject, single boxes, and for all subjects the boxes of a realm below an index. */
+export interface Forgetting {
+  readonly handle?: Uint8Array;
+  readonly boxes?: readonly { readonly handle: Uint8Array; readonly leaf: Leaf }[];
+  readonly below?: Leaf;
 }
 
 /** Keeps subject keys and does all sealing with them; keys never leave it. */
 export interface Vault {
   /** Makes sure that the subject has a key on the disk. Fails with `VAULT_FULL`, `VAULT_SUBJECT_INVALID` or `VAULT_UNWRITABLE`. */
   prepare(subject: string): Promise<Result<void>>;
-  /** Seals a payload for the entry at `index`. Fails with `VAULT_SUBJECT_UNKNOWN` when the subject has no durable key. */
-  seal(subject: string, index: number, payload: Uint8Array): Result<SealedPayload>;
-  /** Opens a sealed payload. Fails with `VAULT_ERASED` when its key was destroyed, `VAULT_SEAL_BROKEN` when its bytes or index changed. */
-  open(index: number, sealed: Uint8Array): Result<OpenedPayload>;
-  /** Destroys the key of a subject: its payloads are unreadable from then on. Fails with `VAULT_UNWRITABLE`. */
-  destroy(subject: string): Promise<Result<void>>;
+  /** Fresh random bytes, as for the salts inside of what is sealed. */
+  random(length: number): Uint8Array;
+  /** The handle of a subject that has a durable key. */
+  handleOf(subject: string): Uint8Array | undefined;
+  /** Whether a box can still be opened, as far as keys go. */
+  holds(handle: Uint8Array, leaf: Leaf): boolean;
+  /** Seals bytes: nonce (12) | ciphertext | tag (16). Fails with `VAULT_ERASED` when the key was destroyed. */
+  seal(place: SealPlace, bytes: Uint8Array): Result<Uint8Array>;
+  /** Opens what was sealed. Fails with `VAULT_ERASED` when its key was destroyed, `VAULT_SEAL_BROKEN` when its bytes or place changed. */
+  open(place: SealPlace, sealed: Uint8Array): Result<{ readonly subject: string; readonly bytes: Uint8Array }>;
+  /** Destroys keys, for good and once it resolves. What is not there is forgotten already. Fails with `VAULT_FULL` or `VAULT_UNWRITABLE`. */
+  forget(what: Forgetting): Promise<Result<void>>;
 }
 
-function subjectKey(subject: string, handle: Uint8Array, secret: Uint8Array): SubjectKey {
-  const extracted = hmacSha256(new Uint8Array(digest_bytes), secret);
-  return { subject, handle, secret, extracted, encryption: createSecretKey(hmacSha256(extracted, utf8('key'), Uint8Array.of(1))) };
-}
-
-// HKDF-Expand to one block (RFC 5869 section 2.3).
-function saltOf({ extracted }: SubjectKey, index: number): Uint8Array {
-  return hmacSha256(extracted, utf8('salt'), bigEndian(index, 8), Uint8Array.of(1));
-}
-
-function encodeKeys(keys: Iterable<SubjectKey>): Uint8Array {
-  const list = [...keys].map(({ subject, handle, secret }) => ({ subject, handle, secret }));
-  const body = concat(Uint8Array.of(file_version), encodeCbor(list));
-  return concat(body, sha256(body));
-}
-
-function decodeKeys(bytes: Uint8Array): SubjectKey[] | undefined {
-  const body = bytes.subarray(0, -digest_bytes);
-  if (bytes.length <= digest_bytes || !equal(sha256(body), bytes.subarray(-digest_bytes)) || body[0] !== file_version) return undefined;
-  const decoded = decodeCbor(body.subarray(1));
-  if (!decoded.ok || !Array.isArray(decoded.value)) return undefined;
-  const keys: SubjectKey[] = [];
-  for (const item of decoded.value) {
-    if (!hasShape(item, ['subject', 'handle', 'secret'])) return undefined;
-    const { subject, handle, secret } = item;
-    if (typeof subject !== 'string' || !(handle instanceof Uint8Array) || !(secret instanceof Uint8Array)) return undefined;
-    if (handle.length !== handle_bytes || secret.length !== key_bytes) return undefined;
-    keys.push(subjectKey(subject, handle, secret));
+/** The keys after a forgetting; those that it changes are copies. `undefined` when it changes none. */
+function without(keys: Iterable<SubjectKey>, { handle, boxes = [], below }: Forgetting): SubjectKey[] | undefined {
+  const leaves = new Map<string, Leaf[]>();
+  for (const box of boxes) {
+    const name = toHex(box.handle);
+    leaves.set(name, [...leaves.get(name) ?? [], box.leaf]);
   }
-  return keys;
+  let changed = false;
+  const kept: SubjectKey[] = [];
+  for (const subject of keys) {
+    const punctured = leaves.get(toHex(subject.handle))?.filter((leaf) => subject.key.knows(leaf)) ?? [];
+    if (handle !== undefined && equal(handle, subject.handle)) {
+      changed = true;
+    } else if (below === undefined && punctured.length === 0) {
+      kept.push(subject);
+    } else {
+      const key = subject.key.copy();
+      for (const leaf of punctured) key.puncture(leaf);
+      if (below !== undefined) key.puncturePrefix(below);
+      kept.push({ ...subject, key });
+      changed = true;
+    }
+  }
+  return changed ? kept : undefined;
 }
 
 class FileVault implements Vault {
   readonly #files: Files;
   readonly #random: (length: number) => Uint8Array;
-  readonly #by_subject: Map<string, SubjectKey>;
-  readonly #by_handle: Map<string, SubjectKey>;
+  #by_subject = new Map<string, SubjectKey>();
+  #by_handle = new Map<string, SubjectKey>();
+  readonly #warm = new Set<PuncturableKey>();
+  #pool: Uint8Array = new Uint8Array();
   #writing: Promise<unknown> = Promise.resolve();
+  readonly #wanted = new Set<string>();
+  #preparing: Promise<Result<void>> | undefined;
 
   constructor(files: Files, random: (length: number) => Uint8Array, keys: readonly SubjectKey[]) {
     this.#files = files;
     this.#random = random;
+    this.#keep(keys);
+  }
+
+  #keep(keys: readonly SubjectKey[]): void {
     this.#by_subject = new Map(keys.map((key) => [key.subject, key]));
     this.#by_handle = new Map(keys.map((key) => [toHex(key.handle), key]));
+    this.#warm.clear();
   }
 
   // One file write at a time; memory changes only after the file did.
@@ -122,60 +126,118 @@ class FileVault implements Vault {
     return done;
   }
 
+  async #write(keys: readonly SubjectKey[]): Promise<Result<void>> {
+    const seeds = keys.reduce((sum, { key }) => sum + key.seeds, 0);
+    if (keys.length > vault_subjects_max) return fail('VAULT_FULL', `the vault keeps at most ${vault_subjects_max} subjects`);
+    if (seeds > vault_seeds_max) {
+      return fail('VAULT_FULL', `the vault keeps at most ${vault_seeds_max} seeds, this would be ${seeds}`, { fix: 'erase whole subjects instead of single entries' });
+    }
+    await this.#files.write(file_name, encodeKeys(keys));
+    return ok(undefined);
+  }
+
   async prepare(subject: string): Promise<Result<void>> {
     if (this.#by_subject.has(subject)) return ok(undefined);
     if (subject === '' || utf8(subject).length > subject_bytes_max) {
       return fail('VAULT_SUBJECT_INVALID', `a subject name has 1 to ${subject_bytes_max} bytes`);
     }
-    return this.#exclusive(async () => {
-      if (this.#by_subject.has(subject)) return ok(undefined);
-      if (this.#by_subject.size >= vault_subjects_max) return fail('VAULT_FULL', `the vault keeps at most ${vault_subjects_max} subjects`);
-      const key = subjectKey(subject, this.#random(handle_bytes), this.#random(key_bytes));
-      await this.#files.write(file_name, encodeKeys([...this.#by_subject.values(), key]));
-      this.#by_subject.set(subject, key);
+    if (!this.#wanted.has(subject) && this.#by_subject.size + this.#wanted.size >= vault_subjects_max) {
+      return fail('VAULT_FULL', `the vault keeps at most ${vault_subjects_max} subjects`);
+    }
+    this.#wanted.add(subject);
+    // Who comes while a write is under way shares the next one.
+    this.#preparing ??= this.#exclusive(() => this.#prepareWanted());
+    return this.#preparing;
+  }
+
+  async #prepareWanted(): Promise<Result<void>> {
+    const fresh = [...this.#wanted].filter((subject) => !this.#by_subject.has(subject))
+      .map((subject) => ({ subject, handle: this.#random(handle_bytes), key: PuncturableKey.fresh(this.#random(seed_bytes)) }));
+    this.#wanted.clear();
+    this.#preparing = undefined;
+    const written = await this.#write([...this.#by_subject.values(), ...fresh]);
+    if (!written.ok) return written;
+    for (const key of fresh) {
+      this.#by_subject.set(key.subject, key);
       this.#by_handle.set(toHex(key.handle), key);
-      return ok(undefined);
-    });
+    }
+    return written;
   }
 
-  seal(subject: string, index: number, payload: Uint8Array): Result<SealedPayload> {
-    const key = this.#by_subject.get(subject);
-    if (key === undefined) return fail('VAULT_SUBJECT_UNKNOWN', 'the subject has no key, or it was destroyed a moment ago');
-    // A random nonce and not the index: an index is used again when a write was lost before it was acknowledged.
-    const nonce = this.#random(nonce_bytes);
-    const encryption = createCipheriv(cipher, key.encryption, nonce);
-    encryption.setAAD(concat(key.handle, bigEndian(index, 8)));
-    const sealed = concat(key.handle, nonce, encryption.update(payload), encryption.final(), encryption.getAuthTag());
-    return ok({ salt: saltOf(key, index), sealed });
+  random(length: number): Uint8Array {
+    if (length > random_pool_bytes) return this.#random(length);
+    if (this.#pool.length < length) this.#pool = this.#random(random_pool_bytes);
+    const bytes = this.#pool.subarray(0, length);
+    this.#pool = this.#pool.subarray(length);
+    return bytes;
   }
 
-  open(index: number, sealed: Uint8Array): Result<OpenedPayload> {
-    const handle = sealed.subarray(0, handle_bytes);
-    const key = this.#by_handle.get(toHex(handle));
-    if (key === undefined) return fail('VAULT_ERASED', `the payload of entry ${index} was erased: its key is destroyed`);
-    const broken = fail('VAULT_SEAL_BROKEN', `the sealed payload of entry ${index} is not what was written`, { fix: 'run agentmesh doctor' });
+  handleOf(subject: string): Uint8Array | undefined {
+    return this.#by_subject.get(subject)?.handle;
+  }
+
+  holds(handle: Uint8Array, leaf: Leaf): boolean {
+    return this.#by_handle.get(toHex(handle))?.key.knows(leaf) ?? false;
+  }
+
+  seal(place: SealPlace, bytes: Uint8Array): Result<Uint8Array> {
+    const key = this.#keyOf(place);
+    if (key === undefined) return erased;
+    // A random nonce, since a leaf is used again when a write was lost before it was acknowledged.
+    const nonce = this.random(nonce_bytes);
+    const encryption = createCipheriv(cipher, createSecretKey(key.secret), nonce);
+    encryption.setAAD(additionalData(place));
+    return ok(concat(nonce, encryption.update(bytes), encryption.final(), encryption.getAuthTag()));
+  }
+
+  open(place: SealPlace, sealed: Uint8Array): Result<{ readonly subject: string; readonly bytes: Uint8Array }> {
+    const key = this.#keyOf(place);
+    if (key === undefined) return erased;
     if (sealed.length < sealing_bytes) return broken;
-    const decryption = createDecipheriv(cipher, key.encryption, sealed.subarray(handle_bytes, handle_bytes + nonce_bytes));
-    decryption.setAAD(concat(handle, bigEndian(index, 8)));
+    const decryption = createDecipheriv(cipher, createSecretKey(key.secret), sealed.subarray(0, nonce_bytes));
+    decryption.setAAD(additionalData(place));
     decryption.setAuthTag(sealed.subarray(-tag_bytes));
     try {
-      const payload = concat(decryption.update(sealed.subarray(handle_bytes + nonce_bytes, -tag_bytes)), decryption.final());
-      return ok({ subject: key.subject, salt: saltOf(key, index), payload });
+      return ok({ subject: key.subject, bytes: concat(decryption.update(sealed.subarray(nonce_bytes, -tag_bytes)), decryption.final()) });
     } catch {
       return broken;
     }
   }
 
-  destroy(subject: string): Promise<Result<void>> {
+  #keyOf({ handle, leaf }: SealPlace): { readonly subject: string; readonly secret: Uint8Array } | undefined {
+    const found = this.#by_handle.get(toHex(handle));
+    const secret = found?.key.key(leaf);
+    if (found === undefined || secret === undefined) return undefined;
+    this.#warm.delete(found.key);
+    this.#warm.add(found.key);
+    const [coldest] = this.#warm;
+    if (this.#warm.size > warm_keys_max && coldest !== undefined) {
+      this.#warm.delete(coldest);
+      coldest.rest();
+    }
+    return { subject: found.subject, secret };
+  }
+
+  forget(what: Forgetting): Promise<Result<void>> {
     return this.#exclusive(async () => {
-      const key = this.#by_subject.get(subject);
-      if (key === undefined) return ok(undefined);
-      await this.#files.write(file_name, encodeKeys([...this.#by_subject.values()].filter((other) => other !== key)));
-      this.#by_subject.delete(subject);
-      this.#by_handle.delete(toHex(key.handle));
+      const before = [...this.#by_subject.values()];
+      const after = without(before, what);
+      if (after === undefined) return ok(undefined);
+      const written = await this.#write(after);
+      if (!written.ok) return written;
+      const kept = new Set(after.map(({ key }) => key));
+      for (const { key } of before) if (!kept.has(key)) key.wipe();
+      this.#keep(after);
       return ok(undefined);
     });
   }
+}
+
+const erased = fail('VAULT_ERASED', 'the payload was erased: its key is destroyed');
+const broken = fail('VAULT_SEAL_BROKEN', 'the sealed bytes are not what was written', { fix: 'run agentmesh doctor' });
+
+function additionalData({ handle, leaf, context }: SealPlace): Uint8Array {
+  return concat(handle, encodeLeaf(leaf), context);
 }
 
 /**

@@ -8,7 +8,8 @@ import { signingKey } from '../../crypto/keys.ts';
 import { Frontier, leafHash, verifyConsistency, verifyInclusion } from '../../crypto/merkle.ts';
 import { parseVerifier, signature_type_witness, verifierKey } from '../../crypto/note.ts';
 import { unwrap } from '../../crypto/result.ts';
-import { decodeDisclosure, decodeEntry, encodeDisclosure, erasureBody } from '../../storage/audit-entry.ts';
+import { decodeDisclosure, decodeEntry, encodeDisclosure } from '../../storage/audit-entry.ts';
+import { decodeGroup, encodeGroup, log_keys } from '../../storage/audit-group.ts';
 import { openAuditLog, type AuditLog } from '../../storage/audit-log.ts';
 import { payload_bytes_max, queue_entries_max } from '../../storage/audit-queue.ts';
 import type { AuditRecord } from '../../storage/audit-reader.ts';
@@ -175,8 +176,7 @@ test('an erased subject is unreadable, others are not, and all proofs still hold
   const salt = unwrap(await log.read(index)).salt ?? new Uint8Array();
   const head = headOf(log, unwrap(await log.checkpoint()));
   const proof = unwrap(await log.inclusion(index, head.size));
-  unwrap(await vault.destroy('alice'));
-  unwrap(await log.appendRecord('erasure', erasureBody(index, 1)));
+  assert.equal(unwrap(await log.erase({ subject: 'alice' }, 'art17')), { index: 3, entries: 1 });
   const record = unwrap(await log.read(index));
   assert.equal([record.payload, record.subject, record.salt], [undefined, undefined, undefined]);
   assert.equal(unwrap(await log.read(other.index)).payload, utf8('kept'));
@@ -187,6 +187,176 @@ test('an erased subject is unreadable, others are not, and all proofs still hold
   const on_disk = readdirSync(place, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => readFileSync(join(entry.parentPath, entry.name)));
   assert.ok(on_disk.length > 3);
   assert.not(on_disk.some((bytes) => bytes.includes(marker) || bytes.includes(Buffer.from(salt)) || bytes.includes('alice')));
+});
+
+test('tiles and bundles are those of C2SP tlog-tiles, full and partial, and none lies beyond the tree', async () => {
+  const { log } = await auditWorld();
+  await Promise.all(Array.from({ length: 599 }, () => log.appendRecord('evidence', random(32), { durable: false })));
+  const records = await all(log);
+  const leaves = records.map(({ leaf_hash }) => leaf_hash);
+  const bundled = (from: number, to: number): Uint8Array => concat(...records.slice(from, to).flatMap(({ entry }) => [bigEndian(entry.length, 2), entry]));
+  for (const [number, width] of [[0, 256], [0, 1], [0, 255], [1, 256], [2, 88], [2, 1]] as const) {
+    assert.equal(unwrap(await log.tile(0, number, width)), concat(...leaves.slice(number * 256, number * 256 + width)));
+    assert.equal(unwrap(await log.bundle(number, width)), bundled(number * 256, number * 256 + width));
+  }
+  const roots = [0, 1].map((number) => {
+    const frontier = new Frontier();
+    for (const leaf of leaves.slice(number * 256, number * 256 + 256)) frontier.append(leaf);
+    return frontier.root();
+  });
+  assert.equal(unwrap(await log.tile(1, 0, 2)), concat(...roots));
+  assert.equal(unwrap(await log.tile(1, 0, 1)), roots[0]);
+  for (const [level, number, width] of [[0, 2, 89], [0, 3, 1], [1, 0, 3], [2, 0, 1], [7, 0, 1], [0, 0, 0], [0, 0, 257], [-1, 0, 1], [0, -1, 1], [0, 0.5, 1], [0, 0, Number.NaN]] as const) {
+    assert.is(code(await log.tile(level, number, width)), 'AUDIT_NO_TILE', `tile ${level}/${number} of ${width}`);
+  }
+  for (const [number, width] of [[2, 89], [3, 1], [0, 0], [0, 257], [-1, 1], [0.5, 1]] as const) assert.is(code(await log.bundle(number, width)), 'AUDIT_NO_TILE');
+  await log.freeze('doubt');
+  for (const result of [await log.tile(0, 0, 1), await log.bundle(0, 1), await log.signedAt(1)]) assert.is(code(result), 'AUDIT_FROZEN');
+});
+
+test('the log signs any of its sizes, and never beyond the head that it keeps', async () => {
+  const world = await auditWorld();
+  const { log } = world;
+  await appendEvents(log, 5);
+  const kept = unwrap(await log.checkpoint());
+  assert.equal(unwrap(await log.signedAt(6)), kept, 'the same bytes');
+  for (const size of [0, 1, 3]) assert.equal(headOf(log, unwrap(await log.signedAt(size))), { origin: log.origin, size, root: unwrap(await log.rootAt(size)) });
+  assert.is(log.latest()?.size, 6);
+  await appendEvents(log, 3);
+  assert.equal(unwrap(await log.signedAt(6)), kept);
+  assert.is(log.latest()?.size, 6, 'an older size leaves the head alone');
+  assert.is(headOf(log, unwrap(await log.signedAt(8))).size, 8);
+  assert.is(headOf(log, await world.files.read('head') ?? new Uint8Array()).size, 9, 'the head was kept before');
+  assert.is(log.news(), 3, 'it is still to be published');
+  for (const size of [10, -1, 1.5]) assert.is(code(await log.signedAt(size)), 'AUDIT_NO_ENTRY');
+  world.files.broken = true;
+  await appendEvents(log, 1);
+  assert.is(code(await log.signedAt(10)), 'AUDIT_HEAD_UNWRITTEN');
+  assert.is(code(await log.signedAt(9)), 'ok');
+});
+
+test('payloads of a commit are sealed in one box a subject, with salts that nothing derives', async () => {
+  const { log, store, vault } = await auditWorld();
+  for (const subject of ['alice', 'bob']) unwrap(await vault.prepare(subject));
+  const payload = utf8('the same payload');
+  const events = Array.from({ length: 9 }, (_, at) => log.append({ subject: at % 3 === 0 ? 'alice' : 'bob', payload }));
+  const receipt = log.appendRecord('evidence', new Uint8Array(32));
+  for (const result of [...await Promise.all(events), await receipt]) unwrap(result);
+  assert.is(store.batches.length, 1);
+  const { entries, boxes } = unwrap(decodeGroup(await store.get('log', log_keys.group(1)) ?? new Uint8Array()));
+  assert.is(entries.length, 10);
+  assert.equal(boxes.map(({ handle, leaf, positions }) => ({ handle, leaf, positions })), [
+    { handle: vault.handleOf('alice'), leaf: { realm: 0, index: 1 }, positions: [0, 3, 6] },
+    { handle: vault.handleOf('bob'), leaf: { realm: 0, index: 1 }, positions: [1, 2, 4, 5, 7, 8] },
+  ]);
+  const salts = (await all(log)).flatMap(({ salt }) => (salt === undefined ? [] : [toHex(salt)]));
+  assert.is(new Set(salts).size, 9);
+  assert.is(new Set(entries.slice(0, 9).map(toHex)).size, 9, 'equal payloads look different');
+});
+
+test('a box opens only where it was sealed', async () => {
+  const world = await auditWorld();
+  for (const name of ['one', 'two']) unwrap(await world.log.append({ subject: 'alice', payload: utf8(name) }));
+  const groups = [];
+  for (const first of [1, 2]) groups.push(unwrap(decodeGroup(await world.store.get('log', log_keys.group(first)) ?? new Uint8Array())));
+  const [one, two] = groups;
+  await world.store.batch([{ space: 'log', key: log_keys.group(2), value: encodeGroup({ entries: two?.entries ?? [], boxes: one?.boxes ?? [] }) }], { sync: true });
+  const moved = await world.log.read(2);
+  assert.match(moved.ok ? 'it opened' : moved.failure.reason, /the sealed bytes are not what was written/);
+});
+
+test('as many as fit into a commit share it, and what waits beyond that is made ready while the disk is busy', async () => {
+  const { log, store, vault } = await auditWorld();
+  unwrap(await vault.prepare('agent'));
+  let under_way = 0;
+  store.intercept = async (write) => {
+    under_way += 1;
+    assert.is(under_way, 1, 'one write at a time');
+    await new Promise((resolve) => setImmediate(resolve));
+    await write();
+    under_way -= 1;
+  };
+  let next = 1;
+  for (const [in_flight, commits] of [[1, 64], [16, 16], [256, 16], [500, 16]] as const) {
+    let left = in_flight * commits;
+    const indices: number[] = [];
+    store.batches.length = 0;
+    await Promise.all(Array.from({ length: in_flight }, async (_, caller) => {
+      for (; left > 0;) {
+        left -= 1;
+        indices.push(unwrap(await log.append({ subject: 'agent', payload: utf8(String(left)) })).index);
+        // Callers have some work of their own before they come back.
+        for (let turn = 0; turn < caller % 16; turn += 1) await Promise.resolve();
+      }
+    }));
+    assert.equal(indices.toSorted((a, b) => a - b), Array.from({ length: in_flight * commits }, (_, at) => next + at));
+    next += indices.length;
+    const per_commit = indices.length / store.batches.length;
+    assert.ok(per_commit >= Math.min(in_flight, 256) * 0.9, `${in_flight} in flight: ${per_commit} a commit`);
+  }
+});
+
+test('when a write fails, neither its group nor the one made ready behind it is acknowledged', async () => {
+  const world = await auditWorld();
+  unwrap(await world.log.append({ subject: 'agent', payload: utf8('first') }));
+  let writes = 0;
+  world.store.intercept = async (write) => {
+    writes += 1;
+    await new Promise((resolve) => setImmediate(resolve));
+    if (writes === 1) throw new Error('no space left');
+    await write();
+  };
+  const results = await Promise.all(Array.from({ length: 400 }, () => world.log.append({ subject: 'agent', payload: utf8('p') })));
+  assert.ok(results.every((result) => code(result) === 'AUDIT_FROZEN'));
+  assert.is(world.log.size(), 2);
+  assert.is(writes, 1, 'what was made ready behind it is not written');
+  const again = await world.reopen();
+  assert.is(again.frozen, undefined);
+  assert.is(again.size(), 2);
+});
+
+test('who waits for a turn gets one although appends never cease', async () => {
+  const { log, store, vault } = await auditWorld();
+  unwrap(await vault.prepare('agent'));
+  // A disk takes its time; without that the test itself would never get a turn.
+  store.intercept = async (write) => {
+    await new Promise((resolve) => setImmediate(resolve));
+    await write();
+  };
+  const end = new AbortController();
+  const callers = Array.from({ length: 600 }, async () => {
+    while (!end.signal.aborted) unwrap(await log.append({ subject: 'agent', payload: utf8('p') }));
+  });
+  const sizes: number[] = [];
+  for (let turn = 0; turn < 5; turn += 1) sizes.push(headOf(log, unwrap(await log.checkpoint())).size);
+  const proof = await log.inclusion(0, 2);
+  end.abort();
+  await Promise.all(callers);
+  assert.ok(proof.ok);
+  assert.equal(sizes, [...new Set(sizes)].toSorted((a, b) => a - b));
+  assert.ok((sizes[0] ?? 0) > 1, 'appends go on in between');
+});
+
+test('an append whose subject is erased while it waits is refused, and nothing of it is kept', async () => {
+  const { log, store, reopen } = await auditWorld();
+  unwrap(await log.append({ subject: 'alice', payload: utf8('old') }));
+  unwrap(await log.append({ subject: 'bob', payload: utf8('old') }));
+  const erased = log.erase({ subject: 'alice' }, 'art17');
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  store.intercept = async (write) => {
+    await held;
+    await write();
+  };
+  await new Promise((resolve) => setImmediate(resolve));
+  const waiting = [log.append({ subject: 'alice', payload: utf8('late') }), log.append({ subject: 'bob', payload: utf8('kept') })];
+  release();
+  assert.is(unwrap(await erased).entries, 1);
+  assert.equal((await Promise.all(waiting)).map(code), ['VAULT_SUBJECT_UNKNOWN', 'ok']);
+  const payloads = (await all(await reopen())).flatMap(({ payload }) => (payload === undefined ? [] : [Buffer.from(payload).toString()]));
+  assert.equal(payloads, ['old', 'kept']);
 });
 
 test('a disclosure shows entry and payload only when they belong together', async () => {

@@ -62,12 +62,12 @@ export interface AuditWorld {
   reopen(): Promise<AuditLog>;
 }
 
-/** A fresh log in memory. */
-export async function auditWorld(): Promise<AuditWorld> {
+/** A fresh log in memory; `now` is its clock. */
+export async function auditWorld(now: () => number = () => 1_700_000_000_000): Promise<AuditWorld> {
   const store = watched(unwrap(await openStore({ kind: 'memory' })));
   const files = breakableFiles();
   const vault = unwrap(await openVault({ files, random, create: true }));
-  const parts = { store, files, vault, now: () => 1_700_000_000_000, key: log_key, did };
+  const parts = { store, files, vault, now, key: log_key, did };
   const log = unwrap(await openAuditLog({ ...parts, create: true }));
   store.batches.length = 0;
   return { store, files, vault, log, reopen: async () => unwrap(await openAuditLog({ ...parts, create: false })) };

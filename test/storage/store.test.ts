@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { cp, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { utf8 } from '../../crypto/bytes.ts';
@@ -62,6 +62,18 @@ test('a store that is open already is locked, and is free again after a close', 
   await third.close();
 });
 
+test('what a batch was given may change once the call returned', async (context) => {
+  for (const store of [unwrap(await open(context.folder(), true)), unwrap(await openStore({ kind: 'memory' }))]) {
+    const [key, value] = [new Uint8Array(4), new Uint8Array(100_000).fill(1)];
+    const written = store.batch([{ space: 'log', key, value }], durable);
+    key.fill(9);
+    value.fill(9);
+    await written;
+    assert.equal(await store.get('log', new Uint8Array(4)), new Uint8Array(100_000).fill(1));
+    await store.close();
+  }
+});
+
 test('a store that must exist is not made out of nothing', async (context) => {
   const folder = context.folder();
   assert.is(codeOf(await open(folder, false)), 'STORE_UNREADABLE');
@@ -85,7 +97,7 @@ test('a folder that holds something else, or a damaged store, is unreadable and 
 });
 
 test('a store of a newer layout, or of none that we know, is refused and left as it is', async (context) => {
-  for (const version of [String(store_schema_version + 1), '0', '', 'x', '\u00ff']) {
+  for (const version of [String(store_schema_version + 1), String(store_schema_version - 1), '0', '', 'x', '\u00ff']) {
     const folder = context.folder();
     const store = unwrap(await open(folder, true));
     const stored = version === '\u00ff' ? Uint8Array.of(0xff) : utf8(version);
@@ -101,6 +113,40 @@ test('an existing database that is not one of ours is refused', async (context) 
   await store.batch([{ space: 'meta', key: utf8('schema-version') }, { space: 'record', key: Uint8Array.of(1), value: Uint8Array.of(1) }], durable);
   await store.close();
   assert.is(codeOf(await open(folder, false)), 'STORE_VERSION');
+});
+
+async function newestWriteAheadLog(folder: string): Promise<string> {
+  const [name = ''] = (await readdir(folder)).filter((each) => each.endsWith('.log')).toSorted().toReversed();
+  return join(folder, name);
+}
+
+test('what LevelDB left out at an opening because it could not read it is told, and a torn end is no such thing', async (context) => {
+  const folder = context.folder();
+  const store = unwrap(await open(folder, true));
+  for (let index = 0; index < 64; index += 1) {
+    await store.batch([{ space: 'record', key: Uint8Array.of(index), value: new Uint8Array(2048).fill(index) }], durable);
+  }
+  await store.close();
+  const path = await newestWriteAheadLog(folder);
+  const whole = await readFile(path);
+  const reopened = async (bytes: Uint8Array): Promise<{ readonly left_out: string | undefined; readonly count: number }> => {
+    const copy = context.folder();
+    await cp(folder, copy, { recursive: true });
+    await writeFile(await newestWriteAheadLog(copy), bytes);
+    const again = unwrap(await open(copy, false));
+    let count = 0;
+    for await (const [key] of again.entries('record', {})) count += key.length;
+    await again.close();
+    return { left_out: again.left_out, count };
+  };
+  assert.equal(await reopened(whole), { left_out: undefined, count: 64 });
+  const torn = await reopened(whole.subarray(0, -1000));
+  assert.equal(torn, { left_out: undefined, count: 63 }, 'a write that was under way');
+  const flipped = Uint8Array.from(whole);
+  flipped[whole.length >> 1] = (flipped[whole.length >> 1] ?? 0) ^ 1;
+  const damaged = await reopened(flipped);
+  assert.ok(damaged.count < 64, 'it opens without them');
+  assert.match(damaged.left_out ?? '', /ignoring error.*dropping \d+ bytes/);
 });
 
 test.run();
