@@ -4,7 +4,9 @@ import { leafHash } from '../crypto/merkle.ts';
 import { messageOf } from '../crypto/result.ts';
 import { decodeEntry, type EntryKind } from './audit-entry.ts';
 import { decodeGroup, decodeState, log_keys } from './audit-group.ts';
+import { readArchiveRecord } from './archive-record.ts';
 import { LogTree } from './audit-tree.ts';
+import { firstGroupKey } from './audit-walk.ts';
 import type { Change, Store } from './store.ts';
 
 /** Whether an entry of this kind is a reason to publish a new checkpoint; anchors of anchors would never end. */
@@ -23,9 +25,10 @@ export interface Replay {
 }
 
 class Replayer {
-  readonly tree = new LogTree();
+  tree = new LogTree();
   news = 0;
   generation = 0;
+  #begun = false;
   readonly #store: Store;
   readonly #head: Checkpoint | undefined;
 
@@ -36,7 +39,17 @@ class Replayer {
 
   /** Reads everything and stops at the first damage, which it returns. */
   async run(): Promise<string | undefined> {
-    for await (const [key, value] of this.#store.entries('log', { gte: utf8('g'), lt: utf8('h') })) {
+    const archived = await readArchiveRecord(this.#store);
+    const resumed = archived.ok ? await LogTree.resume(this.#store, archived.value.line) : archived;
+    if (!resumed.ok) return resumed.failure.reason;
+    this.tree = resumed.value;
+    if (archived.ok && !equal(this.tree.root(), archived.value.root)) return `the tiles of the ${this.tree.size} archived entries do not have their root`;
+    const { size: line } = this.tree;
+    // Entries are archived under a signed head, so an older one was put back.
+    if (line > 0 && this.#head !== undefined && this.#head.size <= line && !(this.#head.size === line && equal(this.#head.root, this.tree.root()))) {
+      return `the signed head has ${this.#head.size} entries, or another root, where ${line} entries were archived under a newer one`;
+    }
+    for await (const [key, value] of this.#store.entries('log', { gte: await firstGroupKey(this.#store, this.tree.size), lt: utf8('h') })) {
       const damage = await this.#group(key, value);
       if (damage !== undefined) return damage;
     }
@@ -48,12 +61,15 @@ class Replayer {
 
   async #group(key: Uint8Array, value: Uint8Array): Promise<string | undefined> {
     const first_index = fromBigEndian(key.subarray(1));
-    if (key.length !== 9 || first_index !== this.tree.size) {
+    // The group in which the archived entries end is kept whole.
+    const skipped = this.#begun ? 0 : this.tree.size - (first_index ?? 0);
+    this.#begun = true;
+    if (key.length !== 9 || first_index === undefined || skipped < 0 || first_index + skipped !== this.tree.size) {
       return `entry ${this.tree.size} is missing: the next stored group begins at ${first_index ?? 'no index'}`;
     }
     const members = decodeGroup(value);
     if (!members.ok) return `the group that begins at entry ${first_index} is damaged: ${members.failure.reason}`;
-    for (const { entry } of members.value) {
+    for (const entry of members.value.entries.slice(skipped)) {
       const damage = await this.#entry(entry);
       if (damage !== undefined) return damage;
     }

@@ -7,13 +7,34 @@ import { log_keys } from './audit-group.ts';
 import type { Files } from './files.ts';
 import type { Store } from './store.ts';
 
-const file_name = 'head';
+/** The file with the newest signed head. */
+export const head_file = 'head';
 
 /** A head that was signed. `note` carries the log's signature alone. */
 export interface SignedHead {
   readonly note: Uint8Array;
   readonly size: number;
   readonly root: Uint8Array;
+}
+
+/**
+ * The head in the head file, or `undefined` where there is none.
+ * Fails with `AUDIT_DAMAGED` when it is not the log's own signed checkpoint.
+ */
+export async function readHead(files: Files, verifier: Verifier): Promise<Result<SignedHead | undefined>> {
+  let note: Uint8Array | undefined;
+  try {
+    note = await files.read(head_file);
+  } catch (error) {
+    return fail('AUDIT_DAMAGED', `the signed head cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+  if (note === undefined) return ok(undefined);
+  const opened = openCheckpoint(note, verifier);
+  if (!opened.ok || !equal(opened.value.bare, note)) {
+    return fail('AUDIT_DAMAGED', `the signed head is damaged: ${opened.ok ? 'it has more than the log\'s signature' : opened.failure.reason}`);
+  }
+  const { size, root } = opened.value.checkpoint;
+  return ok({ note, size, root });
 }
 
 /**
@@ -37,20 +58,9 @@ export class SignedHeads {
 
   /** Reads the head file. Fails with `AUDIT_DAMAGED` when it is not this log's own signed checkpoint. */
   async load(): Promise<Result<SignedHead | undefined>> {
-    let note: Uint8Array | undefined;
-    try {
-      note = await this.#files.read(file_name);
-    } catch (error) {
-      return fail('AUDIT_DAMAGED', `the signed head cannot be read: ${messageOf(error)}`, { cause: error });
-    }
-    if (note === undefined) return ok(undefined);
-    const opened = openCheckpoint(note, this.#verifier);
-    if (!opened.ok || !equal(opened.value.bare, note)) {
-      return fail('AUDIT_DAMAGED', `the signed head is damaged: ${opened.ok ? 'it has more than the log\'s signature' : opened.failure.reason}`);
-    }
-    const { size, root } = opened.value.checkpoint;
-    this.#latest = { note, size, root };
-    return ok(this.#latest);
+    const head = await readHead(this.#files, this.#verifier);
+    if (head.ok) this.#latest = head.value;
+    return head;
   }
 
   /** The newest signed head. */
@@ -63,7 +73,7 @@ export class SignedHeads {
     const { size, root } = checkpoint;
     const note = signCheckpoint(this.#key, checkpoint);
     try {
-      await this.#files.write(file_name, note);
+      await this.#files.write(head_file, note);
       await this.#store.batch([{ space: 'log', key: log_keys.checkpoint(size), value: note }], { sync: false });
     } catch (error) {
       return fail('AUDIT_HEAD_UNWRITTEN', `the signed head could not be written: ${messageOf(error)}`, { fix: 'check the free space and the rights of the data folder', cause: error });

@@ -1,0 +1,103 @@
+/** Checking and mending the audit log of a data folder on which no node runs. No passphrase is needed: the keys of logs are public, and stand in the node's record. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fromUtf8 } from '../crypto/bytes.ts';
+import { logOrigin } from '../crypto/checkpoint.ts';
+import { parseVerifier, signature_type_log, verifierKey, type Verifier } from '../crypto/note.ts';
+import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
+import { readArchiveRecord } from '../storage/archive-record.ts';
+import { folderCopy } from '../storage/audit-copies.ts';
+import { fsck, type FsckProgress } from '../storage/audit-fsck.ts';
+import { log_keys } from '../storage/audit-group.ts';
+import { head_file } from '../storage/audit-heads.ts';
+import { recoverLog, type Recovered } from '../storage/audit-recovery.ts';
+import type { Files } from '../storage/files.ts';
+import { loadIdentities } from '../storage/identities.ts';
+import { logFiles, logStore } from '../storage/log-view.ts';
+import { recordStore } from '../storage/records.ts';
+import type { Store } from '../storage/store.ts';
+import { openVault } from '../storage/vault.ts';
+import { system_clock, system_random } from './clock.ts';
+import { marker_file } from './data-folder.ts';
+import { holdFolder, type HeldFolder } from './held-folder.ts';
+
+/** The newest log of a folder. */
+interface StoredLog {
+  readonly store: Store;
+  readonly files: Files;
+  readonly verifier: Verifier;
+  readonly log_number: number;
+}
+
+/** A log that lost its head has its state still, or the other way round. */
+async function newestNumber({ store, files }: HeldFolder): Promise<number> {
+  for (let number = 1; ; number += 1) {
+    const head = await logFiles(files, number).read(head_file);
+    if (head === undefined && await logStore(store, number).get('log', log_keys.state()) === undefined) return number - 1;
+  }
+}
+
+/** The keys that the node's own record gives for its logs, the one in use first. */
+async function recordedKeys({ store }: HeldFolder): Promise<Result<{ readonly did: string; readonly keys: readonly Uint8Array[] }>> {
+  const { identities } = await loadIdentities(store);
+  const did = identities.find(({ kind }) => kind === 'node')?.did;
+  const record = did === undefined ? undefined : await recordStore({ store, now: () => system_clock.now() }).newest(did);
+  if (did === undefined || record === undefined) return fail('IDENTITY_MISSING', 'the store holds no record of its node, and so no key of its log', { fix: 'start the node, then run the command again' });
+  const keys = [...record.document.methods, ...record.document.retired].filter(({ uses }) => uses.includes('log')).map(({ key }) => key);
+  return ok({ did, keys });
+}
+
+async function newestLog(held: HeldFolder): Promise<Result<StoredLog>> {
+  const recorded = await recordedKeys(held);
+  if (!recorded.ok) return recorded;
+  const log_number = await newestNumber(held);
+  const files = logFiles(held.files, log_number);
+  const [origin = ''] = (fromUtf8(await files.read(head_file).catch(() => undefined) ?? new Uint8Array()) ?? '').split('\n');
+  const { did, keys } = recorded.value;
+  // A head that cannot be read says nothing of whose it is; then the key in use is meant.
+  const key = keys.find((candidate) => logOrigin(did, candidate) === origin) ?? keys[0];
+  const verifier = key === undefined ? undefined : parseVerifier(verifierKey(logOrigin(did, key), signature_type_log, key));
+  if (verifier?.ok !== true) return fail('AUDIT_LOG_UNKNOWN', 'the record of the node names no log', { fix: 'start the node, then run the command again' });
+  return ok({ store: logStore(held.store, log_number), files, verifier: verifier.value, log_number });
+}
+
+async function within<T>(data: string, work: (held: HeldFolder, log: StoredLog) => Promise<Result<T>>): Promise<Result<T>> {
+  if (!existsSync(join(data, marker_file))) return fail('NODE_NOT_RUNNING', `no node runs on ${data}`, { fix: `agentmesh up --data ${data}` });
+  const held = await holdFolder(data);
+  if (!held.ok) return held;
+  try {
+    if (!held.value.folder.initialised) return fail('DATA_MISSING', `${data} holds no node yet`, { fix: `agentmesh up --data ${data} makes one` });
+    const log = await newestLog(held.value);
+    return log.ok ? await work(held.value, log.value) : log;
+  } catch (error) {
+    return fail('DATA_UNUSABLE', `${data} cannot be used: ${messageOf(error)}`, { fix: 'look at the rights of its files and whether the disk is full', cause: error });
+  } finally {
+    await held.value.close();
+  }
+}
+
+/**
+ * Checks every record of the newest log. Fails with `NODE_NOT_RUNNING` where there is no node,
+ * a `DATA_…`, `FILE_…` or `STORE_…` code, `IDENTITY_MISSING` or `AUDIT_LOG_UNKNOWN`.
+ */
+export function fsckFolder(data: string, told: (progress: FsckProgress) => void): Promise<Result<FsckProgress>> {
+  return within(data, async (_, log) => {
+    let last: FsckProgress = { done: 0, total: 0, damaged: [], damaged_count: 0 };
+    for await (const progress of fsck(log)) {
+      last = progress;
+      told(progress);
+    }
+    return ok(last);
+  });
+}
+
+/** Fills the newest log again, from these folders and from where it was archived. Fails as {@link fsckFolder} and {@link recoverLog} do, or with a `VAULT_` code. */
+export function recoverFolder(data: string, folders: readonly string[], dry_run: boolean): Promise<Result<Recovered>> {
+  return within(data, async (held, log) => {
+    const vault = await openVault({ files: held.files, random: (length) => system_random.bytes(length), create: false });
+    if (!vault.ok) return vault;
+    const archived = await readArchiveRecord(log.store).catch(() => undefined);
+    const archives = archived?.ok === true ? archived.value.parts.map(({ folder }) => folder) : [];
+    return recoverLog({ ...log, vault: vault.value, copies: [...new Set([...folders, ...archives])].map(folderCopy), dry_run });
+  });
+}

@@ -1,0 +1,42 @@
+/** The commands about the health of the audit log: their flags and help. */
+import { buildCommand, type Command } from '@stricli/core';
+import type { CommonFlags } from '../ask.ts';
+import type { RecoverFlags, SucceedFlags } from '../commands/audit-keeper.ts';
+import type { Context } from '../context.ts';
+import { common_flags, docs, lazily, someText } from '../flags.ts';
+
+/** `agentmesh audit fsck`. */
+export const fsck: Command<Context> = buildCommand<CommonFlags, [], Context>({
+  loader: lazily(async () => (await import('../commands/audit-keeper.ts')).fsck),
+  parameters: { flags: common_flags },
+  docs: docs('Check every record of the log', [
+    'Looks at every group of entries, tile, bundle, head and cosignature, and names each that is damaged. Damage freezes the log of a running node.',
+    'Works with a running node, which does the same by itself every hour, and on the folder of a stopped one, for which no passphrase is needed. Ends with code 5 when something is damaged.',
+  ].join(' '), ['audit fsck', 'audit fsck --data /srv/agentmesh --json']),
+});
+
+/** `agentmesh audit recover`. */
+export const recover: Command<Context> = buildCommand<RecoverFlags, [], Context>({
+  loader: lazily(async () => (await import('../commands/audit-keeper.ts')).recover),
+  parameters: {
+    flags: {
+      ...common_flags,
+      from: { kind: 'parsed', parse: someText, variadic: true, optional: true, placeholder: 'folder', brief: 'A folder with a copy of the log: an export or an archive (may be given again)' },
+      dryRun: { kind: 'boolean', default: false, withNegated: false, brief: 'Say what would happen, and write nothing' },
+    },
+  },
+  docs: docs('Fill a damaged log again', [
+    'Puts the log together again from what is intact, from copies in folders, and, where the node runs, from connected hosts that mirror it, until it has the root that was signed.',
+    'Payloads that cannot be had are lost, their entries are not. What was done becomes an entry of the log. A log that signed what it does not know any more cannot be mended: see audit succeed.',
+  ].join(' '), ['audit recover --dry-run', 'audit recover --from ./export --from /mnt/archive']),
+});
+
+/** `agentmesh audit succeed`. */
+export const succeed: Command<Context> = buildCommand<SucceedFlags, [], Context>({
+  loader: lazily(async () => (await import('../commands/audit-keeper.ts')).succeed),
+  parameters: { flags: { ...common_flags, yes: { kind: 'boolean', default: false, withNegated: false, brief: 'Do not ask at the terminal' } } },
+  docs: docs('End the log and begin a successor', [
+    'The way out for a log that is frozen for good. It never takes an entry again, and stays readable and provable. The successor has a key of its own, and begins with the last checkpoint of the log before it.',
+    'The node has to be restarted afterwards.',
+  ].join(' '), ['audit succeed', 'audit succeed --yes']),
+});
