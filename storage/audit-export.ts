@@ -1,14 +1,12 @@
 /** A log as plain files in the layout of C2SP tlog-tiles, so that anybody's tools can check it. */
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { bigEndian, concat } from '../crypto/bytes.ts';
-import { nodeHash } from '../crypto/merkle.ts';
-import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
-import { parseCheckpoint } from '../crypto/checkpoint.ts';
+import { mkdir, readdir } from 'node:fs/promises';
+import { equal } from '../crypto/bytes.ts';
+import { parseCheckpoint, type Checkpoint } from '../crypto/checkpoint.ts';
 import { parseNote } from '../crypto/note.ts';
+import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
 import type { AuditLog } from './audit-log.ts';
-
-const tile_width = 256;
+import { LogTree } from './audit-tree.ts';
+import { TileFolder, writeTiles, type Progress } from './tile-folder.ts';
 
 /** What was exported. */
 export interface Exported {
@@ -18,107 +16,44 @@ export interface Exported {
   readonly files: number;
 }
 
-/** The path of a tile's number: `x001/x234/067`, three digits a part. */
-function numberPath(number: number): string {
-  const last = String(number % 1000).padStart(3, '0');
-  let path = last;
-  for (let rest = Math.floor(number / 1000); rest > 0; rest = Math.floor(rest / 1000)) path = `x${String(rest % 1000).padStart(3, '0')}/${path}`;
-  return path;
+/** A head of the log with the note that signs it. */
+export interface NotedHead extends Checkpoint {
+  readonly note: Uint8Array;
 }
 
-/** Collects hashes or entries of one level and writes each tile when it is full, or at the end. */
-class TileWriter {
-  readonly #folder: string;
-  readonly #parts: Uint8Array[] = [];
-  #number = 0;
-  files = 0;
-
-  constructor(folder: string) {
-    this.#folder = folder;
-  }
-
-  async add(part: Uint8Array): Promise<void> {
-    this.#parts.push(part);
-    if (this.#parts.length === tile_width) await this.#write(numberPath(this.#number));
-  }
-
-  async end(): Promise<void> {
-    if (this.#parts.length > 0) await this.#write(`${numberPath(this.#number)}.p/${this.#parts.length}`);
-  }
-
-  async #write(name: string): Promise<void> {
-    const path = join(this.#folder, name);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, concat(...this.#parts));
-    this.#parts.length = 0;
-    this.#number += 1;
-    this.files += 1;
-  }
-}
-
-/** The tiles of every level; a node of the level above is made of each full 256 nodes below. */
-class TreeWriter {
-  readonly #folder: string;
-  readonly #levels: { readonly tiles: TileWriter; readonly pending: Uint8Array[] }[] = [];
-
-  constructor(folder: string) {
-    this.#folder = folder;
-  }
-
-  get files(): number {
-    return this.#levels.reduce((sum, level) => sum + level.tiles.files, 0);
-  }
-
-  async add(hash: Uint8Array, level = 0): Promise<void> {
-    const found = this.#levels[level] ?? { tiles: new TileWriter(join(this.#folder, 'tile', String(level))), pending: [] };
-    this.#levels[level] = found;
-    await found.tiles.add(hash);
-    found.pending.push(hash);
-    if (found.pending.length === tile_width) await this.add(rootOf(found.pending.splice(0)), level + 1);
-  }
-
-  async end(): Promise<void> {
-    for (const level of this.#levels) await level.tiles.end();
-  }
-}
-
-/** The root of a perfect tree over these hashes. */
-function rootOf(hashes: readonly Uint8Array[]): Uint8Array {
-  let level = hashes;
-  while (level.length > 1) level = level.flatMap((hash, index) => index % 2 === 0 ? [nodeHash(hash, level[index + 1] ?? hash)] : []);
-  return level[0] ?? new Uint8Array();
+/** The newest cosigned checkpoint of a log, or else its newest signed one. Fails with `AUDIT_NO_CHECKPOINT` or `AUDIT_DAMAGED`. */
+export async function newestHead(log: AuditLog): Promise<Result<NotedHead>> {
+  const cosigned = await log.cosigned();
+  const note = cosigned.ok ? cosigned.value : log.latest()?.note;
+  if (note === undefined) return cosigned.ok ? fail('AUDIT_NO_CHECKPOINT', 'the log has signed no checkpoint yet') : cosigned;
+  const parsed = parseNote(note);
+  const checkpoint = parsed.ok ? parseCheckpoint(parsed.value.text) : parsed;
+  return checkpoint.ok ? ok({ ...checkpoint.value, note }) : checkpoint;
 }
 
 /**
  * Writes the log as of its newest cosigned checkpoint, or its newest signed one,
- * into an empty or new folder.
+ * into an empty or new folder, however far the log grows meanwhile. The
+ * checkpoint is written last: a folder without one is not whole.
  *
- * Fails with `EXPORT_FOLDER`, or with what the log fails with.
+ * Fails with `EXPORT_FOLDER`, `AUDIT_DAMAGED`, `ABORTED`, or with what the log fails with,
+ * as `AUDIT_ARCHIVED` when the folder that keeps old entries is away.
  */
-export async function exportLog(log: AuditLog, folder: string): Promise<Result<Exported>> {
-  const cosigned = await log.cosigned();
-  const latest = log.latest();
-  const note = cosigned.ok ? cosigned.value : latest?.note;
-  if (note === undefined) return cosigned.ok ? fail('AUDIT_NO_CHECKPOINT', 'the log has no signed head') : cosigned;
-  const parsed = parseNote(note);
-  const checkpoint = parsed.ok ? parseCheckpoint(parsed.value.text) : parsed;
-  if (!checkpoint.ok) return checkpoint;
-  const { size } = checkpoint.value;
+export async function exportLog(log: AuditLog, path: string, options: { readonly progress?: (progress: Progress) => void; readonly signal?: AbortSignal } = {}): Promise<Result<Exported>> {
+  const head = await newestHead(log);
+  if (!head.ok) return head;
+  const { size, root, note } = head.value;
   try {
-    await mkdir(folder, { recursive: true });
-    if ((await readdir(folder)).length > 0) return fail('EXPORT_FOLDER', `${folder} is not empty`, { fix: 'name a new folder' });
-    const tree = new TreeWriter(folder);
-    const bundles = new TileWriter(join(folder, 'tile', 'entries'));
-    for await (const entry of log.entries({ from: 0, to: size })) {
-      if (!entry.ok) return entry;
-      await tree.add(entry.value.leaf_hash);
-      await bundles.add(concat(bigEndian(entry.value.entry.length, 2), entry.value.entry));
-    }
-    await tree.end();
-    await bundles.end();
-    await writeFile(join(folder, 'checkpoint'), note);
-    return ok({ folder, size, files: tree.files + bundles.files + 1 });
+    await mkdir(path, { recursive: true });
+    if ((await readdir(path)).length > 0) return fail('EXPORT_FOLDER', `${path} is not empty`, { fix: 'name a new folder' });
+    const folder = new TileFolder(path);
+    const tree = new LogTree();
+    const written = await writeTiles(folder, { tree, size, bundle: (number, width) => log.bundle(number, width), ...options });
+    if (!written.ok) return written;
+    if (!equal(tree.root(), root)) return fail('AUDIT_DAMAGED', `the first ${size} entries do not have the root of the signed head`, { fix: 'run agentmesh audit fsck' });
+    await folder.seal('checkpoint', note);
+    return ok({ folder: path, size, files: folder.files });
   } catch (error) {
-    return fail('EXPORT_FOLDER', `${folder} cannot be written: ${messageOf(error)}`, { fix: 'name a folder that you may write to', cause: error });
+    return fail('EXPORT_FOLDER', `${path} cannot be written: ${messageOf(error)}`, { fix: 'name a folder that you may write to', cause: error });
   }
 }
