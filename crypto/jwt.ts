@@ -33,7 +33,8 @@ export type TokenType =
   | 'mesh-revoke+jwt'
   | 'mesh-head+jwt'
   | 'mesh-duplicity+jwt'
-  | 'mesh-equivocation+jwt';
+  | 'mesh-equivocation+jwt'
+  | 'mesh-audit-evidence+jwt';
 
 /** A token that is well-formed but whose signature nobody has checked yet. */
 export interface Token {

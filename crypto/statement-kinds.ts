@@ -6,6 +6,7 @@ import { fromBase64url } from './bytes.ts';
 import { hasShape, isWhole, type Fields } from './canonical.ts';
 import { parseCapability } from './capability.ts';
 import { isDid } from './did.ts';
+import { packed_evidence_bytes_max } from './evidence-file.ts';
 import { digest_bytes } from './hash.ts';
 import { controllerOf } from './jwt.ts';
 import { fail, ok, type Result } from './result.ts';
@@ -27,6 +28,8 @@ const key_id_length_max = 128;
 const token_id_pattern = /^[A-Za-z0-9_-]{22}$/;
 /** base64url characters of one event in a proof of duplicity; two of them fit into a token. */
 const event_length_max = 1400;
+/** base64url characters of packed evidence. */
+const evidence_length_max: number = Math.ceil(packed_evidence_bytes_max * 4 / 3);
 
 /** What every statement says. Times are Unix seconds. */
 interface Said {
@@ -103,8 +106,17 @@ export interface EquivocationProof extends Said {
   readonly statements: readonly [string, string];
 }
 
+/** Proof that a host's audit log or its witness contradicted itself. Whoever reports it is the issuer. */
+export interface AuditEvidence extends Said {
+  readonly kind: 'audit-evidence';
+  /** The DID of the host that is accused. */
+  readonly sub: string;
+  /** base64url of the packed evidence file. */
+  readonly evidence: string;
+}
+
 /** Any statement. */
-export type Statement = Endorsement | Revocation | Head | DuplicityProof | EquivocationProof;
+export type Statement = Endorsement | Revocation | Head | DuplicityProof | EquivocationProof | AuditEvidence;
 
 const isTargetId: { readonly [kind in TargetKind]: (id: string) => boolean } = {
   delegation: isHash,
@@ -228,4 +240,18 @@ export function equivocationOf(claims: Fields, hash: string): Result<Equivocatio
   if (!isPair(statements, endorsement_bytes_max)) return malformed('a proof of equivocation has two different endorsements in ascending order');
   if (!isWhole(nbf) || !isWhole(exp) || !lasts(nbf, exp)) return malformed(`a proof lives exactly ${lasting_revocation_lifetime_s} s`);
   return ok({ kind: 'equivocation', iss, sub, statements, nbf, exp, hash });
+}
+
+/** The evidence about a log or a witness that claims of a token hold; what it proves is not looked at. Fails with `STATEMENT_MALFORMED`. */
+export function auditEvidenceOf(claims: Fields, hash: string): Result<AuditEvidence> {
+  if (!hasShape(claims, ['iss', 'sub', 'evidence', 'nbf', 'exp', 'v']) || claims['v'] !== 1) {
+    return malformed('the claims are not those of version 1 audit evidence');
+  }
+  const { iss, sub, evidence, nbf, exp }: Fields = claims;
+  if (!isDid(iss) || !isDid(sub)) return malformed('the reporter and the accused of evidence are DIDs');
+  if (typeof evidence !== 'string' || evidence.length === 0 || evidence.length > evidence_length_max || fromBase64url(evidence) === undefined) {
+    return malformed(`evidence is base64url of at most ${evidence_length_max} characters`);
+  }
+  if (!isWhole(nbf) || !isWhole(exp) || !lasts(nbf, exp)) return malformed(`evidence lives exactly ${lasting_revocation_lifetime_s} s`);
+  return ok({ kind: 'audit-evidence', iss, sub, evidence, nbf, exp, hash });
 }

@@ -7,21 +7,22 @@
  * A statement is a token ({@link Token}) with exactly the claims of its kind,
  * so that one statement has one accepted spelling and one hash.
  */
-import { fromUtf8, toBase64url } from './bytes.ts';
+import { equal, fromBase64url, fromUtf8, toBase64url } from './bytes.ts';
 import { isFields, type Fields } from './canonical.ts';
 import { methodId } from './did-events.ts';
 import { keyFor, type DidRecord } from './did-record.ts';
+import { misdeeds, packEvidence, statedEvidence, unpackEvidence, verifyEvidence, type VerifiedEvidence } from './fork-evidence.ts';
 import { controllerOf, createToken, decodeToken, token_bytes_max, verifyToken, type Token, type TokenSigner, type TokenType } from './jwt.ts';
 import { fail, ok, type Result } from './result.ts';
 import {
-  duplicityOf, endorsement_bytes_max, endorsementOf, equivocationOf, headOf, lasting_revocation_lifetime_s, revocationLifetime, revocationOf,
-  type DuplicityProof, type Endorsement, type EquivocationProof, type Head, type Revocation, type Statement,
+  auditEvidenceOf, duplicityOf, endorsement_bytes_max, endorsementOf, equivocationOf, headOf, lasting_revocation_lifetime_s, revocationLifetime, revocationOf,
+  type AuditEvidence, type DuplicityProof, type Endorsement, type EquivocationProof, type Head, type Revocation, type Statement,
 } from './statement-kinds.ts';
 
 export {
   endorsement_bytes_max, endorsement_lifetime_s_max, endorsement_weight_max, head_lifetime_s_max, isTarget, isTargetKind, lasting_revocation_lifetime_s,
   revocationLifetime, token_revocation_lifetime_s,
-  type DuplicityProof, type Endorsement, type EquivocationProof, type Head, type Revocation, type RevocationTarget, type Statement, type TargetKind,
+  type AuditEvidence, type DuplicityProof, type Endorsement, type EquivocationProof, type Head, type Revocation, type RevocationTarget, type Statement, type TargetKind,
 } from './statement-kinds.ts';
 
 /** A well-formed statement and the token that says it; its signature is not checked yet. */
@@ -36,6 +37,7 @@ const statements_by_type: { readonly [type: string]: (claims: Fields, hash: stri
   'mesh-head+jwt': headOf,
   'mesh-duplicity+jwt': duplicityOf,
   'mesh-equivocation+jwt': equivocationOf,
+  'mesh-audit-evidence+jwt': auditEvidenceOf,
 };
 
 function statementOf(type: string, claims: Fields, hash: string, bytes: number): Result<Statement> {
@@ -143,6 +145,22 @@ export function signEquivocation(signer: TokenSigner, plan: EquivocationPlan): P
   return sign('mesh-equivocation+jwt', signer, { sub, statements: pairOf(a, b), nbf, exp: nbf + lasting_revocation_lifetime_s, v: 1 });
 }
 
+/** What is reported of a log or a witness: an evidence file, and the time of the report. */
+export interface AuditEvidencePlan {
+  readonly evidence: Uint8Array;
+  readonly nbf: number;
+}
+
+/** Signs a report of evidence. Fails with `EVIDENCE_INVALID`, `EVIDENCE_TOO_LARGE`, or `STATEMENT_MALFORMED` where the accused is no DID of ours. */
+export async function signAuditEvidence(signer: TokenSigner, { evidence, nbf }: AuditEvidencePlan): Promise<Result<string>> {
+  const verified = verifyEvidence(evidence);
+  if (!verified.ok) return verified;
+  const packed = packEvidence(evidence);
+  if (!packed.ok) return packed;
+  const { did } = verified.value.accused;
+  return sign('mesh-audit-evidence+jwt', signer, { sub: did, evidence: toBase64url(packed.value), nbf, exp: nbf + lasting_revocation_lifetime_s, v: 1 });
+}
+
 /**
  * The key with which a DID signs statements under this key id, or signed them at
  * `dated_s`. The id must be made of the key ({@link methodId}): else one id could
@@ -178,4 +196,44 @@ export function verifyEquivocation(record: DidRecord, proof: EquivocationProof):
   const [a, b] = said;
   const is_proven = a !== undefined && b !== undefined && a.hash !== b.hash && a.sub === b.sub && a.scope === b.scope && a.seq === b.seq;
   return is_proven ? ok(undefined) : unproven('the two endorsements do not contradict each other');
+}
+
+/** The evidence file that a statement carries, unverified. Fails with `EVIDENCE_INVALID`. */
+export function evidenceFileOf({ evidence }: AuditEvidence): Result<Uint8Array> {
+  return unpackEvidence(fromBase64url(evidence) ?? new Uint8Array());
+}
+
+/** What a host is accused of by evidence that was admitted, in words: `its audit log signed …`. */
+export function misdeedOf(statement: AuditEvidence): string {
+  const file = evidenceFileOf(statement);
+  const stated = file.ok ? statedEvidence(file.value) : undefined;
+  if (stated === undefined) return 'its audit log contradicted itself';
+  const { kind } = stated;
+  return `its ${kind === 'same-size' || kind === 'leaf-conflict' ? 'audit log' : 'witness'} ${misdeeds[kind]}`;
+}
+
+/**
+ * Whether the key that evidence is about is the accused host's: its record lists
+ * that very key as the key of its log or of its witness, now or formerly. Anybody
+ * can name a log after a DID and sign with a key of his own, so nothing else counts.
+ * Fails with `STATEMENT_KEY_UNKNOWN`.
+ */
+export function checkAccused(record: DidRecord, { accused }: VerifiedEvidence): Result<void> {
+  const { document, did } = record;
+  const is_listed = did === accused.did
+    && [...document.methods, ...document.retired].some(({ key, uses }) => uses.includes(accused.role) && equal(key, accused.public_key));
+  return is_listed ? ok(undefined) : fail('STATEMENT_KEY_UNKNOWN', `the record of ${accused.did} does not list the accused key as that of its ${accused.role}`);
+}
+
+/**
+ * What a statement of evidence proves, as far as its file says: it verifies, and
+ * is about the host that is accused. Whether the key is that host's, its record
+ * says ({@link checkAccused}). Fails with `STATEMENT_UNPROVEN`: no honest peer keeps it.
+ */
+export function openAuditEvidence(statement: AuditEvidence): Result<VerifiedEvidence> {
+  const file = evidenceFileOf(statement);
+  const verified = file.ok ? verifyEvidence(file.value) : file;
+  if (!verified.ok) return fail('STATEMENT_UNPROVEN', verified.failure.reason, { cause: verified.failure });
+  if (verified.value.accused.did !== statement.sub) return fail('STATEMENT_UNPROVEN', 'the evidence is about another host than the one that is accused');
+  return verified;
 }

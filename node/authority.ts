@@ -5,7 +5,7 @@ import type { Failure } from '../crypto/result.ts';
 import type { LocalParty } from '../protocols/handshake/index.ts';
 import type { Identity } from '../protocols/identity/index.ts';
 import type { Executor } from '../protocols/message/index.ts';
-import type { Clock } from '../protocols/ports.ts';
+import type { Clock, PeerId } from '../protocols/ports.ts';
 import type { Freshness, RevocationService } from '../protocols/revocation/index.ts';
 import { unixSeconds } from '../protocols/time.ts';
 import type { Trust } from '../protocols/trust/index.ts';
@@ -23,6 +23,10 @@ export interface AuthorityParts {
   /** Given later than the constructor runs, because trust asks for the roots. */
   trust(): Trust;
   policyDigest(did: string): Uint8Array;
+  /** The DID of the node at a peer, once it has proven it. */
+  nodeAt(peer: PeerId): string | undefined;
+  /** Whether a host was proven to have contradicted itself. */
+  exposed(did: string): boolean;
   /** Goes up with every record, statement or fork that becomes known. */
   changes(): number;
 }
@@ -69,12 +73,22 @@ export class Authority {
     return required === 0 ? undefined : this.#parts.trust().distrusted(observer, subject, required);
   }
 
-  /** Trust is a question between agents; nodes only have to be who they say and not be revoked. */
-  inadmissible(local: string, remote: DidRecord, required: number): Failure | undefined {
+  /**
+   * Trust is a question between agents; nodes only have to be who they say and
+   * not be revoked. Nodes go on talking with one whose log was proven to lie, for
+   * what it says about others; its agents are not dealt with.
+   */
+  inadmissible(local: string, remote: DidRecord, required: number, peer: PeerId): Failure | undefined {
     const barred = this.barred(remote);
     // The kind in a record is its owner's own word, so it is our side alone that decides whether trust matters.
     if (barred !== undefined || local === this.#parts.identities.node.did) return barred;
-    return this.distrusted(local, remote.did, required);
+    return this.#exposedHost(remote.did, peer) ?? this.distrusted(local, remote.did, required);
+  }
+
+  #exposedHost(did: string, peer: PeerId): Failure | undefined {
+    const node = [did, this.#parts.nodeAt(peer)].find((each) => each !== undefined && this.#parts.exposed(each));
+    if (node === undefined) return undefined;
+    return { code: 'HOST_EXPOSED', reason: `the host ${node} was proven to have contradicted itself`, fix: 'an agent on a host whose log and witness told one story', detail: { host: node } };
   }
 
   /** What is known for a decision about a chain or an invocation, now. */

@@ -1,20 +1,18 @@
 /** What is kept of statements in memory, and what finds which: everything that a decision asks is answered from here at once. */
 import { assert } from '../crypto/assert.ts';
 import { RecentMap } from '../crypto/recent.ts';
-import {
-  endorsement_lifetime_s_max, head_lifetime_s_max, type DuplicityProof, type Endorsement, type EquivocationProof, type Head, type Revocation, type Statement,
-  type TargetKind,
-} from '../crypto/statement.ts';
+import type { AuditEvidence, DuplicityProof, Endorsement, EquivocationProof, Head, Revocation, Statement, TargetKind } from '../crypto/statement.ts';
+import { accusedOf, compareRivals } from './statement-rivals.ts';
 
 /** What one issuer may have in force of each kind. */
 export const statements_per_issuer_max: StatementPlaces = {
-  endorsement: 1000, revocation: 4096, head: 1, duplicity: 64, equivocation: 64,
+  endorsement: 1000, revocation: 4096, head: 1, duplicity: 64, equivocation: 64, 'audit-evidence': 64,
 };
 /** Numbers of statements by their kind. */
 export type StatementPlaces = { readonly [kind in Statement['kind']]: number };
 /** What all issuers together may have in force of each kind. */
 export const statements_max: StatementPlaces = {
-  endorsement: 500_000, revocation: 500_000, head: 500_000, duplicity: 10_000, equivocation: 10_000,
+  endorsement: 500_000, revocation: 500_000, head: 500_000, duplicity: 10_000, equivocation: 10_000, 'audit-evidence': 10_000,
 };
 /** Texts that occur in many statements, DIDs most of all, of which each is held in memory once. */
 const words_max = 262_144;
@@ -56,32 +54,7 @@ class Shelf {
 // The subject alone for the scope that nearly all have: no text of its own for each.
 const slotOf = ({ sub, scope }: Endorsement): string => (scope === 'general' ? sub : `${sub} ${scope}`);
 
-/**
- * Until when a statement is remembered, in Unix seconds. What can be replaced
- * stays past its own end until everything that its issuer could have said before
- * has ended as well: dropped earlier, an older one with a later end could come
- * back from a peer.
- */
-export function keptUntil(statement: Statement): number {
-  switch (statement.kind) {
-    case 'endorsement': return statement.nbf + endorsement_lifetime_s_max;
-    case 'head': return statement.nbf + head_lifetime_s_max;
-    default: return statement.exp;
-  }
-}
-
-/** Whether a statement holds against the one in its place, whatever the order in which they came: negative when it does. */
-function compareRivals(a: Statement, b: Statement): number {
-  const by_hash = a.hash < b.hash ? -1 : Number(a.hash > b.hash);
-  if (a.kind === 'endorsement' && b.kind === 'endorsement') return b.seq - a.seq || by_hash;
-  if (a.kind === 'head' && b.kind === 'head') return b.number - a.number || b.sequence - a.sequence || b.exp - a.exp || by_hash;
-  return by_hash;
-}
-
-/** Whom a proof accuses. */
-function accusedOf(statement: Statement): string | undefined {
-  return statement.kind === 'duplicity' ? statement.did : statement.kind === 'equivocation' ? statement.sub : undefined;
-}
+const proofSlot = (kind: Statement['kind'], accused: string | undefined): string => `${kind} ${accused ?? ''}`;
 
 /** The statements of a node by what asks for them. */
 export class StatementIndex {
@@ -91,8 +64,8 @@ export class StatementIndex {
   readonly #entries = new Map<string, Statement>();
   readonly #shelves = new Map<string, Shelf>();
   readonly #by_subject = new Groups<Endorsement>();
-  readonly #duplicities = new Map<string, DuplicityProof>();
-  readonly #equivocations = new Map<string, EquivocationProof>();
+  /** One of each kind against each accused. */
+  readonly #proofs = new Map<string, Statement>();
   readonly #counts = new Map<Statement['kind'], number>();
   readonly #words = new RecentMap<string, string>(words_max);
   #endorsers: readonly string[] | undefined;
@@ -121,9 +94,8 @@ export class StatementIndex {
     switch (statement.kind) {
       case 'endorsement': return this.#shelves.get(statement.iss)?.endorsements.get(slotOf(statement));
       case 'head': return this.#shelves.get(statement.iss)?.head;
-      case 'duplicity': return this.#duplicities.get(statement.did);
-      case 'equivocation': return this.#equivocations.get(statement.sub);
       case 'revocation': return undefined;
+      default: return this.#proofs.get(proofSlot(statement.kind, accusedOf(statement)));
     }
   }
 
@@ -195,8 +167,7 @@ export class StatementIndex {
         break;
       case 'revocation': shelf.revocations.add(statement.target.id, statement); break;
       case 'head': shelf.head = statement; break;
-      case 'duplicity': this.#duplicities.set(statement.did, statement); break;
-      case 'equivocation': this.#equivocations.set(statement.sub, statement); break;
+      default: this.#proofs.set(proofSlot(kind, accusedOf(statement)), statement);
     }
     return statement;
   }
@@ -216,8 +187,7 @@ export class StatementIndex {
         break;
       case 'revocation': shelf.revocations.remove(statement.target.id, statement); break;
       case 'head': shelf.head = undefined; break;
-      case 'duplicity': this.#duplicities.delete(statement.did); break;
-      case 'equivocation': this.#equivocations.delete(statement.sub); break;
+      default: this.#proofs.delete(proofSlot(statement.kind, accusedOf(statement)));
     }
     if (shelf.counts.size === 0) this.#shelves.delete(statement.iss);
     return statement;
@@ -255,12 +225,25 @@ export class StatementIndex {
 
   /** The proof that a DID told two histories. */
   duplicity(did: string): DuplicityProof | undefined {
-    return this.#duplicities.get(did);
+    const proof = this.#proofs.get(proofSlot('duplicity', did));
+    return proof?.kind === 'duplicity' ? proof : undefined;
   }
 
   /** The proof that a DID contradicted itself. */
   equivocation(did: string): EquivocationProof | undefined {
-    return this.#equivocations.get(did);
+    const proof = this.#proofs.get(proofSlot('equivocation', did));
+    return proof?.kind === 'equivocation' ? proof : undefined;
+  }
+
+  /** The evidence against the log or the witness of a host. */
+  auditEvidence(did: string): AuditEvidence | undefined {
+    const proof = this.#proofs.get(proofSlot('audit-evidence', did));
+    return proof?.kind === 'audit-evidence' ? proof : undefined;
+  }
+
+  /** All evidence against logs and witnesses, one of each host. */
+  exposures(): readonly AuditEvidence[] {
+    return [...this.#proofs.values()].filter((proof) => proof.kind === 'audit-evidence');
   }
 
   /** The highest `seq` that an issuer has used, as far as is known. */

@@ -30,8 +30,8 @@ export interface HandshakeParts {
   readonly recorder: Recorder;
   /** The local identity of this DID, or of the node itself for an empty string. */
   party(did: string): LocalParty | undefined;
-  /** Why a proven peer is not admitted: too little trust, revoked, no sponsor. Scores are our own, never the peer's claim. */
-  inadmissible(local: string, remote: DidRecord, required_trust_score: number): Failure | undefined;
+  /** Why a proven party at a peer is not admitted: too little trust, revoked, no sponsor, a host that was proven to lie. Scores are our own, never the peer's claim. */
+  inadmissible(local: string, remote: DidRecord, required_trust_score: number, peer: PeerId): Failure | undefined;
   /** Hears of every new session, on both sides. */
   met(session: Session): void;
 }
@@ -52,6 +52,8 @@ export interface Handshake {
   between(local: string, remote: string, peer: PeerId): Session | undefined;
   /** Ends every session with a DID, e.g. after its revocation. */
   close(remote: string): void;
+  /** Ends every session at a peer but those of one identity of ours. */
+  closeAt(peer: PeerId, kept_local: string): void;
 }
 
 interface Pending {
@@ -107,7 +109,7 @@ class MeshHandshake implements Handshake {
     // Without the record nobody can say whether the remote side is still admitted, so it has to show it again.
     const record = live === undefined ? undefined : this.#parts.identity.known(remote);
     if (live !== undefined && record !== undefined) {
-      const refusal = this.#parts.inadmissible(local.identity.did, record, required);
+      const refusal = this.#parts.inadmissible(local.identity.did, record, required, peer);
       return refusal === undefined ? ok(live) : { ok: false, failure: refusal };
     }
     // Only who demands the same trust may share an answer.
@@ -139,7 +141,7 @@ class MeshHandshake implements Handshake {
     const transcript = transcriptHash(initiator, responder, answer.value.expires);
     const record = await this.#proven(responder, 'responder', transcript, answer.value.signature, answer.value.records);
     if (!record.ok) return record;
-    const refusal = this.#parts.inadmissible(local.identity.did, record.value, required);
+    const refusal = this.#parts.inadmissible(local.identity.did, record.value, required, peer);
     if (refusal !== undefined) return { ok: false, failure: refusal };
     const signature = local.identity.keys.use.sign(signedBytes('initiator', transcript));
     const accepted = await ask(encodeStep({ step: 3, session: transcript.subarray(0, 16), signature }));
@@ -226,7 +228,7 @@ class MeshHandshake implements Handshake {
       return record;
     }
     const { local } = pending;
-    const refusal = this.#parts.inadmissible(local.identity.did, record.value, local.required_trust_score);
+    const refusal = this.#parts.inadmissible(local.identity.did, record.value, local.required_trust_score, from);
     if (refusal !== undefined) return { ok: false, failure: refusal };
     this.#keep(local.identity.did, pending.initiator, from, pending.transcript, pending.expires_ms);
     return ok(encodeStep({ step: 4 }));
@@ -252,6 +254,10 @@ class MeshHandshake implements Handshake {
 
   close(remote: string): void {
     this.#sessions.close(remote);
+  }
+
+  closeAt(peer: PeerId, kept_local: string): void {
+    this.#sessions.closeAt(peer, kept_local);
   }
 }
 

@@ -69,6 +69,11 @@ export class Sessions {
     for (const session of this.#by_end.values()) if (session.remote === did || session.local === did) this.#drop(session);
   }
 
+  /** Forgets every session at a peer but those of one local identity. */
+  closeAt(peer: PeerId, kept_local: string): void {
+    for (const session of this.#by_peer.get(peer) ?? []) if (session.local !== kept_local) this.#drop(session);
+  }
+
   #living(session: Session | undefined): Session | undefined {
     if (session === undefined || session.expires_ms > this.#clock.now()) return session;
     this.#drop(session);

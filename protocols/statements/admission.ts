@@ -12,7 +12,7 @@ import type { LookUps } from './look-ups.ts';
 import { checkProof } from './proofs.ts';
 import { Waiting } from './waiting.ts';
 
-type AdmissionParts = Pick<StatementsParts, 'clock' | 'store' | 'identity' | 'recorder'>;
+type AdmissionParts = Pick<StatementsParts, 'clock' | 'store' | 'identity' | 'recorder' | 'wasListed'>;
 
 /** How a statement came here from a peer. */
 export interface Source {
@@ -126,7 +126,7 @@ export class Admission {
     if (!key.ok) return key;
     if (!verifyToken(token, key.value)) return fail('STATEMENT_FORGED', `the signature is not that of ${statement.iss}`);
     const proven = await checkProof({
-      known: (did) => identity.known(did), resolve: (did, options) => this.#record(did, source, options),
+      known: (did) => identity.known(did), resolve: (did, options) => this.#record(did, source, options), wasListed: (name) => this.#parts.wasListed?.(name) === true,
     }, statement);
     return proven.ok ? this.#keep(statement, token.text) : proven;
   }
@@ -178,6 +178,7 @@ export class Admission {
       case 'head': this.#listeners.head?.(statement); break;
       case 'duplicity': this.#listeners.duplicity?.(statement); break;
       case 'equivocation': this.#listeners.equivocation?.(statement); break;
+      case 'audit-evidence': this.#listeners.auditEvidence?.(statement); break;
     }
   }
 }

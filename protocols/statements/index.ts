@@ -1,6 +1,6 @@
 import type { DidRecord } from '../../crypto/did-record.ts';
 import type { Result } from '../../crypto/result.ts';
-import type { DuplicityProof, Endorsement, EquivocationProof, Head, Revocation, Statement } from '../../crypto/statement.ts';
+import type { AuditEvidence, DuplicityProof, Endorsement, EquivocationProof, Head, Revocation, Statement } from '../../crypto/statement.ts';
 import type { StatementStore } from '../../storage/statements.ts';
 import type { Clock, Network, Random, Recorder } from '../ports.ts';
 import { StatementExchange } from './statements.ts';
@@ -21,6 +21,8 @@ export interface StatementsParts {
   readonly store: StatementStore;
   readonly identity: Identities;
   readonly recorder: Recorder;
+  /** Whether this host has seen the record of a log's DID name that log, whatever the record says now. */
+  wasListed?(name: string): boolean;
 }
 
 /** Who is told about each statement, once, after it is durable. */
@@ -30,6 +32,7 @@ export interface StatementListeners {
   readonly head?: (head: Head) => void;
   readonly duplicity?: (proof: DuplicityProof) => void;
   readonly equivocation?: (proof: EquivocationProof) => void;
+  readonly auditEvidence?: (evidence: AuditEvidence) => void;
   /** Two tokens of an issuer that contradict each other were met here, both verified: somebody should report it. */
   readonly equivocated?: (issuer: string, tokens: readonly [string, string]) => void;
 }

@@ -56,7 +56,7 @@ export interface EndorsementInput {
 export interface TrustParts {
   readonly clock: Clock;
   readonly store: Store;
-  readonly statements: Pick<StatementStore, 'endorsements' | 'endorsementsBy' | 'endorsers' | 'nextSequence' | 'revocation' | 'equivocation' | 'duplicity'>;
+  readonly statements: Pick<StatementStore, 'endorsements' | 'endorsementsBy' | 'endorsers' | 'nextSequence' | 'revocation' | 'equivocation' | 'duplicity' | 'auditEvidence'>;
   readonly exchange: Pick<Statements, 'publish'>;
   readonly identity: Pick<Identities, 'known'>;
   readonly revocation: Pick<RevocationService, 'revokedDid' | 'unsponsored'>;

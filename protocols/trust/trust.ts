@@ -9,7 +9,7 @@ import type { DidRecord } from '../../crypto/did-record.ts';
 import { digest_bytes } from '../../crypto/hash.ts';
 import { controllerOf, isoTime, type TokenSigner } from '../../crypto/jwt.ts';
 import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
-import { endorsement_weight_max, signEndorsement, type Endorsement } from '../../crypto/statement.ts';
+import { endorsement_weight_max, misdeedOf, signEndorsement, type Endorsement } from '../../crypto/statement.ts';
 import { unixSeconds } from '../time.ts';
 import { general_scope, sponsored_prior, tiers, unsponsored_prior } from './constants.ts';
 import type { EndorsementInput, Score, ScoreItem, Tier, Trust, TrustInit, TrustParts } from './index.ts';
@@ -177,6 +177,10 @@ export class TrustScores implements Trust {
     if (proof !== undefined) {
       const reason = proof.kind === 'equivocation' ? 'it signed two endorsements that contradict each other' : 'its controller told two histories';
       return { failure: { code: 'TRUST_PROVEN_FALSE', reason: `${reason}, as ${proof.iss} proved` }, statement: proof.hash };
+    }
+    const evidence = statements.auditEvidence(subject);
+    if (evidence !== undefined) {
+      return { failure: { code: 'HOST_EXPOSED', reason: `${misdeedOf(evidence)}, as ${evidence.iss} proved: that is for good` }, statement: evidence.hash };
     }
     const sponsor = identity.known(subject)?.sponsor;
     if (sponsor === undefined || sponsor === null) return undefined;

@@ -43,6 +43,8 @@ export interface Host {
   readonly slow: Map<string, number>;
   /** What the host was given to report. */
   readonly equivocated: { readonly issuer: string; readonly tokens: readonly [string, string] }[];
+  /** The names of logs that the host follows. */
+  readonly followed: Set<string>;
   /** The DIDs that were looked up, in order. */
   readonly resolved: string[];
 }
@@ -72,11 +74,13 @@ async function host(wire: Wire, index: number): Promise<Host> {
   const found = new Map<string, DidRecord>();
   const slow = new Map<string, number>();
   const equivocated: Host['equivocated'] = [];
+  const followed = new Set<string>();
   const exchange = statements({
-    endorsement: told, revocation: told, head: told, duplicity: told, equivocation: told,
+    endorsement: told, revocation: told, head: told, duplicity: told, equivocation: told, auditEvidence: told,
     equivocated: (issuer, tokens) => void equivocated.push({ issuer, tokens }),
   })({
     clock, network, store, recorder, random: simulator.random(`host-${index}`),
+    wasListed: (name) => followed.has(name),
     identity: {
       known: (did) => records.get(did),
       resolve: async (did, options = {}) => {
@@ -87,7 +91,7 @@ async function host(wire: Wire, index: number): Promise<Host> {
       },
     },
   });
-  return { network, store, exchange, facts, applied, records, fresh, found, slow, equivocated, resolved };
+  return { network, store, exchange, facts, applied, records, fresh, found, slow, equivocated, followed, resolved };
 }
 
 /** Hosts that are not connected yet. `prepare` replaces the exchange of a host, for hosts that misbehave. */

@@ -5,6 +5,7 @@ import { parseChain } from '../../crypto/chain.ts';
 import { verifyDuplicity } from '../../crypto/did-duplicity.ts';
 import { isEstablishment, isSigned, type Establishment, type Signed } from '../../crypto/did-events.ts';
 import { verifyRecord, type DidRecord } from '../../crypto/did-record.ts';
+import { verifyEvidence } from '../../crypto/fork-evidence.ts';
 import { fail, ok, unwrap, type Result } from '../../crypto/result.ts';
 import { parseStatement } from '../../crypto/statement.ts';
 import { revocation } from '../../protocols/revocation/index.ts';
@@ -71,6 +72,13 @@ function judgeDuplicity(input: Fields): Fields {
   return verified.ok ? { proven: true } : refusalOf(verified.failure);
 }
 
+function judgeEvidence(input: Fields): Fields {
+  const verified = verifyEvidence(bytesOf(input, 'file'));
+  if (!verified.ok) return refusalOf(verified.failure);
+  const { kind, accused: { did, name, role }, origin, sizes } = verified.value;
+  return { kind, did, name, role, origin, sizes };
+}
+
 async function judgeStanding(input: Fields): Promise<Fields> {
   const { store } = await keptOf(input);
   const records = recordsOf(input, numberOf(input, 'now_ms'));
@@ -92,5 +100,6 @@ export const statement_judges: { readonly [task: string]: Judge } = {
   'admit statement': judgeAdmission,
   'keep statements': judgeKeeping,
   'verify duplicity': judgeDuplicity,
+  'verify evidence': judgeEvidence,
   'standing of a revocation': judgeStanding,
 };

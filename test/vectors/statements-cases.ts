@@ -12,6 +12,7 @@ import { rotatedRecord, secondEvent } from '../forks.ts';
 import { keyNamed, person, start_ms, start_s, type Person } from '../people.ts';
 import { refusal, type VectorCase } from './case.ts';
 import { first, second, third } from './chain-cases.ts';
+import { evidenceCases } from './evidence-cases.ts';
 import { a, b, c, company, employee, helper, mallory, renewed, sponsor, stranger } from './parties.ts';
 import { misshapen } from './token-forms.ts';
 
@@ -286,5 +287,5 @@ async function authorities(): Promise<VectorCase[]> {
 
 /** Every case about statements. */
 export async function statementsCases(): Promise<readonly VectorCase[]> {
-  return [...await parsed(), ...await malformed(), ...await admissions(), ...await proofs(), ...await duplicities(), ...await merged(), ...await authorities()];
+  return [...await parsed(), ...await malformed(), ...await admissions(), ...await proofs(), ...await duplicities(), ...await evidenceCases(), ...await merged(), ...await authorities()];
 }
