@@ -103,8 +103,10 @@ export class Attesting {
 
   /** The identity as it goes on: attested again on the same terms where its attestation ends soon or was signed by a voided key, its sponsor's key is here, and nothing speaks against it. */
   async renewed(identity: LocalIdentity): Promise<LocalIdentity> {
-    const sponsor = this.#parts.find(identity.sponsor ?? '');
-    if (identity.sponsor === null || sponsor === undefined || sponsor.deactivated || identity.deactivated) return identity;
+    // A node names no sponsor: who attested it last answers for it.
+    const named = identity.kind === 'node' ? attestationsOf(identity)[0]?.iss ?? null : identity.sponsor;
+    const sponsor = this.#parts.find(named ?? '');
+    if (named === null || sponsor === undefined || sponsor.deactivated || identity.deactivated) return identity;
     const [last, ...others] = attestationsOf(identity).filter(({ iss }) => iss === sponsor.did);
     if (last === undefined || [last, ...others].some((each) => this.#isLasting(each, sponsor)) || !this.#mayAttest(identity.did)) return identity;
     const evidence = last.evd === undefined ? undefined : fromBase64url(last.evd);

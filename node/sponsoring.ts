@@ -85,6 +85,18 @@ export class Sponsoring {
     return this.#accept(subject.value.did, await identities.attesting.attest(sponsor, subject.value.did, terms));
   }
 
+  /** Has a human or an organisation whose key is here answer for this host, and publishes its record. Fails with `NAME_UNKNOWN`, `SPONSOR_…` or `REVOKED`. */
+  async host(who: string, terms: SponsorTerms): Promise<Result<LocalIdentity>> {
+    const { identities } = this.#host;
+    const sponsor = identities.find(who);
+    if (sponsor === undefined || who === '') return fail('NAME_UNKNOWN', `no ${JSON.stringify(who.slice(0, 80))} has its key on this host`, { fix: 'agentmesh sponsor list, or agentmesh sponsor create NAME' });
+    if (sponsor.kind !== 'human' && sponsor.kind !== 'org') return fail('SPONSOR_KIND', `${sponsor.name} cannot answer for a host`, { fix: 'humans and organisations do: agentmesh sponsor list' });
+    if (sponsor.deactivated) return fail('SPONSOR_DEACTIVATED', `${sponsor.name} is deactivated`, { fix: 'name another sponsor' });
+    const checked = checkTerms(terms);
+    if (!checked.ok) return checked;
+    return this.#accept(identities.node.did, await identities.attesting.attest(sponsor, identities.node.did, { role: 'operator', ...terms }));
+  }
+
   async #accept(did: string, attestation: string): Promise<Result<LocalIdentity>> {
     const { identities } = this.#host;
     const accepted = await identities.publishing.inTurn(did, async () => {
@@ -103,7 +115,7 @@ export class Sponsoring {
     if (!did.ok) return did;
     const record = await identity.resolve(did.value);
     if (!record.ok) return record;
-    const { sponsor } = record.value;
+    const sponsor = record.value.sponsor ?? this.#host.revocation.operator(record.value) ?? null;
     if (sponsor === null) return fail('SPONSOR_NEEDLESS', `nobody answers for ${who} but itself`, { fix: 'agentmesh revoke did, or agentmesh did deactivate' });
     const own = identities.find(sponsor);
     if (own === undefined) return fail('SPONSOR_ELSEWHERE', `the key of the sponsor ${sponsor} is not on this host`, { fix: 'withdraw where the sponsor\'s key is' });

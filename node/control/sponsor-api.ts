@@ -66,6 +66,7 @@ export interface SponsorControlApi {
   'sponsor.list': { params: Record<string, never>; value: readonly SponsorView[] };
   /** `evidence` is the base64url SHA-256 of it. */
   'sponsor.renew': { params: { agent: Who; role?: string; lifetime_s?: number; evidence?: string }; value: SponsorshipView };
+  'sponsor.host': { params: { sponsor: Who; lifetime_s?: number }; value: SponsorshipView };
   'sponsor.withdraw': { params: { agent: Who; why: string }; value: { readonly statement: string; readonly agent: string; readonly sponsor: string } };
   'sponsor.show': { params: { who: Who }; value: AccountabilityView };
   /** `file` is the text of the request or of the response. */
@@ -84,6 +85,7 @@ export const sponsor_params: { readonly [Method in keyof SponsorControlApi]: { r
   'sponsor.create': { name: text, kind: text_optional, organisation: text_optional, witnesses: { type: 'strings', optional: true }, witness_threshold: number_optional },
   'sponsor.list': {},
   'sponsor.renew': { agent: text, role: text_optional, lifetime_s: number_optional, evidence: text_optional },
+  'sponsor.host': { sponsor: text, lifetime_s: number_optional },
   'sponsor.withdraw': { agent: text, why: text },
   'sponsor.show': { who: text },
   'sponsor.request': { agent: text, role: text_optional, lifetime_s: number_optional },

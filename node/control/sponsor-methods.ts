@@ -26,7 +26,7 @@ function sponsorView(identity: LocalIdentity): SponsorView {
 function sponsorshipView(identity: LocalIdentity): SponsorshipView {
   const [last] = attestationsOf(identity);
   return {
-    agent: identity.did, name: identity.name, sponsor: identity.sponsor ?? '', role: last?.role ?? '', until: last?.exp ?? 0, evidence: last?.evd ?? null,
+    agent: identity.did, name: identity.name, sponsor: identity.sponsor ?? last?.iss ?? '', role: last?.role ?? '', until: last?.exp ?? 0, evidence: last?.evd ?? null,
   };
 }
 
@@ -72,6 +72,10 @@ export function sponsorMethods(node: Node): Pick<ControlMethods, keyof SponsorCo
       if (!evidence.ok) return evidence;
       const renewed = await sponsoring.renew(params.agent, { ...termsOf(params), ...evidence.value });
       return renewed.ok ? ok(sponsorshipView(renewed.value)) : renewed;
+    },
+    'sponsor.host': async ({ sponsor, ...params }) => {
+      const attested = await sponsoring.host(sponsor, termsOf(params));
+      return attested.ok ? ok(sponsorshipView(attested.value)) : attested;
     },
     'sponsor.withdraw': ({ agent, why }) => sponsoring.withdraw(agent, why),
     'sponsor.show': async ({ who }) => {

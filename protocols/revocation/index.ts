@@ -14,7 +14,7 @@ export {
   checkResponse, isSponsorRequest, parseRequest, parseResponse, requestText, responseText,
   type CheckedRequest, type SponsorRequest,
 } from './sponsor-request.ts';
-export { accountability, attestSponsorship, isRole, mayAnswerFor, parseAttestation, unsponsored, type Accountability, type SponsorshipEvidence } from './sponsorship.ts';
+export { accountability, attestSponsorship, claimedOperators, isRole, mayAnswerFor, parseAttestation, unsponsored, type Accountability, type SponsorshipEvidence } from './sponsorship.ts';
 
 /** What revocation uses. */
 export interface RevocationParts {
@@ -57,6 +57,8 @@ export interface RevocationService {
   ended(did: string): Failure | undefined;
   /** Why nobody answers for an agent, now or at `now_s`. Codes `SPONSOR_…`. */
   unsponsored(record: DidRecord, now_s?: number): Failure | undefined;
+  /** The human or organisation that answers for a node, by an attestation that holds now. */
+  operator(node: DidRecord): string | undefined;
   /** Why a DID may not act at all: revoked, or an agent for which nobody answers. */
   barred(record: DidRecord): Failure | undefined;
   /** What a revocation does here, judged by the records that are known and the chains that are given. */

@@ -7,7 +7,7 @@ import { signRevocation, type Revocation, type RevocationTarget, type TargetKind
 import { accountable_levels_max } from '../limits.ts';
 import { unixSeconds } from '../time.ts';
 import type { RevocationParts, RevocationService, Standing } from './index.ts';
-import { unsponsored } from './sponsorship.ts';
+import { operatorOf, unsponsored, type SponsorshipEvidence } from './sponsorship.ts';
 
 const target_words: { readonly [kind in TargetKind]: string } = {
   delegation: 'the delegation', token: 'the token', key: 'the key', did: 'the DID', agent: 'the agent', sponsorship: 'the sponsorship of',
@@ -114,12 +114,20 @@ export class Revocations implements RevocationService {
   }
 
   unsponsored(record: DidRecord, now_s: number = unixSeconds(this.#parts.clock)): Failure | undefined {
+    return unsponsored(record, this.#evidence(now_s));
+  }
+
+  operator(node: DidRecord): string | undefined {
+    return operatorOf(node, this.#evidence(unixSeconds(this.#parts.clock)));
+  }
+
+  #evidence(now_s: number): SponsorshipEvidence {
     const { store, identity } = this.#parts;
-    return unsponsored(record, {
+    return {
       now_s,
       record: (did) => identity.known(did),
       revocation: (kind, id, issuer) => store.revocation(kind, id, issuer),
-    });
+    };
   }
 
   barred(record: DidRecord): Failure | undefined {

@@ -208,3 +208,26 @@ export function accountability(record: DidRecord, evidence: SponsorshipEvidence)
 export function unsponsored(record: DidRecord, evidence: SponsorshipEvidence): Failure | undefined {
   return accountability(record, evidence).at(-1)?.failure;
 }
+
+/** Who says in a record to answer for a node; whether they do is for {@link operatorOf} to judge. */
+export function claimedOperators(node: DidRecord): readonly string[] {
+  return node.attestations.flatMap((text) => {
+    const parsed = parseAttestation(text);
+    return parsed.ok ? [parsed.value.iss] : [];
+  });
+}
+
+/**
+ * The human or organisation that answers for a node, if one does. A node names
+ * none in its genesis event: its owner may attest it at any time, and what counts
+ * is one attestation in its record that holds now.
+ */
+export function operatorOf(node: DidRecord, evidence: SponsorshipEvidence): string | undefined {
+  if (node.kind !== 'node') return undefined;
+  return claimedOperators(node).find((did) => {
+    const operator = evidence.record(did);
+    if (operator === undefined || operator.document.deactivated || (operator.kind !== 'human' && operator.kind !== 'org')) return false;
+    if (isRevoked(evidence, ['sponsorship'], node.did, [did]) || isRevoked(evidence, ['did', 'agent'], did, [did, operator.sponsor])) return false;
+    return checkAttestations(node, operator, evidence).ok;
+  });
+}

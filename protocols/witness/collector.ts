@@ -3,31 +3,41 @@
  * of the own log: a host that was rolled back finds out here, before it signs
  * a second history.
  */
-import { equal } from '../../crypto/bytes.ts';
-import { openCheckpoint, parseDecimal, verifyCosignature, type Checkpoint, type Cosignature } from '../../crypto/checkpoint.ts';
+import { parseDecimal, verifyCosignature, type Checkpoint, type Cosignature } from '../../crypto/checkpoint.ts';
 import { parseVerifier, type Verifier } from '../../crypto/note.ts';
-import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
+import { fail, type Failure, type Result } from '../../crypto/result.ts';
 import type { AuditLog } from '../../storage/audit-log.ts';
 import type { Clock, Network, PeerId } from '../ports.ts';
-import { deadline } from '../time.ts';
-import type { ClockSense } from './clock-sense.ts';
-import { attempts_max, reason_length_max, witness_limits, witness_protocol, witnesses_asked_max } from './constants.ts';
+import { deadline, unixSeconds } from '../time.ts';
+import { outliers, type ClockSense } from './clock-sense.ts';
+import { attempts_max, clock_difference_s_max, late_ms_max, reason_length_max, witness_limits, witness_protocol } from './constants.ts';
+import { holdAgainst } from './desk.ts';
+import type { Quorum, WitnessContact } from './quorum.ts';
 import { decodeAnswer, encodeRequest, type WitnessAnswer } from './wire.ts';
-
-/** A witness that may be asked. */
-export interface WitnessContact {
-  readonly peer: PeerId;
-  /** The vkey of its witness key. */
-  readonly verifier_key: string;
-  /** Who answers for that host, where known: witnesses of one sponsor count as one opinion and are asked last. */
-  readonly sponsor?: string;
-}
 
 /** A witness that did not cosign, and why. */
 export interface Refusal {
   readonly peer: PeerId;
   readonly code: string;
   readonly reason: string;
+}
+
+/** A witness that did. */
+export interface Cosigner {
+  readonly contact: WitnessContact;
+  readonly cosignature: Cosignature;
+}
+
+/** Who cosigned a head, and who did not. */
+export interface Collected {
+  readonly cosigners: readonly Cosigner[];
+  readonly refusals: readonly Refusal[];
+}
+
+/** How a witness answered last; times are Unix seconds of its clock, Unix milliseconds of ours. */
+export interface Experience {
+  readonly cosigned?: { readonly size: number; readonly time_s: number };
+  readonly refused?: { readonly code: string; readonly reason: string; readonly at_ms: number };
 }
 
 /** What a collector uses. */
@@ -41,60 +51,76 @@ export interface CollectorParts {
   refused(refusal: Refusal): void;
 }
 
-/** The witnesses in the order of asking: one of every sponsor first, at most {@link witnesses_asked_max}. */
-export function inOrderOfAsking(contacts: readonly WitnessContact[]): readonly WitnessContact[] {
-  const sponsors = new Set<string>();
-  const ranks: [WitnessContact[], WitnessContact[], WitnessContact[]] = [[], [], []];
-  for (const contact of contacts) {
-    const { sponsor } = contact;
-    ranks[sponsor === undefined ? 1 : sponsors.has(sponsor) ? 2 : 0].push(contact);
-    if (sponsor !== undefined) sponsors.add(sponsor);
-  }
-  return ranks.flat().slice(0, witnesses_asked_max);
-}
-
 /** Asks witnesses about the own log. */
 export class Collector {
   readonly #parts: CollectorParts;
-  // The size that each witness cosigned last, so that mostly one request is enough.
-  #sizes = new Map<string, number>();
+  // What each witness cosigned last, by its vkey: mostly one request is enough then.
+  #experience = new Map<string, Experience>();
 
   constructor(parts: CollectorParts) {
     this.#parts = parts;
   }
 
+  /** How a witness answered last. */
+  experience({ verifier_key }: WitnessContact): Experience {
+    return this.#experience.get(verifier_key) ?? {};
+  }
+
   /**
    * Asks all witnesses what they saw of the own log and holds it against the
-   * log, which freezes if they saw more or other. Gives how many answered.
+   * log, which freezes if they saw more or other. Gives those who answered.
    */
-  async compare(contacts: readonly WitnessContact[], signal: AbortSignal): Promise<number> {
+  async compare(contacts: readonly WitnessContact[], signal: AbortSignal): Promise<readonly WitnessContact[]> {
     const views = await Promise.all(contacts.map((contact) => this.#compareWith(contact, signal)));
-    return views.filter((answered) => answered).length;
+    return contacts.filter((_contact, index) => views[index] === true);
   }
 
-  /** Asks in waves until `quorum` witnesses have cosigned or nobody is left. Ends early when the log freezes. */
-  async collect(note: Uint8Array, checkpoint: Checkpoint, contacts: readonly WitnessContact[], quorum: number, signal: AbortSignal): Promise<{
-    readonly cosignatures: readonly Cosignature[];
-    readonly refusals: readonly Refusal[];
-  }> {
-    this.#sizes = new Map([...this.#sizes].filter(([vkey]) => contacts.some(({ verifier_key }) => verifier_key === vkey)));
-    const cosignatures: Cosignature[] = [];
-    const refusals: Refusal[] = [];
+  /** Asks in waves until those who cosigned are enough or nobody is left who could help. Ends early when the log freezes. */
+  async collect(note: Uint8Array, checkpoint: Checkpoint, contacts: readonly WitnessContact[], quorum: Quorum, signal: AbortSignal): Promise<Collected> {
+    this.#experience = new Map([...this.#experience].filter(([vkey]) => contacts.some(({ verifier_key }) => verifier_key === vkey)));
+    const collected: { cosigners: Cosigner[]; refusals: Refusal[] } = { cosigners: [], refusals: [] };
     let left = contacts;
-    while (cosignatures.length < quorum && left.length > 0 && this.#parts.log.frozen === undefined) {
-      const wave = left.slice(0, quorum - cosignatures.length);
-      left = left.slice(wave.length);
-      const answers = await Promise.all(wave.map((contact) => this.#ask(contact, note, checkpoint, signal)));
-      for (const [index, answer] of answers.entries()) {
-        if (answer.ok) cosignatures.push(answer.value);
-        else refusals.push(this.#refusal(wave[index]?.peer ?? '', answer.failure));
-      }
+    while (this.#parts.log.frozen === undefined && !signal.aborted && !quorum.met(contactsOf(collected))) {
+      const wave = quorum.next(left, contactsOf(collected));
+      if (wave.length === 0) break;
+      left = left.filter((contact) => !wave.includes(contact));
+      await this.#askAll(wave, { note, checkpoint, quorum, collected }, signal);
+      this.#ignoreOutliers(collected);
     }
-    return { cosignatures, refusals };
+    return collected;
   }
 
-  #refusal(peer: PeerId, { code, reason }: Failure): Refusal {
-    const refusal = { peer, code, reason };
+  // Those who are late are given up once enough have answered, but what they hold is not lost: the next head asks them again.
+  async #askAll(wave: readonly WitnessContact[], task: {
+    readonly note: Uint8Array; readonly checkpoint: Checkpoint; readonly quorum: Quorum; readonly collected: { readonly cosigners: Cosigner[]; readonly refusals: Refusal[] };
+  }, signal: AbortSignal): Promise<void> {
+    const { note, checkpoint, quorum, collected } = task;
+    const late = new AbortController();
+    const either = AbortSignal.any([signal, late.signal]);
+    let cancel: (() => void) | undefined;
+    await Promise.all(wave.map(async (contact) => {
+      const answer = await this.#ask(contact, note, checkpoint, either);
+      if (answer.ok) collected.cosigners.push({ contact, cosignature: answer.value });
+      else if (!late.signal.aborted) collected.refusals.push(this.#refusal(contact, answer.failure));
+      if (cancel === undefined && quorum.met(contactsOf(collected))) cancel = this.#parts.clock.after(late_ms_max, () => late.abort());
+    }));
+    cancel?.();
+  }
+
+  #ignoreOutliers(collected: { cosigners: Cosigner[]; readonly refusals: Refusal[] }): void {
+    const wrong = outliers(unixSeconds(this.#parts.clock), collected.cosigners.map(({ cosignature }) => cosignature.time_s));
+    for (const { contact, cosignature } of collected.cosigners.filter((each) => wrong.has(each.cosignature.time_s))) {
+      collected.refusals.push(this.#refusal(contact, {
+        code: 'COSIGNATURE_TIME', reason: `its time ${cosignature.time_s} differs from most others by more than ${clock_difference_s_max} s`,
+      }));
+    }
+    collected.cosigners = collected.cosigners.filter(({ cosignature }) => !wrong.has(cosignature.time_s));
+  }
+
+  #refusal(contact: WitnessContact, { code, reason }: Failure): Refusal {
+    const refusal = { peer: contact.peer, code, reason };
+    const at_ms = this.#parts.clock.now();
+    this.#experience.set(contact.verifier_key, { ...this.experience(contact), refused: { code, reason, at_ms } });
     this.#parts.refused(refusal);
     return refusal;
   }
@@ -102,7 +128,7 @@ export class Collector {
   async #ask(contact: WitnessContact, note: Uint8Array, checkpoint: Checkpoint, signal: AbortSignal): Promise<Result<Cosignature>> {
     const verifier = parseVerifier(contact.verifier_key);
     if (!verifier.ok) return verifier;
-    let old_size = this.#sizes.get(contact.verifier_key) ?? 0;
+    let old_size = this.experience(contact).cosigned?.size ?? 0;
     for (let attempt = 0; attempt < attempts_max; attempt += 1) {
       const proof = await this.#parts.log.consistency(old_size, checkpoint.size);
       if (!proof.ok) return proof;
@@ -125,8 +151,9 @@ export class Collector {
     for (const line of body.split('\n')) {
       const cosignature = verifyCosignature(verifier, checkpoint, line);
       if (!cosignature.ok) continue;
-      this.#sizes.set(verifier.text, checkpoint.size);
-      this.#parts.sense.heard(cosignature.value.time_s);
+      const { time_s } = cosignature.value;
+      this.#experience.set(verifier.text, { cosigned: { size: checkpoint.size, time_s } });
+      this.#parts.sense.heard(verifier.text, time_s);
       return cosignature;
     }
     return fail('COSIGNATURE_INVALID', `the answer holds no cosignature of ${verifier.name} for this checkpoint`);
@@ -145,22 +172,15 @@ export class Collector {
   // Only a checkpoint that this log's own key signed can freeze it: a witness's word alone cannot.
   async #compareWith({ peer }: WitnessContact, signal: AbortSignal): Promise<boolean> {
     const { log } = this.#parts;
-    const own = parseVerifier(log.verifier_key);
     const note = await this.#parts.known(peer, log.origin, signal);
     if (!note.ok) return note.failure.code === 'WITNESS_LOG_UNKNOWN';
-    const seen = own.ok ? openCheckpoint(note.value, own.value) : own;
-    if (!seen.ok) return false;
-    const { size, root } = seen.value.checkpoint;
-    if (size > log.size()) {
-      await log.freeze(`the witness ${peer} holds a checkpoint of this log with ${size} entries, this host only ${log.size()}`);
-      return true;
-    }
-    const own_root = await log.rootAt(size);
-    if (own_root.ok && !equal(own_root.value, root)) {
-      await log.freeze(`the witness ${peer} holds a checkpoint of this log with another root at ${size} entries`);
-    }
-    return true;
+    const held = await holdAgainst(log, note.value, `the witness ${peer}`);
+    return held.ok || held.failure.code === 'AUDIT_FROZEN' || held.failure.code === 'AUDIT_DAMAGED';
   }
+}
+
+function contactsOf({ cosigners }: Pick<Collected, 'cosigners'>): readonly WitnessContact[] {
+  return cosigners.map(({ contact }) => contact);
 }
 
 function refusalText({ status, body }: WitnessAnswer): string {
@@ -169,16 +189,10 @@ function refusalText({ status, body }: WitnessAnswer): string {
 }
 
 /** How a quorum was missed, in words and for programs. Code `AUDIT_QUORUM`. */
-export function quorumFailure(quorum: number, cosigned: number, refusals: readonly Refusal[]): Result<never> {
+export function quorumFailure(quorum: Quorum, { cosigners, refusals }: Collected): Result<never> {
   const who = refusals.map(({ peer, reason }) => `${peer}: ${reason}`).join('; ');
-  return fail('AUDIT_QUORUM', `${cosigned} of the ${quorum} witnesses that are needed have cosigned${who === '' ? ', and nobody else can be asked' : ` (${who})`}`, {
-    fix: `connect to at least ${quorum} other hosts that witness`,
-    detail: { quorum, cosigned, refusals },
+  return fail('AUDIT_QUORUM', `${quorum.shortfall(contactsOf({ cosigners }))}${who === '' ? ', and nobody else can be asked' : ` (${who})`}`, {
+    fix: `connect to hosts that witness until there are ${quorum.words}`,
+    detail: { needed: quorum.words, cosigned: cosigners.length, refusals },
   });
-}
-
-/** A quorum's cosignatures. */
-export function enough(quorum: number, collected: { readonly cosignatures: readonly Cosignature[]; readonly refusals: readonly Refusal[] }): Result<readonly Cosignature[]> {
-  const { cosignatures, refusals } = collected;
-  return cosignatures.length >= quorum ? ok(cosignatures) : quorumFailure(quorum, cosignatures.length, refusals);
 }

@@ -25,10 +25,20 @@ export const witnessed_logs_max = 4_096;
 export const waiting_per_log_max = 128;
 /** How far the own clock may be from the median of other witnesses' before it signs nothing. */
 export const clock_difference_s_max = 300;
-/** How many of other witnesses' times are remembered, and how many are needed to judge the own clock. */
+/** How many other witnesses' times are remembered, and of how many they are needed to judge the own clock. */
 export const clock_samples_max = 15;
 /** See {@link clock_samples_max}. */
 export const clock_samples_min = 3;
+/** Questions about logs that one peer gets answered within a minute. */
+export const questions_per_window_max = 600;
+/** How many questions one for a page of heads counts as: all logs are looked through for it. */
+export const heads_question_cost = 4;
+/** How long such a time says something about the own clock: longer than the heartbeat. */
+export const clock_sample_ms_max: number = 2 * heartbeat_ms;
+/** How long witnesses may still answer once enough have. */
+export const late_ms_max = 1_000;
+/** Logs that are none of the mesh and may be cosigned all the same. */
+export const foreign_logs_max = 64;
 /** The longest reason that is taken over from a peer. */
 export const reason_length_max = 300;
 
@@ -42,7 +52,7 @@ export const witness_limits: ProtocolLimits = {
 
 /** Bounds of a question about a log. */
 export const audit_limits: ProtocolLimits = {
-  request_bytes_max: 1_024,
+  request_bytes_max: 4_096,
   response_bytes_max: tlog_proof_bytes_max,
   exchanges_per_peer_max: 16,
   exchange_ms_max: 10_000,

@@ -10,13 +10,14 @@ import { sha256 } from '../../crypto/hash.ts';
 import type { SigningKey } from '../../crypto/keys.ts';
 import { empty_root, verifyConsistency } from '../../crypto/merkle.ts';
 import { parseVerifier, signature_type_log, signature_type_witness, verifierKey, type Verifier } from '../../crypto/note.ts';
-import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
+import { fail, messageOf, ok, unwrap, type Result } from '../../crypto/result.ts';
 import type { AnchoredHead } from '../../storage/audit-entry.ts';
 import type { Change, Clock, Recorder, Store } from '../ports.ts';
 import { unixSeconds } from '../time.ts';
 import type { ClockSense } from './clock-sense.ts';
 import { waiting_per_log_max, witnessed_logs_max } from './constants.ts';
-import { decodeState, encodeState, stateKey, type WitnessState } from './state.ts';
+import { baseOf, recalled, rivalsAmong, shownBeyond, type ShownCheckpoint, type SignedCheckpoint } from './recall.ts';
+import { decodeState, encodeState, originOfState, stateKey, stateKeyOfHash, type WitnessState } from './state.ts';
 import { decodeRequest, type CheckpointRequest, type WitnessAnswer, type WitnessStatus } from './wire.ts';
 
 /** What a witness uses. */
@@ -29,9 +30,26 @@ export interface CheckpointWitnessParts {
   readonly sense: ClockSense;
   /** The vkey of a log, found by resolving the DID in its origin. */
   logKey(origin: string): Promise<Result<string>>;
-  /** Makes evidence against a log durable: its SHA-256 becomes an entry of the own log, in one batch with the change. */
+  /** Logs that are none of the mesh, by origin, and are cosigned all the same. */
+  readonly foreign?: ReadonlyMap<string, Verifier>;
+  /** The largest checkpoint of a log that this host has seen, whoever cosigned it. */
+  seen?(origin: string): Uint8Array | undefined;
+  /** Whether evidence against the host of a log is known. */
+  exposed?(did: string): boolean;
+  /** Keeps an evidence file against a log and tells others. */
+  accuse(evidence: Uint8Array): Promise<void>;
+  /** Makes the proof that a foreign log contradicts itself durable: its SHA-256 becomes an entry of the own log, in one batch with the change. */
   keepEvidence(hash: Uint8Array, change: Change): Promise<void>;
 }
+
+/** A log that this witness cosigns. Times are Unix seconds. */
+export interface WitnessedLog extends Pick<WitnessState, 'origin' | 'size' | 'time_s' | 'exposed'> {
+  /** Whether that head waits for the next anchor entry of the own log; after a restart all that were cosigned before count as written. */
+  readonly waits_for_anchor: boolean;
+}
+
+const exposed_reason = 'this log has signed two histories and is never cosigned again';
+const state_range = { gte: utf8('w'), lt: utf8('x') };
 
 function answer(status: WitnessStatus, body: string): WitnessAnswer {
   return { status, body };
@@ -40,7 +58,7 @@ function answer(status: WitnessStatus, body: string): WitnessAnswer {
 /** A witness: remembers the newest checkpoint that it cosigned of every log. */
 export class CheckpointWitness {
   readonly name: string;
-  readonly verifier_key: string;
+  readonly #verifier: Verifier;
   readonly #parts: CheckpointWitnessParts;
   readonly #turns = new Map<string, { waiting: number; last: Promise<unknown> }>();
   readonly #anchors = new Map<string, AnchoredHead>();
@@ -49,7 +67,12 @@ export class CheckpointWitness {
   constructor(parts: CheckpointWitnessParts) {
     this.#parts = parts;
     this.name = witnessName(parts.did, parts.key.public_key);
-    this.verifier_key = verifierKey(this.name, signature_type_witness, parts.key.public_key);
+    this.#verifier = unwrap(parseVerifier(verifierKey(this.name, signature_type_witness, parts.key.public_key)));
+  }
+
+  /** The vkey under which its cosignatures verify. */
+  get verifier_key(): string {
+    return this.#verifier.text;
   }
 
   /** Answers an add-checkpoint request. Never throws. */
@@ -68,6 +91,8 @@ export class CheckpointWitness {
     if (!log.ok) return answer(404, log.failure.reason);
     const opened = openCheckpoint(note, log.value);
     if (!opened.ok) return answer(403, opened.failure.reason);
+    const did = didOfOrigin(checkpoint.origin);
+    if (did !== undefined && this.#parts.exposed?.(did) === true) return answer(403, exposed_reason);
     if (old_size > checkpoint.size) return answer(400, `the old size ${old_size} is larger than the checkpoint's ${checkpoint.size}`);
     if (checkpoint.size === 0 && !equal(checkpoint.root, empty_root)) return answer(422, 'a tree of size 0 has the root of the empty tree');
     // Lines of others are dropped here: they are not ours to keep.
@@ -81,6 +106,14 @@ export class CheckpointWitness {
     return state.value === undefined ? fail('WITNESS_LOG_UNKNOWN', 'this witness has cosigned no checkpoint of that log') : ok(state.value.note);
   }
 
+  /** As {@link known}, for the log whose origin has this SHA-256. */
+  async knownByHash(origin_hash: Uint8Array): Promise<Result<Uint8Array>> {
+    const bytes = await this.#parts.store.get('witness', stateKeyOfHash(origin_hash));
+    const origin = bytes === undefined ? undefined : originOfState(bytes);
+    const is_hashed = origin !== undefined && equal(sha256(utf8(origin)), origin_hash);
+    return is_hashed ? this.known(origin) : fail('WITNESS_LOG_UNKNOWN', 'this witness has cosigned no checkpoint of that log');
+  }
+
   /** The heads cosigned since the last call, at most `count`, to be anchored in the own log. */
   takeAnchors(count: number): readonly AnchoredHead[] {
     const taken = [...this.#anchors].slice(0, count);
@@ -88,8 +121,30 @@ export class CheckpointWitness {
     return taken.map(([, head]) => head);
   }
 
+  /** Takes back heads that could not be anchored, unless a newer one of the same log waits. */
+  returnAnchors(heads: readonly AnchoredHead[]): void {
+    for (const head of heads) {
+      const name = toHex(head.origin_hash);
+      if (!this.#anchors.has(name)) this.#anchors.set(name, head);
+    }
+  }
+
+  /** What this witness remembers of every log, at most `count` of them. */
+  async list(count: number): Promise<readonly WitnessedLog[]> {
+    const logs: WitnessedLog[] = [];
+    for await (const [, value] of this.#parts.store.entries('witness', { ...state_range, limit: count })) {
+      const state = decodeState(value, originOfState(value) ?? '');
+      if (!state.ok) continue;
+      const { origin, size, time_s, exposed } = state.value;
+      logs.push({ origin, size, time_s, exposed, waits_for_anchor: this.#anchors.has(toHex(sha256(utf8(origin)))) });
+    }
+    return logs;
+  }
+
   async #log({ checkpoint, signatures }: CheckpointRequest): Promise<Result<Verifier>> {
     const { origin } = checkpoint;
+    const foreign = this.#parts.foreign?.get(origin);
+    if (foreign !== undefined) return ok(foreign);
     const unknown = fail('WITNESS_LOG_UNKNOWN', `no log ${origin} is known here`);
     const did = didOfOrigin(origin);
     // Resolving a DID may cost network requests, so what can be seen without comes first.
@@ -117,17 +172,22 @@ export class CheckpointWitness {
   }
 
   async #decide(request: CheckpointRequest, log: Verifier): Promise<WitnessAnswer> {
-    const { checkpoint, old_size } = request;
-    const loaded = await this.#state(checkpoint.origin);
+    const { checkpoint, note, old_size } = request;
+    const { origin } = checkpoint;
+    const loaded = await this.#state(origin);
     if (!loaded.ok) return answer(503, loaded.failure.reason);
-    const state = loaded.value;
-    if (state?.exposed === true) return answer(403, 'this log has signed two histories and is never cosigned again');
-    const forked = state !== undefined && state.size === checkpoint.size && !equal(state.root, checkpoint.root);
-    if (forked) await this.#expose(state, request, log);
-    const cosigned_size = state?.size ?? 0;
-    if (old_size !== cosigned_size) return answer(409, `${cosigned_size}\n`);
-    if (forked) return answer(422, `another root was cosigned at size ${checkpoint.size}`);
-    const inconsistent = inconsistency(request, state);
+    if (loaded.value?.exposed === true) return answer(403, exposed_reason);
+    const bytes = this.#parts.seen?.(origin);
+    const seen = bytes === undefined ? undefined : shownBeyond(loaded.value, bytes, log, this.#verifier);
+    const state = seen === undefined ? loaded.value : await this.#recall(loaded.value, seen);
+    const rivals = rivalsAmong([{ ...checkpoint, note }, state, seen].filter((each) => each !== undefined));
+    if (rivals !== undefined) await this.#expose(state, rivals, log);
+    // A tree that others saw cosigned is as good as cosigned here: to sign less, or other, would be to deny it.
+    const base = baseOf(checkpoint, state, seen);
+    const base_size = base?.size ?? 0;
+    if (old_size !== base_size) return answer(409, `${base_size}\n`);
+    if (rivals !== undefined) return answer(422, `this log has signed two trees of ${rivals[0].size} entries`);
+    const inconsistent = inconsistency(request, base);
     if (inconsistent !== undefined) return answer(422, inconsistent);
     if (state === undefined && await this.#isFull()) return answer(403, `this host witnesses ${witnessed_logs_max} logs already`);
     const time_s = unixSeconds(this.#parts.clock);
@@ -139,22 +199,39 @@ export class CheckpointWitness {
     const { origin, size, root } = checkpoint;
     const line = cosign(this.#parts.key, this.name, checkpoint, time_s);
     const state: WitnessState = { origin, size, root, note: withLines(note, [line]), time_s, exposed: false };
-    await this.#parts.store.batch([{ space: 'witness', key: stateKey(origin), value: encodeState(state) }], { sync: true });
-    if (is_new && this.#logs !== undefined) this.#logs += 1;
+    await this.#keep(state, is_new);
     const origin_hash = sha256(utf8(origin));
     this.#anchors.set(toHex(origin_hash), { origin_hash, size, root });
     return answer(200, `${line}\n`);
   }
 
-  async #expose(state: WitnessState, { checkpoint, note }: CheckpointRequest, log: Verifier): Promise<void> {
-    const known = openCheckpoint(state.note, log);
-    if (!known.ok) return;
-    const evidence = sameSizeEvidence(log.text, [known.value.bare, note]);
-    const hash = sha256(evidence);
-    await this.#parts.keepEvidence(hash, { space: 'witness', key: concat(utf8('x'), hash), value: evidence });
-    const exposed = encodeState({ ...state, exposed: true });
-    await this.#parts.store.batch([{ space: 'witness', key: stateKey(state.origin), value: exposed }], { sync: true });
-    this.#parts.recorder.record({ kind: 'audit.fork-evidence', origin: state.origin, size: checkpoint.size, evidence: toHex(hash) });
+  /** Takes over the own cosignature under a note where it says more than what is remembered. */
+  async #recall(state: WitnessState | undefined, seen: ShownCheckpoint): Promise<WitnessState | undefined> {
+    const known = recalled(state, seen);
+    if (known === undefined || known === state) return state;
+    await this.#keep(known, state === undefined);
+    this.#parts.recorder.record({ kind: 'audit.witness-recalled', origin: known.origin, size: known.size, time_s: known.time_s, remembered: state?.size ?? null });
+    return known;
+  }
+
+  async #keep(state: WitnessState, is_new: boolean): Promise<void> {
+    await this.#parts.store.batch([{ space: 'witness', key: stateKey(state.origin), value: encodeState(state) }], { sync: true });
+    if (is_new && this.#logs !== undefined) this.#logs += 1;
+  }
+
+  async #expose(state: WitnessState | undefined, rivals: readonly [SignedCheckpoint, SignedCheckpoint], log: Verifier): Promise<void> {
+    const [one, other] = rivals.map(({ note }) => openCheckpoint(note, log));
+    if (one?.ok !== true || other?.ok !== true) return;
+    const { origin, size } = one.value.checkpoint;
+    const notes = [one.value.bare, other.value.bare] as const;
+    const evidence = sameSizeEvidence(log.text, notes);
+    const proof = evidence.ok ? evidence.value : concat(...notes);
+    const hash = sha256(proof);
+    if (evidence.ok) await this.#parts.accuse(proof);
+    // A log whose name does not hold its key has no evidence that anybody else would believe; its two notes are kept here.
+    else await this.#parts.keepEvidence(hash, { space: 'witness', key: concat(utf8('y'), hash), value: proof });
+    if (state !== undefined) await this.#keep({ ...state, exposed: true }, false);
+    this.#parts.recorder.record({ kind: 'audit.fork-evidence', origin, size, evidence: toHex(hash) });
   }
 
   async #state(origin: string): Promise<Result<WitnessState | undefined>> {
@@ -169,16 +246,16 @@ export class CheckpointWitness {
   async #isFull(): Promise<boolean> {
     if (this.#logs === undefined) {
       let logs = 0;
-      for await (const entry of this.#parts.store.entries('witness', { gte: utf8('w'), lt: utf8('x') })) logs += entry.length > 0 ? 1 : 0;
+      for await (const entry of this.#parts.store.entries('witness', state_range)) logs += entry.length > 0 ? 1 : 0;
       this.#logs = logs;
     }
     return this.#logs >= witnessed_logs_max;
   }
 }
 
-function inconsistency({ checkpoint, old_size, proof }: CheckpointRequest, state: WitnessState | undefined): string | undefined {
+function inconsistency({ checkpoint, old_size, proof }: CheckpointRequest, base: SignedCheckpoint | undefined): string | undefined {
   // Everything continues the empty tree, so nothing needs to be proven from there.
-  if (old_size === 0 || state === undefined) return proof.length === 0 ? undefined : 'from size 0 the proof is empty';
-  const consistent = verifyConsistency({ old_size, old_root: state.root, size: checkpoint.size, root: checkpoint.root, proof });
+  if (old_size === 0 || base === undefined) return proof.length === 0 ? undefined : 'from size 0 the proof is empty';
+  const consistent = verifyConsistency({ old_size, old_root: base.root, size: checkpoint.size, root: checkpoint.root, proof });
   return consistent.ok ? undefined : consistent.failure.reason;
 }

@@ -18,7 +18,19 @@ export interface WitnessState {
 
 /** Where the state of a log lies in the store's space `witness`: `w` and the SHA-256 of its origin. */
 export function stateKey(origin: string): Uint8Array {
-  return concat(utf8('w'), sha256(utf8(origin)));
+  return stateKeyOfHash(sha256(utf8(origin)));
+}
+
+/** As {@link stateKey}, from the SHA-256 of the origin. */
+export function stateKeyOfHash(origin_hash: Uint8Array): Uint8Array {
+  return concat(utf8('w'), origin_hash);
+}
+
+/** The origin that stored bytes name, if they are a state. */
+export function originOfState(bytes: Uint8Array): string | undefined {
+  const decoded = decodeCbor(bytes);
+  const value = decoded.ok ? decoded.value : undefined;
+  return hasShape(value, ['origin', 'size', 'root', 'note', 'time_s', 'exposed']) && typeof value['origin'] === 'string' ? value['origin'] : undefined;
 }
 
 /** The bytes of a state. */

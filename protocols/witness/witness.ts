@@ -1,53 +1,45 @@
-import { openCheckpoint } from '../../crypto/checkpoint.ts';
+/**
+ * Both sides of witnessing in one service: has the own log cosigned, cosigns the
+ * logs of others, and answers questions about either.
+ */
+import { concat, utf8 } from '../../crypto/bytes.ts';
 import { sha256 } from '../../crypto/hash.ts';
-import type { SigningKey } from '../../crypto/keys.ts';
-import { parseNote, parseVerifier } from '../../crypto/note.ts';
-import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
-import { anchor_heads_max, anchorBody, receiptBody } from '../../storage/audit-entry.ts';
-import type { AuditLog } from '../../storage/audit-log.ts';
-import type { Change, Clock, Network, PeerId, Random, Recorder, Store } from '../ports.ts';
+import { messageOf, type Result } from '../../crypto/result.ts';
+import { anchor_heads_max, anchorBody } from '../../storage/audit-entry.ts';
+import type { Change, PeerId } from '../ports.ts';
 import { every } from '../time.ts';
 import { ClockSense } from './clock-sense.ts';
-import { Collector, enough, inOrderOfAsking, quorumFailure, type WitnessContact } from './collector.ts';
+import type { Experience } from './collector.ts';
 import {
-  anchor_ms_default, audit_limits, audit_protocol, checkpoint_ms_default, heartbeat_ms, quorum_default, witness_limits, witness_protocol,
+  anchor_ms_default, audit_limits, audit_protocol, checkpoint_ms_default, witness_limits, witness_protocol, witnessed_logs_max,
 } from './constants.ts';
-import { answerQuestion, askQuestion } from './desk.ts';
-import { CheckpointWitness } from './rule.ts';
-import { encodeAnswer } from './wire.ts';
+import { askQuestion, Desk } from './desk.ts';
+import type { Anchored, WitnessInit, WitnessParts } from './parts.ts';
+import { HeadPublisher } from './publisher.ts';
+import type { WitnessContact } from './quorum.ts';
+import { CheckpointWitness, type WitnessedLog } from './rule.ts';
+import { encodeAnswer, type WitnessAnswer } from './wire.ts';
 
-/** How a host has its log witnessed. */
-export interface WitnessInit {
-  /** How often the head is signed and cosigned if there is news. */
-  readonly checkpoint_ms?: number;
-  /** How often the heads witnessed for others go into the own log. */
-  readonly anchor_ms?: number;
-  /** How many witnesses must cosign. */
-  readonly quorum?: number;
-}
-
-/** What the service uses. */
-export interface WitnessParts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly network: Network;
-  readonly store: Store;
-  readonly log: AuditLog;
-  readonly witness_key: SigningKey;
-  readonly did: string;
-  readonly recorder: Recorder;
-  /** Whom to ask for cosignatures, at present. */
-  witnesses(): readonly WitnessContact[];
-  /** The vkey of a log, found by resolving the DID in its origin. */
-  logKey(origin: string): Promise<Result<string>>;
-}
-
-/** A head that a quorum cosigned. */
-export interface Anchored {
-  readonly note: Uint8Array;
-  readonly size: number;
-  /** How many witnesses cosigned. */
-  readonly cosignatures: number;
+/** The state of both sides. Times are Unix milliseconds, those in cosignatures Unix seconds. */
+export interface WitnessReport {
+  readonly quorum: {
+    /** What is needed, in words. */
+    readonly needed: string;
+    readonly is_policy: boolean;
+    /** The newest head that was enough, since the start of this host. */
+    readonly anchored: { readonly size: number; readonly at_ms: number; readonly cosigners: number } | undefined;
+    /** Why the last attempt failed, if it did. */
+    readonly failure: string | undefined;
+    /** Why those who cosigned are worth less than they seem, if so. */
+    readonly weakness: string | undefined;
+  };
+  /** Who is asked, in the order of asking. */
+  readonly witnesses: readonly (Experience & { readonly contact: WitnessContact; readonly did: string })[];
+  /** The vkeys of witnesses that the policy names and that cannot be asked at present. */
+  readonly absent: readonly string[];
+  /** Why this host's clock should not be trusted, if so: it cosigns nothing then. */
+  readonly clock_doubt: string | undefined;
+  readonly witnessed: readonly WitnessedLog[];
 }
 
 /**
@@ -63,6 +55,14 @@ export interface Witness {
   stop(): Promise<void>;
   /** Signs the present head and has it cosigned now. Fails with `AUDIT_QUORUM`, `AUDIT_FROZEN`, `AUDIT_CLOSED` or `AUDIT_HEAD_UNWRITTEN`. */
   anchor(): Promise<Result<Anchored>>;
+  /** The own checkpoint that may be shown: the newest cosigned one, or one that was signed after witnesses were asked what they saw. Fails with `AUDIT_NO_CHECKPOINT` or `AUDIT_DAMAGED`. */
+  checkpoint(): Promise<Result<Uint8Array>>;
+  /** Who is asked, how they answered, and whom this host witnesses. */
+  report(): Promise<WitnessReport>;
+  /** Answers an add-checkpoint request of C2SP tlog-witness, from whichever network it came. Never throws. */
+  cosign(request: Uint8Array): Promise<WitnessAnswer>;
+  /** The newest checkpoint that this host cosigned for the log whose origin has this SHA-256. Fails with `WITNESS_LOG_UNKNOWN` or `WITNESS_STATE_DAMAGED`. */
+  cosigned(origin_hash: Uint8Array): Promise<Result<Uint8Array>>;
   /** The proof file of another host's entry, unverified. */
   askProof(peer: PeerId, index: number): Promise<Result<Uint8Array>>;
   /** The newest cosigned checkpoint of another host, unverified. */
@@ -80,39 +80,43 @@ class WitnessService implements Witness {
   readonly verifier_key: string;
   readonly #parts: WitnessParts;
   readonly #rule: CheckpointWitness;
-  readonly #collector: Collector;
-  readonly #quorum: number;
+  readonly #publisher: HeadPublisher;
+  readonly #sense: ClockSense;
   readonly #checkpoint_ms: number;
   readonly #anchor_ms: number;
   readonly #stop = new AbortController();
   readonly #timers: (() => void)[] = [];
-  #turn: Promise<unknown> = Promise.resolve();
-  // Nothing is signed after an opening before a witness has said what it saw.
-  #compared = false;
-  #anchored: { readonly size: number; readonly at_ms: number } | undefined;
-  #last_failure = '';
 
   constructor(init: WitnessInit, parts: WitnessParts) {
     this.#parts = parts;
-    this.#quorum = init.quorum ?? quorum_default;
     this.#checkpoint_ms = init.checkpoint_ms ?? checkpoint_ms_default;
     this.#anchor_ms = init.anchor_ms ?? anchor_ms_default;
     const { clock, network, store, log, recorder, did, witness_key: key } = parts;
     const sense = new ClockSense(clock);
+    this.#sense = sense;
     const logKey = (origin: string): Promise<Result<string>> => parts.logKey(origin);
     const keepEvidence = (hash: Uint8Array, change: Change): Promise<void> => this.#keepEvidence(hash, change);
-    this.#rule = new CheckpointWitness({ clock, store, recorder, key, did, sense, logKey, keepEvidence });
-    this.#collector = new Collector({
-      clock, network, log, sense,
-      known: (peer, origin, signal) => askQuestion(parts, peer, { kind: 'known', origin }, signal),
-      refused: (refusal) => recorder.record({ kind: 'audit.witness-refused', ...refusal }),
+    this.#rule = new CheckpointWitness({
+      clock, store, recorder, key, did, sense, logKey, keepEvidence,
+      foreign: new Map((init.witnessed_logs ?? []).map((verifier) => [verifier.name, verifier])),
+      seen: (origin) => parts.seen?.largest(origin),
+      exposed: (accused) => parts.exposed?.(accused) === true,
+      accuse: (evidence) => this.#accuse(evidence),
     });
+    this.#publisher = new HeadPublisher(init, parts, sense, this.#stop.signal);
     this.verifier_key = this.#rule.verifier_key;
-    network.handle(witness_protocol, witness_limits, (request, from) => this.#cosign(request, from));
-    network.handle(audit_protocol, audit_limits, (request, from) => answerQuestion(log, (origin) => this.#rule.known(origin), request, ({ code, reason }) => {
-      recorder.record({ kind: 'audit.question.refused', peer: from, code, reason });
-      network.penalise(from, 'malformed question about a log');
-    }));
+    network.handle(witness_protocol, witness_limits, (request, from) => this.#answer(request, from));
+    const desk = new Desk({
+      clock, log,
+      ...(parts.seen === undefined ? {} : { seen: parts.seen }),
+      past: (origin) => parts.past?.(origin),
+      known: (origin) => this.#rule.known(origin),
+      malformed: (from, { code, reason }) => {
+        recorder.record({ kind: 'audit.question.refused', peer: from, code, reason });
+        network.penalise(from, 'malformed question about a log');
+      },
+    });
+    network.handle(audit_protocol, audit_limits, (request, from) => desk.answer(request, from));
   }
 
   start(): void {
@@ -120,7 +124,7 @@ class WitnessService implements Witness {
     const failed = (error: unknown): void => recorder.record({ kind: 'audit.witness.failed', reason: messageOf(error) });
     const around = (period_ms: number) => (): number => period_ms * (0.9 + 0.2 * random.fraction());
     this.#timers.push(
-      every(clock, around(this.#checkpoint_ms), () => this.#publish(), failed),
+      every(clock, around(this.#checkpoint_ms), () => this.#publisher.publish(), failed),
       every(clock, around(this.#anchor_ms), () => this.#anchorOthers(), failed),
     );
   }
@@ -128,86 +132,21 @@ class WitnessService implements Witness {
   async stop(): Promise<void> {
     for (const cancel of this.#timers.splice(0)) cancel();
     this.#stop.abort();
-    await this.#turn;
+    await this.#publisher.idle();
   }
 
   anchor(): Promise<Result<Anchored>> {
-    const done = this.#turn.then(() => this.#anchorNow());
-    this.#turn = done.catch(() => undefined);
-    return done;
-  }
-
-  async #anchorNow(): Promise<Result<Anchored>> {
-    const { log, recorder } = this.#parts;
-    const { signal } = this.#stop;
-    const before = log.frozen?.code;
-    const anchored = await this.#anchorHead(signal);
-    const { frozen } = log;
-    if (before === undefined && frozen !== undefined) recorder.record({ kind: 'audit.frozen', reason: frozen.reason });
-    if (anchored.ok) recorder.record({ kind: 'audit.anchored', size: anchored.value.size, cosignatures: anchored.value.cosignatures });
-    return anchored;
-  }
-
-  async #anchorHead(signal: AbortSignal): Promise<Result<Anchored>> {
-    const { log, clock } = this.#parts;
-    if (signal.aborted) return fail('AUDIT_CLOSED', 'the witness service is stopped');
-    const contacts = inOrderOfAsking(this.#parts.witnesses());
-    const compared = await this.#compare(contacts, signal);
-    if (!compared.ok) return compared;
-    const note = await log.checkpoint();
-    if (!note.ok) return note;
-    const opened = this.#opened(note.value);
-    if (!opened.ok) return opened;
-    const { checkpoint } = opened.value;
-    const collected = await this.#collector.collect(note.value, checkpoint, contacts, this.#quorum, signal);
-    if (log.frozen !== undefined) return { ok: false, failure: log.frozen };
-    const cosignatures = enough(this.#quorum, collected);
-    if (!cosignatures.ok) return cosignatures;
-    const kept = await log.addCosignature(checkpoint.size, ...cosignatures.value.map(({ line }) => line));
-    if (!kept.ok) return kept;
-    const cosigned = await log.cosigned(checkpoint.size);
-    if (!cosigned.ok) return cosigned;
-    this.#anchored = { size: checkpoint.size, at_ms: clock.now() };
-    const receipt = await log.appendRecord('receipt', receiptBody(checkpoint.size, sha256(cosigned.value)), { durable: false });
-    return receipt.ok ? ok({ note: cosigned.value, size: checkpoint.size, cosignatures: cosignatures.value.length }) : receipt;
-  }
-
-  // A host that was put back to an older copy must hear of it before it signs, or it forks its own log.
-  async #compare(contacts: readonly WitnessContact[], signal: AbortSignal): Promise<Result<void>> {
-    const { log } = this.#parts;
-    if (this.#compared || log.frozen !== undefined) return ok(undefined);
-    const answered = await this.#collector.compare(contacts, signal);
-    this.#compared = answered > 0;
-    if (this.#compared || !await wasCosigned(log)) return ok(undefined);
-    return quorumFailure(this.#quorum, 0, contacts.map(({ peer }) => ({ peer, code: 'PEER_UNREACHABLE', reason: 'it could not be asked what it saw of this log' })));
-  }
-
-  #opened(note: Uint8Array): ReturnType<typeof openCheckpoint> {
-    const verifier = parseVerifier(this.#parts.log.verifier_key);
-    return verifier.ok ? openCheckpoint(note, verifier.value) : verifier;
-  }
-
-  // Anchors and receipts are no news, or two hosts would publish heads about each other's heads for ever.
-  async #publish(): Promise<void> {
-    const { log, clock, recorder } = this.#parts;
-    const latest = log.latest();
-    const silent_ms = clock.now() - (this.#anchored?.at_ms ?? 0);
-    const due = log.news() > 0 || this.#anchored === undefined || this.#anchored.size !== latest?.size || silent_ms >= heartbeat_ms;
-    if (!due || log.frozen !== undefined) return;
-    try {
-      const anchored = await this.anchor();
-      const failure = anchored.ok ? '' : `${anchored.failure.code}: ${anchored.failure.reason}`;
-      // The same trouble every few seconds is one fact.
-      if (failure !== '' && failure !== this.#last_failure) recorder.record({ kind: 'audit.unanchored', reason: failure });
-      this.#last_failure = failure;
-    } catch (error) {
-      recorder.record({ kind: 'audit.unanchored', reason: messageOf(error) });
-    }
+    return this.#publisher.anchor();
   }
 
   async #anchorOthers(): Promise<void> {
-    const heads = this.#rule.takeAnchors(anchor_heads_max);
-    if (heads.length > 0) await this.#parts.log.appendRecord('anchor', anchorBody(heads), { durable: false });
+    const { log } = this.#parts;
+    for (;;) {
+      const heads = this.#rule.takeAnchors(anchor_heads_max);
+      if (heads.length === 0) return;
+      const anchored = await log.appendRecord('anchor', anchorBody(heads), { durable: false });
+      if (!anchored.ok) return this.#rule.returnAnchors(heads);
+    }
   }
 
   async #keepEvidence(hash: Uint8Array, change: Change): Promise<void> {
@@ -216,10 +155,45 @@ class WitnessService implements Witness {
     if (!kept.ok) await this.#parts.store.batch([change], { sync: true });
   }
 
-  async #cosign(request: Uint8Array, from: PeerId): Promise<Uint8Array> {
-    const answer = await this.#rule.add(request);
+  async #accuse(evidence: Uint8Array): Promise<void> {
+    let told: Result<void> | undefined;
+    try {
+      told = await this.#parts.accuse?.(evidence);
+    } catch (error) {
+      this.#parts.recorder.record({ kind: 'audit.accusing.failed', reason: messageOf(error) });
+    }
+    if (told?.ok === true) return;
+    const hash = sha256(evidence);
+    await this.#keepEvidence(hash, { space: 'witness', key: concat(utf8('x'), hash), value: evidence });
+  }
+
+  async report(): Promise<WitnessReport> {
+    return { ...this.#publisher.report(), clock_doubt: this.#sense.doubt(), witnessed: await this.#rule.list(witnessed_logs_max) };
+  }
+
+  cosign(request: Uint8Array): Promise<WitnessAnswer> {
+    return this.#add(request);
+  }
+
+  async #add(request: Uint8Array): Promise<WitnessAnswer> {
+    const reason = await this.#publisher.staleness();
+    if (reason === undefined) return this.#rule.add(request);
+    this.#parts.recorder.record({ kind: 'audit.refused', origin: null, size: null, status: 503, reason });
+    return { status: 503, body: reason };
+  }
+
+  cosigned(origin_hash: Uint8Array): Promise<Result<Uint8Array>> {
+    return this.#rule.knownByHash(origin_hash);
+  }
+
+  async #answer(request: Uint8Array, from: PeerId): Promise<Uint8Array> {
+    const answer = await this.#add(request);
     if (answer.status === 400) this.#parts.network.penalise(from, 'malformed request for a cosignature');
     return encodeAnswer(answer);
+  }
+
+  checkpoint(): Promise<Result<Uint8Array>> {
+    return this.#publisher.checkpoint();
   }
 
   askProof(peer: PeerId, index: number): Promise<Result<Uint8Array>> {
@@ -233,10 +207,4 @@ class WitnessService implements Witness {
   askKnown(peer: PeerId, origin: string): Promise<Result<Uint8Array>> {
     return askQuestion(this.#parts, peer, { kind: 'known', origin }, this.#stop.signal);
   }
-}
-
-async function wasCosigned(log: AuditLog): Promise<boolean> {
-  const note = await log.cosigned();
-  const parsed = note.ok ? parseNote(note.value) : note;
-  return parsed.ok && parsed.value.signatures.length > 1;
 }

@@ -6,6 +6,7 @@ import { logOrigin, signCheckpoint } from '../../crypto/checkpoint.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import { createToken, token_bytes_max } from '../../crypto/jwt.ts';
 import { fail, type Result } from '../../crypto/result.ts';
+import { decodeTile, parseTilePath } from '../../crypto/tlog-tiles.ts';
 import { delegation_limits } from '../../protocols/delegation/constants.ts';
 import * as delegation from '../../protocols/delegation/wire.ts';
 import { handshake_limits } from '../../protocols/handshake/constants.ts';
@@ -20,6 +21,8 @@ import { parseAttestation } from '../../protocols/revocation/index.ts';
 import * as sponsor from '../../protocols/revocation/sponsor-request.ts';
 import { snapshot_bytes_max, snapshot_tokens_max, sync_limits } from '../../protocols/statements/constants.ts';
 import * as sync from '../../protocols/statements/sync-wire.ts';
+import { tile_limits } from '../../protocols/tiles/constants.ts';
+import { decodeMirror, encodeMirror } from '../../protocols/tiles/mirror-state.ts';
 import { witness_limits } from '../../protocols/witness/constants.ts';
 import { decodeState, encodeState } from '../../protocols/witness/state.ts';
 import * as witness from '../../protocols/witness/wire.ts';
@@ -82,6 +85,12 @@ const parsers: readonly Parser[] = [
   {
     name: 'witness state', parse: (bytes) => decodeState(bytes, origin), bytes_max: witness_limits.request_bytes_max,
     samples: [encodeState({ origin, size: 7, root, note, time_s: start_s, exposed: false })],
+  },
+  { name: 'path of a tile', parse: ofText(parseTilePath), samples: ['checkpoint', 'tile/0/x001/x234/067', 'tile/entries/000.p/17'].map(utf8), bytes_max: tile_limits.request_bytes_max },
+  { name: 'tile', parse: (bytes) => decodeTile(bytes, 256), samples: [new Uint8Array(8192)], bytes_max: tile_limits.response_bytes_max },
+  {
+    name: 'state of a mirror', parse: decodeMirror, bytes_max: witness_limits.request_bytes_max,
+    samples: [encodeMirror({ did: alice.did, origin, verifier_key: 'vkey', size: 7, note, bytes: 100, time_ms: start_ms })],
   },
   { name: 'failure of a peer', parse: peerFailure, samples: [encodeFailure({ code: 'A_CODE', reason: 'why', fix: 'how', detail: { link: 1 } })], bytes_max: sync_limits.response_bytes_max },
   {

@@ -1,114 +1,30 @@
 import * as assert from 'uvu/assert';
 import { fromUtf8, utf8 } from '../../crypto/bytes.ts';
 import { encodeCbor } from '../../crypto/canonical.ts';
-import { openCheckpoint, signCheckpoint } from '../../crypto/checkpoint.ts';
-import { signingKey, type SigningKey } from '../../crypto/keys.ts';
+import { openCheckpoint, signCheckpoint, witnessName } from '../../crypto/checkpoint.ts';
+import { signingKey } from '../../crypto/keys.ts';
 import { leafHash } from '../../crypto/merkle.ts';
-import { parseVerifier } from '../../crypto/note.ts';
-import { fail, ok, unwrap, type Result } from '../../crypto/result.ts';
+import { parseVerifier, signature_type_witness, verifierKey } from '../../crypto/note.ts';
+import { unwrap } from '../../crypto/result.ts';
 import { parseLogPolicy } from '../../crypto/tlog-policy.ts';
 import { parseProof, verifyProof } from '../../crypto/tlog-proof.ts';
-import type { Fact, Network } from '../../protocols/ports.ts';
-import { unlessFailure } from '../../protocols/reply.ts';
-import { inOrderOfAsking, type WitnessContact } from '../../protocols/witness/collector.ts';
+import { encodeFailure, unlessFailure } from '../../protocols/reply.ts';
 import { audit_limits, audit_protocol, witness_limits, witness_protocol } from '../../protocols/witness/constants.ts';
-import { witness, type Witness } from '../../protocols/witness/index.ts';
-import { encodeAnswer, encodeRequest } from '../../protocols/witness/wire.ts';
+import { operatorQuorum, type WitnessContact } from '../../protocols/witness/quorum.ts';
+import { decodeAnswer, encodeAnswer, encodeRequest } from '../../protocols/witness/wire.ts';
 import { Simulator } from '../../simulator/kernel.ts';
 import { simulatedNetwork } from '../../simulator/network.ts';
 import { Wire } from '../../simulator/wire.ts';
 import { decodeDisclosure } from '../../storage/audit-entry.ts';
-import { openAuditLog, type AuditLog } from '../../storage/audit-log.ts';
-import { memoryFiles, type Files } from '../../storage/files.ts';
-import { openStore, type Store } from '../../storage/store.ts';
-import { openVault, type Vault } from '../../storage/vault.ts';
+import { memoryFiles } from '../../storage/files.ts';
+import { openStore } from '../../storage/store.ts';
+import { witnessContract } from '../contract/witness.ts';
 import { suite } from '../harness.ts';
-import { code, random } from '../storage/audit-world.ts';
+import { code } from '../storage/audit-world.ts';
+import { append, contactOf, host, makeWorld, type Host, type Saved, type World } from './witness-world.ts';
 
 const test = suite('protocols/witness');
 const never = new AbortController().signal;
-
-interface Host {
-  readonly name: string;
-  readonly did: string;
-  readonly key: SigningKey;
-  readonly store: Store;
-  readonly files: Files;
-  readonly vault: Vault;
-  readonly network: Network;
-  readonly log: AuditLog;
-  readonly witness: Witness;
-  readonly facts: Fact[];
-}
-
-interface World {
-  readonly simulator: Simulator;
-  readonly wire: Wire;
-  readonly hosts: readonly Host[];
-  /** Whom each host asks, by name; all others when nothing is set. */
-  readonly contacts: Map<string, readonly WitnessContact[]>;
-}
-
-interface Saved {
-  readonly store: Store;
-  readonly files: Files;
-  readonly vault: Vault;
-}
-
-async function fresh(): Promise<Saved> {
-  const files = memoryFiles();
-  return { store: unwrap(await openStore({ kind: 'memory' })), files, vault: unwrap(await openVault({ files, random, create: true })) };
-}
-
-function contactOf(host: Host): WitnessContact {
-  return { peer: host.name, verifier_key: host.witness.verifier_key };
-}
-
-async function makeHost(world: Omit<World, 'hosts'> & { hosts: Host[] }, index: number, saved: Saved | undefined): Promise<Host> {
-  const { simulator, wire } = world;
-  const name = `host-${index}`;
-  const did = `did:mesh:bhost${index}`;
-  const clock = simulator.clock(name);
-  const facts: Fact[] = [];
-  const recorder = { record: (fact: Fact): void => void facts.push(fact) };
-  const { store, files, vault } = saved ?? await fresh();
-  const key = signingKey(new Uint8Array(32).fill(50 + index));
-  const log = unwrap(await openAuditLog({ store, files, vault, now: () => clock.now(), key, did, create: saved === undefined }));
-  const network = simulatedNetwork(wire, { id: name, clock, recorder });
-  const service = witness()({
-    clock, random: simulator.random(name), network, store, log, recorder, did,
-    witness_key: signingKey(new Uint8Array(32).fill(80 + index)),
-    witnesses: () => world.contacts.get(name) ?? world.hosts.filter((host) => host.name !== name).map(contactOf),
-    logKey: (origin): Promise<Result<string>> => {
-      const host = world.hosts.find((each) => each.log.origin === origin);
-      return Promise.resolve(host === undefined ? fail('DID_NOT_FOUND', 'nobody knows it') : ok(host.log.verifier_key));
-    },
-  });
-  return { name, did, key, store, files, vault, network, log, witness: service, facts };
-}
-
-async function makeWorld(count: number, saved: readonly (Saved | undefined)[] = []): Promise<World> {
-  const simulator = new Simulator('witness');
-  const wire = new Wire({ simulator });
-  const hosts: Host[] = [];
-  const world = { simulator, wire, hosts, contacts: new Map<string, readonly WitnessContact[]>() };
-  for (let index = 0; index < count; index += 1) hosts.push(await makeHost(world, index, saved[index]));
-  for (const { network } of hosts) unwrap(await network.start());
-  for (const [index, { network }] of hosts.entries()) {
-    for (const earlier of hosts.slice(0, index)) unwrap(await simulator.finish(network.dial(earlier.network.addresses()[0] ?? '', { signal: never })));
-  }
-  return world;
-}
-
-function host(world: World, index: number): Host {
-  const found = world.hosts[index];
-  if (found === undefined) throw new Error('no such host');
-  return found;
-}
-
-async function append({ log }: Host, text: string): Promise<number> {
-  return unwrap(await log.append({ subject: 'agent', payload: utf8(text) })).index;
-}
 
 /** The text of a policy that trusts one host's log under any two of the other hosts. */
 function policyText(world: World, of: Host): Uint8Array {
@@ -128,7 +44,7 @@ test('a head is cosigned by a quorum, and a third party verifies an entry with t
   const index = await append(a, 'transfer approved');
   const anchored = unwrap(await world.simulator.finish(a.witness.anchor()));
   assert.is(anchored.size, 2);
-  assert.is(anchored.cosignatures, 2);
+  assert.is(anchored.cosignatures, 3, 'three are asked where two are needed');
   const bytes = unwrap(await world.simulator.finish(auditor.witness.askProof(a.name, index)));
   const disclosed = unwrap(decodeDisclosure(unwrap(parseProof(bytes)).extra ?? new Uint8Array()));
   const verified = unwrap(verifyProof(bytes, leafHash(disclosed.entry), unwrap(parseLogPolicy(policyText(world, a)))));
@@ -164,13 +80,16 @@ test('what a peer saw of a host can be asked when that host is gone', async () =
 test('without a quorum the failure says who refused and why', async () => {
   const world = await makeWorld(3);
   const [a, b, c] = [host(world, 0), host(world, 1), host(world, 2)];
-  world.contacts.set(a.name, [contactOf(b), { peer: c.name, verifier_key: b.witness.verifier_key }, { peer: 'nobody', verifier_key: c.witness.verifier_key }]);
+  const stranger = signingKey(new Uint8Array(32).fill(33)).public_key;
+  const strange_name = witnessName('did:mesh:bstranger', stranger);
+  const strange_key = verifierKey(strange_name, signature_type_witness, stranger);
+  world.contacts.set(a.name, [contactOf(b), { peer: c.name, verifier_key: strange_key }, { peer: 'nobody', verifier_key: c.witness.verifier_key }]);
   await append(a, 'x');
   const missed = await world.simulator.finish(a.witness.anchor());
   assert.is(code(missed), 'AUDIT_QUORUM');
   if (missed.ok) return;
-  assert.match(missed.failure.reason, /^1 of the 2 witnesses .*host-2: .*no cosignature.*nobody: /);
-  assert.equal(a.facts.filter(({ kind }) => kind === 'audit.witness-refused').map(({ peer }) => peer), [c.name, 'nobody']);
+  for (const part of [/^1 of the 2 witnesses /, /host-2: .*no cosignature/, /nobody: /]) assert.match(missed.failure.reason, part);
+  assert.equal(a.facts.filter(({ kind }) => kind === 'audit.witness-refused').map(({ peer }) => String(peer)).toSorted(), [c.name, 'nobody']);
   world.contacts.set(a.name, []);
   assert.is(code(await world.simulator.finish(a.witness.anchor())), 'AUDIT_QUORUM');
   world.contacts.delete(a.name);
@@ -256,6 +175,16 @@ test('a host that was witnessed before signs nothing while it can ask nobody', a
   world.contacts.set(a.name, []);
   assert.is(code(await world.simulator.finish(a.witness.anchor())), 'AUDIT_QUORUM');
   assert.equal(a.log.latest()?.note, before);
+});
+
+test('one peer that knows nothing of a log, or pretends to, does not make an older copy of it sign', async () => {
+  const { world, a, before } = await rolledBack({ lost: ['x'], instead: ['p'] });
+  const newcomer = await addLiar(world, '0\n', encodeFailure({ code: 'WITNESS_LOG_UNKNOWN', reason: 'never heard of it' }));
+  world.contacts.set(a.name, [newcomer]);
+  assert.is(code(await world.simulator.finish(a.witness.anchor())), 'AUDIT_QUORUM');
+  assert.equal(a.log.latest()?.note, before, 'no second history was signed');
+  world.contacts.set(a.name, [newcomer, contactOf(host(world, 2))]);
+  assert.is(code(await world.simulator.finish(a.witness.anchor())), 'AUDIT_FROZEN');
 });
 
 /** Puts a network in the world that answers as a witness however the test wants. */
@@ -349,9 +278,25 @@ test('a peer that sends malformed requests is held to it', async () => {
 
 test('witnesses of different sponsors are asked first', () => {
   const contact = (peer: string, sponsor?: string): WitnessContact => ({ peer, verifier_key: peer, ...(sponsor === undefined ? {} : { sponsor }) });
-  const ordered = inOrderOfAsking([contact('a1', 'a'), contact('a2', 'a'), contact('x'), contact('b1', 'b'), contact('b2', 'b')]);
-  assert.equal(ordered.map(({ peer }) => peer), ['a1', 'b1', 'x', 'a2', 'b2']);
-  assert.is(inOrderOfAsking(Array.from({ length: 100 }, (_, index) => contact(String(index)))).length, 15);
+  const { order } = operatorQuorum(2, () => undefined);
+  const ordered = order([contact('a1', 'a'), contact('a2', 'a'), contact('x'), contact('b1', 'b'), contact('b2', 'b')]);
+  assert.equal(ordered.map(({ peer }) => peer), ['a1', 'b1', 'a2', 'b2', 'x']);
+  assert.is(order(Array.from({ length: 100 }, (_, index) => contact(String(index)))).length, 15);
 });
+
+witnessContract(test, 'the mesh', async (_context, { witness: rule }) => {
+  const simulator = new Simulator('contract');
+  const wire = new Wire({ simulator });
+  const [server, client] = ['witness', 'log'].map((id) => simulatedNetwork(wire, { id, clock: simulator.clock(id), recorder: { record: () => undefined } }));
+  if (server === undefined || client === undefined) throw new Error('two networks were made');
+  server.handle(witness_protocol, witness_limits, async (request) => encodeAnswer(await rule.add(request)));
+  for (const each of [server, client]) unwrap(await each.start());
+  unwrap(await simulator.finish(client.dial('/simulated/witness', { signal: never })));
+  return async (request) => {
+    const answer = await simulator.finish(client.request('witness', witness_protocol, request, { limits: witness_limits, signal: never }));
+    // What is too long is not even sent.
+    return answer.ok ? unwrap(decodeAnswer(answer.value)) : { status: answer.failure.code === 'REQUEST_TOO_LARGE' ? 413 : 0, body: answer.failure.reason };
+  };
+}, witness_limits.exchanges_per_peer_max);
 
 test.run();

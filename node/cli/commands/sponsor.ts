@@ -31,6 +31,11 @@ export interface SponsorRenewFlags extends Omit<SponsorRequestFlags, 'out'> {
   readonly evidence?: string | undefined;
 }
 
+/** Flags of `sponsor host`. */
+export interface SponsorHostFlags extends CommonFlags {
+  readonly lifetime?: number | undefined;
+}
+
 /** Flags of `sponsor withdraw`. */
 export interface SponsorWithdrawFlags extends CommonFlags {
   readonly why: string;
@@ -104,6 +109,11 @@ export async function sponsorRenew(context: Context, flags: SponsorRenewFlags, a
   const evidence = await evidenceOf(flags.evidence);
   if (!evidence.ok) return new FailureError(evidence.failure);
   return show(context, flags, 'sponsor.renew', { agent, ...termsOf(flags), ...evidence.value }, (value) => printSponsorship(context, value));
+}
+
+/** `agentmesh sponsor host`. */
+export function sponsorHost(context: Context, flags: SponsorHostFlags, sponsor: string): Promise<Outcome> {
+  return show(context, flags, 'sponsor.host', { sponsor, ...(flags.lifetime === undefined ? {} : { lifetime_s: flags.lifetime }) }, (value) => printSponsorship(context, value));
 }
 
 /** `agentmesh sponsor withdraw`. */

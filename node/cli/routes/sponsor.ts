@@ -1,7 +1,7 @@
 /** The commands about sponsors: their flags and help. */
 import { buildCommand, buildRouteMap, type Command, type RouteMap } from '@stricli/core';
 import type { CommonFlags } from '../ask.ts';
-import type { SponsorCreateFlags, SponsorRenewFlags, SponsorRequestFlags, SponsorSignFlags, SponsorWithdrawFlags } from '../commands/sponsor.ts';
+import type { SponsorCreateFlags, SponsorHostFlags, SponsorRenewFlags, SponsorRequestFlags, SponsorSignFlags, SponsorWithdrawFlags } from '../commands/sponsor.ts';
 import type { Context } from '../context.ts';
 import { argument, common_flags, docs, lazily, lifetime, neededFlag, numberFlag, repeatedFlag, textFlag } from '../flags.ts';
 
@@ -90,8 +90,17 @@ const imported: Command<Context> = buildCommand<CommonFlags, [string], Context>(
   docs: docs('Take in what a sponsor has signed', 'Checks the response to the newest request, keeps the attestation and publishes it.', ['sponsor import response.json']),
 });
 
+const host: Command<Context> = buildCommand<SponsorHostFlags, [string], Context>({
+  loader: lazily(async () => (await import('../commands/sponsor.ts')).sponsorHost),
+  parameters: { flags: { ...common_flags, lifetime: terms.lifetime }, positional: { kind: 'tuple', parameters: [argument('sponsor', 'Name or DID of a human or an organisation whose key is on this host')] } },
+  docs: docs('Say who operates this host', [
+    'A human or an organisation answers for this host as a witness of audit logs.',
+    'Witnesses of one sponsor count once: logs ask hosts of different sponsors first, and hosts that nobody answers for after them.',
+  ].join(' '), ['sponsor host alice@company.com']),
+});
+
 /** `agentmesh sponsor`. */
 export const sponsor_routes: RouteMap<Context> = buildRouteMap({
-  routes: { create, list, show, renew, withdraw, request, sign, import: imported },
+  routes: { create, list, show, host, renew, withdraw, request, sign, import: imported },
   docs: { brief: 'Humans and organisations that answer for agents' },
 });

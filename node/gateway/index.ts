@@ -1,0 +1,2 @@
+export type { GatewayAddress } from './address.ts';
+export { serveGateway, type Gateway, type GatewayParts } from './gateway.ts';
