@@ -1,6 +1,6 @@
 import { fromUtf8 } from '../crypto/bytes.ts';
-import { canonicalJsonBytes } from '../crypto/canonical.ts';
-import { ok, type Result } from '../crypto/result.ts';
+import { canonicalJsonBytes, type Json } from '../crypto/canonical.ts';
+import { ok, type Failure, type Result } from '../crypto/result.ts';
 import type { Change } from '../protocols/ports.ts';
 import type { AuditLog } from '../storage/audit-log.ts';
 import type { DecisionRecord, FlightRecorder } from './kernel/recorder.ts';
@@ -33,16 +33,20 @@ export class Attachment {
  * A durable decision is on the disk before its effect. An outcome is written
  * before it is acknowledged, so that the end of the process cannot take it, and
  * reaches the disk with the next synced commit: a power cut may leave a decision
- * without its outcome, never an effect without its decision.
+ * without its outcome, never an effect without its decision. `refusal` may say
+ * that no decision is to be recorded, and so no effect to happen, as when the
+ * log has no room left; outcomes of effects that were allowed still are.
  */
-export function auditRecorder(log: AuditLog): FlightRecorder {
+export function auditRecorder(log: AuditLog, refusal: () => Failure | undefined = () => undefined): FlightRecorder {
   const append = async (subject: string, record: object, options: { readonly durable: boolean; readonly with: readonly Change[] }): Promise<Result<{ readonly index: number }>> => {
     const appended = await log.append({ subject, payload: canonicalJsonBytes(record) }, options);
     return appended.ok ? ok({ index: appended.value.index }) : appended;
   };
   return {
-    unavailable: () => log.frozen,
+    unavailable: () => log.frozen ?? refusal(),
     async decision(decision, attach) {
+      const refused = refusal();
+      if (refused !== undefined) return { ok: false, failure: refused };
       const attached = attach instanceof Attachment ? attach : undefined;
       const recorded = await append(decision.agent, decision, { durable: decision.audit === 'durable', with: attached?.changes ?? [] });
       if (recorded.ok && attached !== undefined) attached.decided = { decision, index: recorded.value.index };
@@ -58,11 +62,12 @@ export function auditRecorder(log: AuditLog): FlightRecorder {
 }
 
 /** A payload of the log as a JSON value; text that is no JSON comes back as it is. */
-export function readPayload(payload: Uint8Array): unknown {
+export function readPayload(payload: Uint8Array): Json {
   const text = fromUtf8(payload);
   if (text === undefined) return null;
   try {
-    return JSON.parse(text);
+    const value: Json = JSON.parse(text);
+    return value;
   } catch {
     return text;
   }

@@ -96,12 +96,15 @@ function checkStore(data: string): CheckView {
 }
 
 function checkLog(data: string): DamageCheck {
-  const path = join(data, frozen_file);
+  // The newest log is the one that is written to.
+  let number = 0;
+  while (existsSync(join(data, `head-${number + 1}`))) number += 1;
+  const path = join(data, number === 0 ? frozen_file : `${frozen_file}-${number}`);
   if (!existsSync(path)) return { name: 'audit log', state: 'ok', text: 'not marked as frozen; it is checked whole at every start' };
   const reason = readFileSync(path, 'utf8').slice(0, 400).trim();
   return {
     name: 'audit log', state: 'failed', text: `frozen: ${reason}`,
-    fix: 'keep the folder as evidence, and restore the store from a backup; witnesses still hold the cosigned heads', damaged: true,
+    fix: reason.startsWith('damage: ') ? 'agentmesh audit recover' : 'keep the folder as evidence; agentmesh audit succeed begins a new log', damaged: true,
   };
 }
 

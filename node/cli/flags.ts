@@ -25,6 +25,14 @@ export function lifetime(text: string): number {
   return Number(digits) * unit_s;
 }
 
+/** A moment, as ISO 8601 with its zone or as how long ago, in Unix milliseconds. */
+export function pastMoment(text: string): number {
+  if (/^\d{1,9}[smhd]$/.test(text)) return Math.max(0, Date.now() - 1000 * lifetime(text));
+  const time_ms = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}.*(?:Z|[+-]\d{2}:\d{2})$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(time_ms)) throw new Error('expected how long ago, e.g. 30m, 12h or 7d, or a time with its zone, e.g. 2026-03-01T12:00:00Z');
+  return time_ms;
+}
+
 /** How old the knowledge of revocations may be for a class of commands, as in `delete=10m`; in milliseconds. */
 export function revocationAge(text: string): Readonly<Partial<Record<'read' | 'write' | 'delete', number>>> {
   const [, verb_class, age = ''] = /^(read|write|delete)=(.+)$/.exec(text) ?? [];

@@ -41,7 +41,7 @@ export async function hashInput(path: string): Promise<Result<Uint8Array>> {
 }
 
 /** Writes a file. Fails with `FILE_UNWRITABLE`. */
-export async function writeOutput(path: string, text: string): Promise<Result<void>> {
+export async function writeOutput(path: string, text: string | Uint8Array): Promise<Result<void>> {
   try {
     await writeFile(path, text);
     return ok(undefined);

@@ -4,12 +4,13 @@ import { openCheckpoint, parseCheckpoint, type Checkpoint } from '../../crypto/c
 import { leafHash } from '../../crypto/merkle.ts';
 import { parseNote, parseVerifier, type NoteSignature } from '../../crypto/note.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
-import { parseProof, verifyProof } from '../../crypto/tlog-proof.ts';
+import { formatProof, parseProof } from '../../crypto/tlog-proof.ts';
 import { parseLogPolicy } from '../../crypto/tlog-policy.ts';
 import { locate } from '../../protocols/place.ts';
 import { proofOf } from '../../protocols/witness/index.ts';
-import { decodeDisclosure } from '../../storage/audit-entry.ts';
+import { decodeDisclosure, encodeDisclosure } from '../../storage/audit-entry.ts';
 import { exportLog } from '../../storage/audit-export.ts';
+import { verifyEntryProof } from '../entry-proof.ts';
 import type { Host } from '../host.ts';
 import { recordedKey } from '../recorded-keys.ts';
 import type { ControlApi, ControlMethods } from './api.ts';
@@ -90,6 +91,18 @@ async function policyFor(host: Host, note: Uint8Array): Promise<Result<string>> 
   return ok(`${lines.join('\n')}\n`);
 }
 
+/** The proof with the payload and the salt of its commitment in the `extra` data: whoever gets it can read the payload. */
+async function withPayload(host: Host, bytes: Uint8Array, index: number): Promise<Result<Uint8Array>> {
+  const proof = parseProof(bytes);
+  if (!proof.ok) return proof;
+  const record = await host.log.read(index);
+  if (!record.ok) return record;
+  const { kind, entry, payload, salt } = record.value;
+  if (kind !== 'event') return fail('AUDIT_NO_PAYLOAD', `entry ${index} is an entry of kind ${kind}, which has no payload`, { fix: 'leave out --open' });
+  if (payload === undefined || salt === undefined) return fail('AUDIT_ERASED', `the payload of entry ${index} was erased; that the entry is in the log can still be proved`, { fix: 'leave out --open' });
+  return ok(formatProof({ ...proof.value, extra: encodeDisclosure({ entry, opened: { salt, payload } }) }));
+}
+
 async function prove(host: Host, params: ControlApi['audit.prove']['params']): Promise<Result<ProofView>> {
   const did = params.did === undefined ? ok(host.identities.node.did) : host.identities.didOf(params.did);
   if (!did.ok) return did;
@@ -97,7 +110,11 @@ async function prove(host: Host, params: ControlApi['audit.prove']['params']): P
   if (record?.ok === false) return record;
   const place = record === undefined ? undefined : await locate(host.parts.network, record.value);
   if (place?.ok === false) return place;
-  const bytes = place === undefined ? await proofOf(host.log, params.index) : await host.witness.askProof(place.value, params.index);
+  if (params.open === true && place !== undefined) {
+    return fail('PARAMS_INVALID', 'only the owner of a log can show a payload', { fix: 'ask the owner for a proof with --open' });
+  }
+  const closed = place === undefined ? await proofOf(host.log, params.index) : await host.witness.askProof(place.value, params.index);
+  const bytes = closed.ok && params.open === true ? await withPayload(host, closed.value, params.index) : closed;
   if (!bytes.ok) return bytes;
   const proof = parseProof(bytes.value);
   if (!proof.ok) return proof;
@@ -112,16 +129,9 @@ async function verify(host: Host, params: ControlApi['audit.verify']['params']):
   const bytes = utf8(params.proof);
   const proof = parseProof(bytes);
   if (!proof.ok) return proof;
-  const disclosure = decodeDisclosure(proof.value.extra ?? new Uint8Array());
-  if (!disclosure.ok) return disclosure;
   const text = params.policy === undefined ? await policyFor(host, proof.value.checkpoint) : ok(params.policy);
   const policy = text.ok ? parseLogPolicy(utf8(text.value)) : text;
-  if (!policy.ok) return policy;
-  const leaf_hash = leafHash(disclosure.value.entry);
-  const verified = verifyProof(bytes, leaf_hash, policy.value);
-  if (!verified.ok) return verified;
-  const { checkpoint, cosignatures, index } = verified.value;
-  return ok({ origin: checkpoint.origin, index, size: checkpoint.size, leaf_hash: toBase64url(leaf_hash), cosignatures: cosignatures.length });
+  return policy.ok ? verifyEntryProof(bytes, policy.value) : policy;
 }
 
 /** The methods about audit logs of a host. */

@@ -1,6 +1,11 @@
 /** What a running node finds wrong with itself, each line with what mends it. */
 import type { Node } from '../node.ts';
+import { retentionChecks } from './audit-retention-methods.ts';
+import { logChecks } from './audit-keeper-methods.ts';
+import { witnessChecks } from './audit-witness-methods.ts';
 import type { CheckView } from './views.ts';
+import { accusationChecks } from './audit-evidence-methods.ts';
+import { monitorChecks } from './monitor-checks.ts';
 import { sponsorshipChecks } from './sponsor-checks.ts';
 
 /** How far the knowledge of revocations reaches, and what its age holds up. */
@@ -34,11 +39,11 @@ export async function diagnose(node: Node): Promise<readonly CheckView[]> {
   const add = (name: string, state: CheckView['state'], text: string, fix?: string): void =>
     void checks.push({ name, state, text, ...(fix === undefined ? {} : { fix }) });
   const { log } = host;
-  if (log.frozen === undefined) add('audit log', 'ok', `${log.size()} ${log.size() === 1 ? 'entry' : 'entries'}, checked at start`);
-  else add('audit log', 'failed', log.frozen.reason, log.frozen.fix ?? 'restore the data folder from a backup');
+  checks.push(...logChecks(host));
   const cosigned = await log.cosigned();
   if (cosigned.ok) add('witnesses', 'ok', 'the newest checkpoint is cosigned');
   else add('witnesses', 'warning', 'no checkpoint is cosigned yet', 'connect to at least two other nodes, then agentmesh audit head');
+  checks.push(...await witnessChecks(host), ...await retentionChecks(host));
   const peers = host.parts.network.peers().length;
   if (peers > 0) add('peers', 'ok', `connected to ${peers}`);
   else add('peers', 'warning', 'connected to nobody', 'agentmesh join ADDRESS');
@@ -49,7 +54,7 @@ export async function diagnose(node: Node): Promise<readonly CheckView[]> {
   add('storers', ...storersCheck(node));
   if (node.keys_protected) add('keys', 'ok', 'sealed with a passphrase');
   else add('keys', 'warning', 'protected by file permissions alone', 'stop it, then agentmesh keys passphrase --new-passphrase-file FILE');
-  checks.push(...sponsorshipChecks(host));
+  checks.push(...accusationChecks(host), ...monitorChecks(host), ...sponsorshipChecks(host));
   for (const identity of host.identities.list('agent')) {
     const agent = host.agents.get(identity.did);
     const ended = host.revocation.ended(identity.did);

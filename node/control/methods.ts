@@ -5,21 +5,23 @@ import { fail, messageOf, ok, type Failure, type Result } from '../../crypto/res
 import type { Answered } from '../../protocols/message/index.ts';
 import type { Peer } from '../../protocols/ports.ts';
 import { jsonResult } from '../../protocols/message/index.ts';
-import { readPayload } from '../flight-recorder.ts';
 import type { Host } from '../host.ts';
 import type { LocalIdentity } from '../identities.ts';
 import type { Node } from '../node.ts';
 import { packageVersion } from '../version.ts';
 import type { ControlApi, ControlMethods } from './api.ts';
-import type { AgentView, CallView, LogEntryView, NodeStatus, PeerView } from './views.ts';
+import type { AgentView, CallView, NodeStatus, PeerView } from './views.ts';
+import { auditEntryMethods } from './audit-entry-methods.ts';
+import { auditEvidenceMethods } from './audit-evidence-methods.ts';
 import { auditMethods, headOf } from './audit-methods.ts';
+import { auditRetentionMethods } from './audit-retention-methods.ts';
+import { auditKeeperMethods } from './audit-keeper-methods.ts';
+import { auditWitnessMethods } from './audit-witness-methods.ts';
 import { delegationMethods } from './delegation-methods.ts';
 import { didMethods } from './did-methods.ts';
 import { revocationMethods } from './revocation-methods.ts';
 import { diagnose } from './diagnose.ts';
 import { attestedUntil, sponsorMethods } from './sponsor-methods.ts';
-
-const log_entries_max = 1000;
 
 function optional<T, Name extends string>(name: Name, value: T | undefined): { [key in Name]?: T } {
   const made: { [key in Name]?: T } = {};
@@ -34,6 +36,7 @@ function frozenView(failure: Failure | undefined): NodeStatus['audit']['frozen']
 async function statusOf(node: Node, started_ms: number): Promise<NodeStatus> {
   const { identities, log, statement_store, freshness, parts } = node.host;
   const head = await log.cosigned();
+  const { quorum } = await node.host.witness.report();
   const cosigned = head.ok ? headOf(head.value) : undefined;
   return {
     did: node.did,
@@ -53,6 +56,8 @@ async function statusOf(node: Node, started_ms: number): Promise<NodeStatus> {
       size: log.size(),
       cosigned_size: cosigned?.ok === true ? cosigned.value.size : 0,
       cosignatures: cosigned?.ok === true ? cosigned.value.cosignatures.length : 0,
+      checked_ms: node.host.keeper.round.ended_ms ?? null,
+      quorum_doubt: quorum.failure ?? quorum.weakness ?? null,
       frozen: frozenView(log.frozen),
     },
     memory_bytes: process.memoryUsage.rss(),
@@ -108,17 +113,6 @@ function callView(answered: Answered, duration_ms: number): CallView {
 function json(value: unknown): Result<Json> {
   const parsed = jsonResult(value);
   return parsed.ok ? parsed : fail('PARAMS_INVALID', 'the arguments are not JSON');
-}
-
-async function logEntries(host: Host, from: number, limit: number): Promise<Result<readonly LogEntryView[]>> {
-  const entries: LogEntryView[] = [];
-  const to = Math.min(host.log.size(), from + Math.min(limit, log_entries_max));
-  for await (const entry of host.log.entries({ from, to })) {
-    if (!entry.ok) return entry;
-    const { index, kind, time_ms, payload } = entry.value;
-    entries.push({ index, kind, time_ms, payload: payload === undefined ? null : readPayload(payload) });
-  }
-  return ok(entries);
 }
 
 async function joined(host: Host, address: string, signal: AbortSignal): Promise<Result<PeerView>> {
@@ -189,8 +183,12 @@ export function controlMethods(node: Node): ControlMethods {
       return actions.score(subject, observer);
     },
     ...auditMethods(host),
+    ...auditWitnessMethods(host),
+    ...auditKeeperMethods(host),
+    ...auditRetentionMethods(host),
+    ...auditEntryMethods(host),
+    ...auditEvidenceMethods(host),
     ...didMethods(host),
-    'audit.log': ({ from = 0, limit = 100 }) => logEntries(host, from, limit),
     'doctor': async () => ok(await diagnose(node)),
   };
 }

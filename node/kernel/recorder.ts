@@ -77,15 +77,23 @@ export interface FlightRecorder {
   outcome(record: OutcomeRecord, attach?: unknown): Promise<Result<{ readonly index: number }>>;
 }
 
-/** Which records to give: between two times (Unix milliseconds, inclusive), of one verdict. */
+/** Which records to give: between two times (Unix milliseconds, inclusive), of one verdict or kind, and how many of the newest. */
 export interface LogFilter {
   readonly from?: number;
   readonly to?: number;
   readonly verdict?: Verdict['effect'];
+  readonly kind?: string;
+  readonly limit?: number;
+}
+
+/** What can give its records back: those in memory at once, those of a node's log a moment later; both can be awaited. */
+export interface RecordedLogs {
+  /** The newest records of an agent, or of all, oldest first. A verdict selects decisions. */
+  getLogs(agent?: string, filter?: LogFilter): readonly object[] | Promise<readonly object[]>;
 }
 
 /** A flight recorder in memory. */
-export interface MemoryRecorder extends FlightRecorder {
+export interface MemoryRecorder extends FlightRecorder, RecordedLogs {
   /** The records of an agent that are still held, oldest first. A verdict selects decisions. */
   getLogs(agent?: string, filter?: LogFilter): readonly (DecisionRecord | OutcomeRecord)[];
 }
@@ -107,12 +115,14 @@ export function memoryRecorder(records_max: number = memory_records_max): Memory
     decision: add,
     outcome: add,
     getLogs(agent, filter = {}) {
-      const { from = -Infinity, to = Infinity, verdict } = filter;
+      const { from = -Infinity, to = Infinity, verdict, kind, limit = records_max } = filter;
       const start = next % records_max;
       const ordered = next <= records_max ? records : [...records.slice(start), ...records.slice(0, start)];
-      return ordered.filter((record) => (agent === undefined || record.agent === agent)
+      const matching = ordered.filter((record) => (agent === undefined || record.agent === agent)
         && record.time_ms >= from && record.time_ms <= to
+        && (kind === undefined || record.kind === kind)
         && (verdict === undefined || (record.kind === 'decision' && record.verdict === verdict)));
+      return limit === 0 ? [] : matching.slice(-limit);
     },
   };
 }

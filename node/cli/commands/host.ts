@@ -24,12 +24,13 @@ function printStatus(context: Context, status: NodeStatus): void {
     ['agents', String(status.agents)],
     ['statements', String(status.statements)],
     ['revocations', revocationsText(status.revocations)],
-    ['audit log', `${count(audit.size, 'entry', 'entries')}, ${audit.cosigned_size} under a head with ${count(audit.cosignatures, 'cosignature')}`],
+    ['audit log', `${count(audit.size, 'entry', 'entries')}, ${audit.cosigned_size} under a head with ${count(audit.cosignatures, 'cosignature')}; every record checked ${audit.checked_ms === null ? 'at start' : distanceTo(audit.checked_ms, Date.now())}`],
   ]));
   if (status.troubles.length > 0) {
     context.print();
     printLines(context, table([{ title: 'TIMES', right: true }, { title: 'REFUSED OR FAILED' }], status.troubles.map((trouble) => [String(trouble.count), trouble.what]), context.width));
   }
+  if (audit.quorum_doubt !== null) context.print(context.paint('yellow', `witnesses: ${visible(audit.quorum_doubt)}; agentmesh audit witnesses says more`));
   if (audit.frozen === null) return;
   context.print();
   context.print(context.paint('red', `audit log frozen: ${visible(audit.frozen.code)}: ${visible(audit.frozen.reason)}`));

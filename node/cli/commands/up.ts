@@ -1,5 +1,7 @@
 /** `agentmesh up`: starts a node, says how to reach it, and stops it cleanly. */
+import { fromUtf8 } from '../../../crypto/bytes.ts';
 import { FailureError, ok, type Result } from '../../../crypto/result.ts';
+import type { RetentionPolicy } from '../../../storage/retention.ts';
 import type { NodeConfig } from '../../config.ts';
 import type { Node } from '../../node.ts';
 import { dataFolder, printLines, type CommonFlags, type Outcome } from '../ask.ts';
@@ -18,11 +20,16 @@ export interface UpFlags extends CommonFlags {
   readonly passphraseFile?: string | undefined;
   readonly requiredTrust?: number | undefined;
   readonly name?: string | undefined;
+  readonly gateway?: string | undefined;
+  readonly witnessPolicy?: string | undefined;
+  readonly witnessLog?: readonly string[] | undefined;
+  readonly mirrorBytes?: number | undefined;
+  readonly retention?: string | undefined;
   readonly revocationMaxAge?: readonly NonNullable<NodeConfig['revocation_max_age']>[] | undefined;
 }
 
 /** The part of a running node that `up` needs. */
-export type StartedNode = Pick<Node, 'did' | 'peer_id' | 'addresses' | 'data' | 'frozen' | 'keys_protected' | 'stop'>;
+export type StartedNode = Pick<Node, 'did' | 'peer_id' | 'addresses' | 'data' | 'gateway' | 'frozen' | 'keys_protected' | 'stop'>;
 
 /** Starts a node: `createNode`, or its stand-in. */
 export type StartNode = (config: NodeConfig) => Promise<Result<StartedNode>>;
@@ -34,10 +41,20 @@ const same_press_ms = 500;
 const leftover_ms_max = 2000;
 const loopback_address = /^\/(?:ip4\/127\.|ip6\/::1\/|dns4?\/localhost\/)/;
 
-function configOf(context: Context, flags: UpFlags): Result<NodeConfig> {
+/** The retention policy in a file. Fails with `FILE_UNREADABLE`, `FILE_TOO_LARGE` or `RETENTION_INVALID`. */
+async function retentionOf(file: string | undefined): Promise<Result<RetentionPolicy | undefined>> {
+  if (file === undefined) return ok(undefined);
+  const [{ readInput }, { parseRetention }] = await Promise.all([import('../input.ts'), import('../../../storage/retention.ts')]);
+  const bytes = await readInput(file);
+  return bytes.ok ? parseRetention(fromUtf8(bytes.value) ?? '') : bytes;
+}
+
+async function configOf(context: Context, flags: UpFlags): Promise<Result<NodeConfig>> {
   const passphrase = folderPassphrase(flags.passphraseFile, context.process.env);
   if (!passphrase.ok) return passphrase;
-  const { listen = [], join = [] } = flags;
+  const retention = await retentionOf(flags.retention);
+  if (!retention.ok) return retention;
+  const { listen = [], join = [], witnessLog = [] } = flags;
   return ok({
     data: dataFolder(flags.data, context.process.env),
     listen: listen.length > 0 ? listen : [default_listen],
@@ -46,6 +63,11 @@ function configOf(context: Context, flags: UpFlags): Result<NodeConfig> {
     ...(flags.policy === undefined ? {} : { policy: flags.policy }),
     ...(passphrase.value === undefined ? {} : { passphrase: passphrase.value }),
     ...(flags.name === undefined ? {} : { name: flags.name }),
+    ...(flags.gateway === undefined ? {} : { gateway: flags.gateway }),
+    ...(flags.witnessPolicy === undefined ? {} : { witness_policy: flags.witnessPolicy }),
+    ...(witnessLog.length === 0 ? {} : { witnessed_logs: witnessLog }),
+    ...(flags.mirrorBytes === undefined ? {} : { mirrors: { mirror_bytes_max: flags.mirrorBytes } }),
+    ...(retention.value === undefined ? {} : { retention: retention.value }),
     ...(flags.revocationMaxAge === undefined ? {} : { revocation_max_age: Object.assign({}, ...flags.revocationMaxAge) }),
     ...(flags.requiredTrust === undefined ? {} : { required_trust: flags.requiredTrust }),
     recorder: flags.json ? { record: (fact) => context.print(JSON.stringify(fact)) } : staleAnswers((line) => context.talk(line), () => Date.now()),
@@ -63,6 +85,7 @@ function printNode(context: Context, node: StartedNode): void {
       ['peer id', node.peer_id],
       ...node.addresses.map((listening, index) => [index === 0 ? 'listening' : '', listening] as const),
       ['data', node.data],
+      ...(node.gateway === undefined ? [] : [['gateway', node.gateway] as const]),
     ]),
   ]);
   if (address !== undefined) {
@@ -90,9 +113,9 @@ function printNode(context: Context, node: StartedNode): void {
 }
 
 function printNodeJson(context: Context, node: StartedNode): void {
-  const { did, peer_id, addresses, data, keys_protected } = node;
+  const { did, peer_id, addresses, data, gateway, keys_protected } = node;
   const frozen = node.frozen === undefined ? null : { code: node.frozen.code, reason: node.frozen.reason, fix: node.frozen.fix ?? null };
-  context.print(JSON.stringify({ kind: 'up', did, peer_id, addresses, data, keys_protected, frozen }));
+  context.print(JSON.stringify({ kind: 'up', did, peer_id, addresses, data, gateway: gateway ?? null, keys_protected, frozen }));
 }
 
 /** Resolves at the first signal to stop, or when the node has stopped by itself and nothing is left to do. */
@@ -113,7 +136,7 @@ function untilStopped(): Promise<void> {
 
 /** Starts a node with `start`, prints it, waits for a signal and stops it. */
 export async function runUp(context: Context, flags: UpFlags, start: StartNode): Promise<Outcome> {
-  const config = configOf(context, flags);
+  const config = await configOf(context, flags);
   if (!config.ok) return new FailureError(config.failure);
   // From here on, no child process and no dump of the environment shows it.
   delete process.env['AGENTMESH_PASSPHRASE'];

@@ -21,6 +21,11 @@ const up: Command<Context> = buildCommand<UpFlags, [], Context>({
         kind: 'parsed', parse: revocationAge, optional: true, variadic: true, placeholder: 'class=time',
         brief: 'How old the knowledge of revocations may be, repeatable (default: delete=5m, write=1h, read=24h)',
       },
+      gateway: textFlag('host:port', 'Serve the log to transparency-log tools over HTTP there, on the loopback interface if no host is given'),
+      witnessPolicy: textFlag('file', 'C2SP tlog-policy that names the witnesses of this log (default: two of different operators)'),
+      witnessLog: repeatedFlag('vkey', 'Key of a transparency log of another system that may have its checkpoints cosigned here, repeatable'),
+      mirrorBytes: numberFlag('bytes', 'What mirrors of other logs may take of the disk (default: 1073741824)'),
+      retention: textFlag('file', 'What of the log may be dropped when, and what it may take of the disk, in JSON (default: everything is kept)'),
       name: textFlag('name', 'Name of this node'),
     },
   },
@@ -28,6 +33,7 @@ const up: Command<Context> = buildCommand<UpFlags, [], Context>({
     'up',
     'up --data /tmp/second --listen /ip4/127.0.0.1/tcp/0 --join /ip4/127.0.0.1/tcp/4001/p2p/<peer id>',
     'up --listen /ip4/0.0.0.0/tcp/4001 --policy host.yaml --passphrase-file passphrase.txt',
+    'up --gateway 127.0.0.1:8080 --witness-policy witnesses.txt',
   ]),
 });
 

@@ -18,6 +18,9 @@ test('logs are given by agent, time and verdict, and the oldest are dropped firs
   assert.equal(flight_recorder.getLogs('a').map(({ kind, time_ms }) => [kind, time_ms]), [['decision', 10], ['outcome', 10], ['decision', 30]]);
   assert.equal(flight_recorder.getLogs('a', { verdict: 'deny' }).map(({ time_ms }) => time_ms), [30]);
   assert.equal(flight_recorder.getLogs(undefined, { from: 20, to: 29 }).map(({ agent }) => agent), ['b', 'b']);
+  assert.equal(flight_recorder.getLogs('a', { kind: 'outcome' }).map(({ kind }) => kind), ['outcome']);
+  assert.equal(flight_recorder.getLogs('a', { limit: 1 }).map(({ time_ms }) => time_ms), [30], 'the newest');
+  assert.equal(flight_recorder.getLogs('a', { limit: 0 }), []);
   assert.is(flight_recorder.getLogs('old').length, 1, 'its decision is the oldest of seven');
 });
 
