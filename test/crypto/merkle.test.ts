@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { fromBase64, fromHex, toHex, utf8 } from '../../crypto/bytes.ts';
+import { fromHex, toHex, utf8 } from '../../crypto/bytes.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import {
   consistencyProof, empty_root, Frontier, inclusionProof, leafHash, nodeHash, verifyConsistency, verifyInclusion, type TreeNode,
 } from '../../crypto/merkle.ts';
 import { suite } from '../harness.ts';
-import { vectorFiles, vectorText, withVectors } from '../vectors.ts';
+import { vectorText, withVectors } from '../vectors.ts';
 
 const test = suite('crypto/merkle');
 
@@ -135,39 +135,6 @@ withVectors(test, 'audit/rfc6962', 'RFC 6962 reference leaves give the reference
     assert.is(toHex(frontier.root()), reference.rootHashesHexFromSize1[index]);
   }
   assert.is(frontier.size, 8);
-});
-
-interface Vector {
-  readonly leafIdx: number;
-  readonly treeSize: number;
-  readonly leafHash: string;
-  readonly root: string;
-  readonly size1: number;
-  readonly size2: number;
-  readonly root1: string;
-  readonly root2: string;
-  readonly proof: readonly string[] | null;
-  readonly wantErr: boolean;
-}
-
-const bytes = (base64: string): Uint8Array => fromBase64(base64) ?? new Uint8Array();
-
-function holds(path: string, vector: Vector): boolean {
-  const proof = (vector.proof ?? []).map(bytes);
-  return path.includes('/inclusion/')
-    ? verifyInclusion({ index: vector.leafIdx, size: vector.treeSize, leaf_hash: bytes(vector.leafHash), proof, root: bytes(vector.root) }).ok
-    : verifyConsistency({ old_size: vector.size1, old_root: bytes(vector.root1), size: vector.size2, root: bytes(vector.root2), proof }).ok;
-}
-
-withVectors(test, 'audit/transparency-dev-merkle', '195 published inclusion and consistency vectors agree, and the one whose roots are no digests is refused', () => {
-  const folder = 'audit/transparency-dev-merkle/testdata';
-  const files = [...vectorFiles(`${folder}/inclusion`), ...vectorFiles(`${folder}/consistency`)];
-  const disagreeing = files.filter((file) => {
-    const vector: Vector = JSON.parse(vectorText(file));
-    return holds(file, vector) === vector.wantErr;
-  });
-  assert.equal(disagreeing, [`${folder}/consistency/additional/sizes-are-equal-one-and-proof-is-empty.json`]);
-  assert.is(files.length, 196);
 });
 
 test.run();

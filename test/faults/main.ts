@@ -1,8 +1,8 @@
-/** `npm run faults`: the trials that take too long for `npm test`, each in a process of its own. `-- late-joiner [count]` runs one. */
+/** `npm run faults`: the trials that take too long for `npm test`, each in a process of its own. `-- <trial>` runs one; README.md has them all. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const trials = ['late-joiner'] as const;
+const trials = ['crash', 'strace', 'damage', 'hammer', 'late-joiner'] as const;
 const [wanted, ...args] = process.argv.slice(2);
 
 if (wanted !== undefined && !trials.some((name) => name === wanted)) {

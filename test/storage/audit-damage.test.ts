@@ -1,16 +1,15 @@
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { bigEndian, concat, utf8 } from '../../crypto/bytes.ts';
 import { logOrigin, signCheckpoint } from '../../crypto/checkpoint.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import { signingKey } from '../../crypto/keys.ts';
+import { parseVerifier } from '../../crypto/note.ts';
 import { unwrap } from '../../crypto/result.ts';
 import { decodeGroup, encodeGroup, log_keys } from '../../storage/audit-group.ts';
-import { openAuditLog, type AuditLog } from '../../storage/audit-log.ts';
-import { diskFiles } from '../../storage/files.ts';
-import { openStore } from '../../storage/store.ts';
-import { openVault } from '../../storage/vault.ts';
+import { fsckOutcome } from '../../storage/audit-fsck.ts';
+import type { AuditLog } from '../../storage/audit-log.ts';
+import { examine, examineAll, specimen, specimens } from '../faults/damage.ts';
 import { suite } from '../harness.ts';
 import { appendEvents, auditWorld, code, did, log_key, random, type AuditWorld } from './audit-world.ts';
 
@@ -37,7 +36,13 @@ async function assertFrozen(log: AuditLog, what: string, reason?: RegExp): Promi
   assert.is(code(await log.checkpoint()), 'AUDIT_FROZEN', what);
 }
 
-async function assertEveryFlipFreezes(world: AuditWorld, key: Uint8Array, reason: RegExp, step = 1): Promise<void> {
+/** What the check of every record names as damaged. */
+async function named(world: AuditWorld): Promise<readonly string[]> {
+  const verifier = unwrap(parseVerifier(world.log.verifier_key));
+  return (await fsckOutcome({ store: world.store, files: world.files, verifier })).damaged.map(({ name }) => name);
+}
+
+async function assertEveryFlipFreezes(world: AuditWorld, key: Uint8Array, reason: RegExp, record: string, step = 1): Promise<void> {
   const good = Uint8Array.from(await world.store.get('log', key) ?? new Uint8Array());
   assert.ok(good.length > 0, 'there is something to damage');
   for (let at = 0; at < good.length; at += step) {
@@ -45,36 +50,38 @@ async function assertEveryFlipFreezes(world: AuditWorld, key: Uint8Array, reason
     changed[at] = (changed[at] ?? 0) ^ 0x20;
     await put(world, key, changed);
     await assertFrozen(await world.reopen(), `byte ${at}`, reason);
+    assert.ok((await named(world)).includes(record), `byte ${at}: ${(await named(world)).join()}`);
   }
   await put(world, key, good);
   assert.is((await world.reopen()).frozen, undefined, 'put back, it opens again');
+  assert.equal(await named(world), []);
 }
 
 test('a flipped byte anywhere in a stored group freezes the log, sealed payloads included, and names the group', async () => {
   const world = await smallWorld();
-  await assertEveryFlipFreezes(world, log_keys.group(1), /group that begins at entry 1 is damaged/);
-  await assertEveryFlipFreezes(world, log_keys.group(8), /group that begins at entry 8 is damaged/);
+  await assertEveryFlipFreezes(world, log_keys.group(1), /group that begins at entry 1 is damaged/, 'group of entries 1..5');
+  await assertEveryFlipFreezes(world, log_keys.group(8), /group that begins at entry 8 is damaged/, 'group of entries 8..8');
 });
 
 test('a group rewritten with all its digests right does not have the signed root', async () => {
   const world = await smallWorld();
-  const members = unwrap(decodeGroup(await world.store.get('log', log_keys.group(1)) ?? new Uint8Array()));
-  const forged = members.map(({ entry, sealed }, index) => ({ entry: index === 2 ? Uint8Array.from(entry, (byte, at) => (at === 20 ? byte ^ 1 : byte)) : entry, sealed }));
-  await put(world, log_keys.group(1), encodeGroup(forged));
+  const { entries, boxes } = unwrap(decodeGroup(await world.store.get('log', log_keys.group(1)) ?? new Uint8Array()));
+  const forged = entries.map((entry, index) => (index === 2 ? Uint8Array.from(entry, (byte, at) => (at === 20 ? byte ^ 1 : byte)) : entry));
+  await put(world, log_keys.group(1), encodeGroup({ entries: forged, boxes }));
   await assertFrozen(await world.reopen(), 'forged', /do not have the root of the signed head/);
 });
 
 test('a forged entry after the signed head contradicts the tree state', async () => {
   const world = await smallWorld();
-  const [member] = unwrap(decodeGroup(await world.store.get('log', log_keys.group(8)) ?? new Uint8Array()));
-  const entry = Uint8Array.from(member?.entry ?? [], (byte, at) => (at === 20 ? byte ^ 1 : byte));
-  await put(world, log_keys.group(8), encodeGroup([{ entry, sealed: member?.sealed ?? new Uint8Array() }]));
+  const { entries, boxes } = unwrap(decodeGroup(await world.store.get('log', log_keys.group(8)) ?? new Uint8Array()));
+  const forged = entries.map((entry) => Uint8Array.from(entry, (byte, at) => (at === 20 ? byte ^ 1 : byte)));
+  await put(world, log_keys.group(8), encodeGroup({ entries: forged, boxes }));
   await assertFrozen(await world.reopen(), 'forged', /tree state/);
 });
 
 test('a flipped byte of the tree state freezes the log at the next start, and at the next head', async () => {
   const world = await smallWorld();
-  await assertEveryFlipFreezes(world, log_keys.state(), /tree state/);
+  await assertEveryFlipFreezes(world, log_keys.state(), /tree state/, 'tree state');
   await put(world, log_keys.state(), Uint8Array.from(await world.store.get('log', log_keys.state()) ?? [], (byte, at) => (at === 9 ? byte ^ 1 : byte)));
   assert.is(code(await world.log.checkpoint()), 'AUDIT_FROZEN', 'while running');
 });
@@ -82,8 +89,8 @@ test('a flipped byte of the tree state freezes the log at the next start, and at
 test('a flipped byte of a tile or a bundle freezes the log', async () => {
   const world = await auditWorld();
   await Promise.all(Array.from({ length: 300 }, () => world.log.appendRecord('evidence', random(32))));
-  await assertEveryFlipFreezes(world, log_keys.tile(0, 0), /tile that entry 255 fills is damaged/, 911);
-  await assertEveryFlipFreezes(world, log_keys.bundle(0), /bundle that entry 255 fills is damaged/, 1511);
+  await assertEveryFlipFreezes(world, log_keys.tile(0, 0), /tile that entry 255 fills is damaged/, 'tile 0/0', 911);
+  await assertEveryFlipFreezes(world, log_keys.bundle(0), /bundle that entry 255 fills is damaged/, 'bundle 0', 1511);
   await put(world, log_keys.tile(0, 0), undefined);
   await assertFrozen(await world.reopen(), 'missing', /tile that entry 255 fills is missing/);
 });
@@ -94,6 +101,7 @@ test('a flipped byte of the signed head freezes the log', async () => {
   for (let at = 0; at < good.length; at += 1) {
     await world.files.write('head', Uint8Array.from(good, (byte, index) => (index === at ? byte ^ 1 : byte)));
     await assertFrozen(await world.reopen(), `byte ${at}`, /signed head is damaged/);
+    assert.equal(await named(world), ['signed head'], `byte ${at}`);
   }
   await world.files.write('head', good);
   assert.is((await world.reopen()).frozen, undefined);
@@ -143,13 +151,13 @@ test('a store that fails while it is read freezes the log and does not crash the
   }
   const world = await smallWorld();
   world.store.get = () => Promise.reject(new Error('LEVEL_CORRUPTION'));
-  await assertFrozen(await world.reopen(), 'get', /could not be read after entry 9/);
+  await assertFrozen(await world.reopen(), 'get', /could not be read after entry \d: LEVEL_CORRUPTION/);
 });
 
 test('stray records in the log freeze it', async () => {
   for (const key of [concat(utf8('g'), bigEndian(9, 7)), log_keys.group(4), log_keys.group(100)]) {
     const world = await smallWorld();
-    await put(world, key, encodeGroup([{ entry: new Uint8Array(44), sealed: new Uint8Array() }]));
+    await put(world, key, encodeGroup({ entries: [new Uint8Array(44)], boxes: [] }));
     await assertFrozen(await world.reopen(), String(key));
   }
 });
@@ -165,93 +173,24 @@ test('a frozen log still gives what holds and says where it ends', async () => {
   assert.is(code(await world.log.read(3)), 'AUDIT_DAMAGED', 'rot while running is reported by the read');
 });
 
-interface DiskLog {
-  readonly folder: string;
-  readonly size: number;
+for (const { name, numbers, settled } of specimens) {
+  test(`${name}: files cut, zeroed, flipped and lost never shorten it in silence (some of npm run faults -- damage)`, async ({ folder }) => {
+    const { outcomes, problems } = await examineAll(folder(), numbers, settled, 97);
+    assert.equal(problems, []);
+    const ending = settled ? '.ldb' : '.log';
+    const found = [...outcomes].find(([file]) => file.endsWith(ending))?.[1];
+    assert.ok(found !== undefined && found.whole > 0 && found.frozen > 10, `${ending}: ${JSON.stringify(found)}`);
+    for (const file of ['head', 'vault', 'store/CURRENT', 'store/MANIFEST-*']) assert.ok(outcomes.has(file), file);
+  }, { ms: 60_000 });
 }
-
-async function diskLog(folder: string, count: number): Promise<DiskLog> {
-  const store = unwrap(await openStore({ kind: 'disk', folder: join(folder, 'db'), create: true }));
-  const files = diskFiles(folder);
-  const vault = unwrap(await openVault({ files, random, create: true }));
-  const log = unwrap(await openAuditLog({ store, files, vault, now: () => 1, key: log_key, did, create: true }));
-  for (let index = 0; index < count; index += 1) unwrap(await log.append({ subject: 'agent', payload: random(400) }));
-  unwrap(await log.checkpoint());
-  await log.close();
-  await store.close();
-  return { folder, size: log.size() };
-}
-
-/** What a node finds at its start: the store refuses to open, or the log is frozen, or it is whole. */
-async function outcome(folder: string): Promise<'refused' | 'frozen' | number> {
-  const store = await openStore({ kind: 'disk', folder: join(folder, 'db'), create: false });
-  if (!store.ok) return 'refused';
-  const files = diskFiles(folder);
-  const log = unwrap(await openAuditLog({
-    store: store.value, files, vault: unwrap(await openVault({ files, random, create: false })), now: () => 1, key: log_key, did, create: false,
-  }));
-  await log.close();
-  await store.value.close();
-  return log.frozen === undefined ? log.size() : 'frozen';
-}
-
-async function damageFiles(folder: string, ending: string, parts: number): Promise<string[]> {
-  const { size } = await diskLog(folder, 120);
-  // Opening once more moves what is in the write-ahead log into a table file.
-  if (ending === '.ldb') assert.is(await outcome(folder), size);
-  const name = readdirSync(join(folder, 'db')).filter((file) => file.endsWith(ending)).toSorted((a, b) => readFileSync(join(folder, 'db', b)).length - readFileSync(join(folder, 'db', a)).length)[0] ?? '';
-  const good = readFileSync(join(folder, 'db', name));
-  assert.ok(good.length > 40_000, `${name} holds the log`);
-  const found: string[] = [];
-  for (let part = 0; part < parts; part += 1) {
-    const copy = `${folder}-${part}`;
-    cpSync(folder, copy, { recursive: true });
-    const bad = Buffer.from(good);
-    const at = Math.floor((good.length * (part + 0.5)) / parts);
-    bad[at] = (bad[at] ?? 0) ^ 1;
-    writeFileSync(join(copy, 'db', name), bad);
-    const seen = await outcome(copy);
-    rmSync(copy, { recursive: true });
-    assert.ok(seen === 'refused' || seen === 'frozen' || seen === size, `byte ${at} of ${name}: opened with ${seen} of ${size} entries`);
-    found.push(String(seen));
-  }
-  return found;
-}
-
-test("a bit flipped in LevelDB's write-ahead log never shortens the log in silence", async ({ folder }) => {
-  const found = await damageFiles(folder(), '.log', 24);
-  assert.ok(found.filter((seen) => seen === 'frozen').length > 12, found.join());
-});
-
-test("a bit flipped in LevelDB's table file never shortens the log in silence", async ({ folder }) => {
-  const found = await damageFiles(folder(), '.ldb', 24);
-  assert.ok(found.filter((seen) => seen === 'frozen').length > 12, found.join());
-});
 
 test('a deleted write-ahead log, which LevelDB opens as an empty store, freezes the log', async ({ folder }) => {
-  const place = folder();
-  const { size } = await diskLog(place, 5);
-  const logs = readdirSync(join(place, 'db')).filter((file) => file.endsWith('.log'));
-  assert.is(logs.length, 1);
-  for (const file of logs) rmSync(join(place, 'db', file));
-  assert.is(await outcome(place), 'frozen', `instead of ${size} entries`);
-});
-
-test('a write-ahead log torn at the end keeps every entry before the tear, or freezes where the head says more', async ({ folder }) => {
-  const place = folder();
-  await diskLog(place, 12);
-  const name = readdirSync(join(place, 'db')).find((file) => file.endsWith('.log')) ?? '';
-  const good = readFileSync(join(place, 'db', name));
-  const seen = new Set<string>();
-  for (let length = good.length - 1; length > 0; length -= 397) {
-    const copy = `${place}-torn`;
-    cpSync(place, copy, { recursive: true });
-    writeFileSync(join(copy, 'db', name), good.subarray(0, length));
-    seen.add(String(await outcome(copy)));
-    rmSync(copy, { recursive: true });
-  }
-  assert.ok(seen.has('frozen'));
-  assert.equal([...seen].filter((each) => each !== 'frozen' && each !== '13'), [], 'never fewer entries than the head has');
+  const home = folder();
+  const sample = await specimen(join(home, 'good'), [1, 2, 3], false);
+  const file = [...sample.files.keys()].find((name) => name.endsWith('.log')) ?? '';
+  const { outcome, reason } = await examine(join(home, 'damaged'), sample, { what: 'gone', file, bytes: undefined });
+  assert.is(outcome, 'frozen');
+  assert.match(reason, /the signed head has \d entries, the store only 0: entry 0 is missing/);
 });
 
 test.run();
