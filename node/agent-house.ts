@@ -30,6 +30,8 @@ export interface AgentHouseParts {
   readonly recorder: Recorder;
   /** Why an agent of ours must not act any more, if so: revoked, or its sponsor withdrew. */
   barred(did: string): Failure | undefined;
+  /** Why no governed action can be recorded at present, if so. */
+  unrecordable(): Failure | undefined;
   /** An agent has a kernel, which is younger than the revocations that are known. */
   housed(agent: HousedAgent): void;
   /** Remembers under which delegation an agent was given a command. */
@@ -119,7 +121,7 @@ export class AgentHouse {
       agents: { [identity.did]: policies },
       clock: this.#parts.clock,
       random: this.#parts.random,
-      flight_recorder: auditRecorder(this.#parts.log),
+      flight_recorder: auditRecorder(this.#parts.log, () => this.#parts.unrecordable()),
     });
     return this.#house({ identity, kernel, policies, handler });
   }
@@ -134,7 +136,7 @@ export class AgentHouse {
   adopt(identity: LocalIdentity, kernel: KernelSpace): Result<HousedAgent> {
     const housed = this.#agents.get(identity.did);
     const attached = kernel.attach(identity.did, () => this.#ownContext(identity), {
-      flight_recorder: auditRecorder(this.#parts.log),
+      flight_recorder: auditRecorder(this.#parts.log, () => this.#parts.unrecordable()),
       layers: [this.#host_policies, housed?.policies ?? []],
     });
     if (!attached.ok) return attached;

@@ -1,31 +1,42 @@
 /** The parts of a host put together: each is given the narrow parts that it uses, in the order in which they need each other. */
-import { didOfOrigin } from '../crypto/checkpoint.ts';
-import { fail, ok, type Result } from '../crypto/result.ts';
+import { ok, type Result } from '../crypto/result.ts';
+import type { AuditEvidence } from '../crypto/statement.ts';
 import { delegation, type Delegations } from '../protocols/delegation/index.ts';
 import { handshake, type Handshake } from '../protocols/handshake/index.ts';
 import type { Identity } from '../protocols/identity/index.ts';
 import type { IdentityWitnesses } from '../protocols/identity-witness/index.ts';
 import { message, type Message } from '../protocols/message/index.ts';
 import { caughtUp, freshness, revocation, revocation_age_ms_max, type Freshness, type RevocationService } from '../protocols/revocation/index.ts';
+import type { Monitor } from '../protocols/monitor/index.ts';
 import { statements, type Statements } from '../protocols/statements/index.ts';
+import { mirrors, tiles, type Mirrors, type Tiles } from '../protocols/tiles/index.ts';
 import { trust, type Trust } from '../protocols/trust/index.ts';
 import { witness, type Witness, type WitnessContact } from '../protocols/witness/index.ts';
 import type { AuditLog } from '../storage/audit-log.ts';
 import type { Keystore } from '../storage/keystore.ts';
+import { logFiles, logStore } from '../storage/log-view.ts';
 import type { StatementStore } from '../storage/statements.ts';
+import type { Vault } from '../storage/vault.ts';
+import { Accusations } from './accusations.ts';
 import { AgentHouse } from './agent-house.ts';
+import { AuditKeeper } from './audit-keeper.ts';
+import { AuditParties } from './audit-parties.ts';
 import { announce } from './announcing.ts';
 import { Authority } from './authority.ts';
+import { AuditRetention } from './audit-retention.ts';
 import { Books } from './books.ts';
 import type { Doubts } from './doubts.ts';
 import { Endings } from './endings.ts';
 import { reportEquivocation } from './equivocations.ts';
+import { FlightLogs } from './flight-logs.ts';
 import type { Host, HostParts, HostSettings } from './host.ts';
 import type { Identities } from './identities.ts';
+import { Imports } from './imports.ts';
 import { stopEach } from './lifecycle.ts';
+import { monitoring } from './monitoring.ts';
 import { Neighbours } from './neighbours.ts';
 import { reaffirmAll } from './reaffirming.ts';
-import { recordedKey } from './recorded-keys.ts';
+import type { PastLogs } from './own-logs.ts';
 
 /** What exists before the parts are put together. */
 export interface Built {
@@ -36,6 +47,8 @@ export interface Built {
   readonly identity: Identity;
   readonly identity_witnesses: IdentityWitnesses;
   readonly log: AuditLog;
+  readonly vault: Vault;
+  readonly past_logs: PastLogs;
   readonly statement_store: StatementStore;
   readonly witness_key: NonNullable<ReturnType<Keystore['key']>>;
 }
@@ -55,13 +68,23 @@ export class Composition implements Host {
   readonly delegations: Delegations;
   readonly message: Message;
   readonly log: AuditLog;
+  readonly past_logs: PastLogs;
+  readonly keeper: AuditKeeper;
   readonly witness: Witness;
+  readonly monitor: Monitor;
+  readonly tiles: Tiles;
+  readonly mirrors: Mirrors;
   readonly neighbours: Neighbours;
+  readonly accusations: Accusations;
   readonly agents: AgentHouse;
   readonly books: Books;
+  readonly retention: AuditRetention;
+  readonly logs: FlightLogs;
+  readonly imports: Imports;
   readonly authority: Authority;
   readonly endings: Endings;
   readonly identity_witnesses: IdentityWitnesses;
+  readonly #parties: AuditParties;
 
   constructor(built: Built) {
     const { parts, settings, identities, log, statement_store } = built;
@@ -72,12 +95,28 @@ export class Composition implements Host {
     this.identity = built.identity;
     this.identity_witnesses = built.identity_witnesses;
     this.log = log;
+    this.past_logs = built.past_logs;
+    const { count: number } = built.past_logs;
+    this.keeper = new AuditKeeper({
+      clock, random, network, recorder, keystore: parts.keystore, vault: built.vault, log, number, did: identities.node.did,
+      host_store: store, store: logStore(store, number), files: logFiles(parts.files, number),
+      tiles: () => this.tiles,
+      witnessKey: (name) => Promise.resolve(this.#parties.knownWitnessKey(name)),
+    }, settings.keeper);
     this.statement_store = statement_store;
     this.statements = statements({
       ...built.doubts.heard,
       revocation: (revoked) => this.endings.revoked(revoked),
+      auditEvidence: (evidence) => this.#exposed(evidence),
       equivocated: (issuer, tokens) => reportEquivocation({ clock, recorder, identities, store: statement_store, statements: this.statements }, issuer, tokens),
-    })({ clock, random, network, store: statement_store, identity: this.identity, recorder });
+    })({
+      clock, random, network, store: statement_store, identity: this.identity, recorder,
+      wasListed: (name) => this.monitor.state(name) !== undefined,
+    });
+    this.accusations = new Accusations({
+      clock, store, recorder, identities, identity: this.identity, statement_store, statements: this.statements, log: () => this.log,
+      wasListed: (name) => this.monitor.state(name) !== undefined,
+    });
     this.revocation = revocation({
       clock, store: statement_store, identity: this.identity, statements: this.statements,
       duplicity: (did) => this.identity.duplicity(did),
@@ -93,6 +132,8 @@ export class Composition implements Host {
       trust: () => this.trust,
       changes: () => this.identity.changes + statement_store.changes,
       policyDigest: (did) => this.agents.policyDigest(did),
+      nodeAt: (peer) => this.neighbours.did(peer),
+      exposed: (did) => this.accusations.exposed(did),
     });
     const { authority } = this;
     this.trust = trust({ roots: (observer) => authority.roots(observer) })({
@@ -102,10 +143,15 @@ export class Composition implements Host {
     this.handshake = handshake({
       clock, random, network, identity: this.identity, recorder,
       party: (did) => authority.party(did),
-      inadmissible: (local, remote, required) => authority.inadmissible(local, remote, required),
+      inadmissible: (local, remote, required, peer) => authority.inadmissible(local, remote, required, peer),
       met: (session) => {
         if (this.identity.known(session.remote)?.kind === 'node') this.neighbours.met(session);
+        // Agents may have shaken hands before their host said who it is.
+        if (this.accusations.exposed(session.remote)) this.handshake.closeAt(session.peer, identities.node.did);
       },
+    });
+    this.#parties = new AuditParties({
+      network, identity: this.identity, revocation: this.revocation, neighbours: this.neighbours, exposed: (did) => this.accusations.exposed(did),
     });
     this.delegations = delegation({
       clock, random, network, store, identity: this.identity, recorder,
@@ -114,10 +160,17 @@ export class Composition implements Host {
       honoured: () => authority.honoured(),
       completed: (completion, mark) => this.books.completed(completion, mark),
     });
+    this.logs = new FlightLogs(log);
+    this.imports = new Imports({ clock, random, store, log });
     this.books = new Books({ clock, log, trust: this.trust, store, recorder });
+    this.retention = new AuditRetention({
+      clock, recorder, store, log_store: logStore(store, number), log, did: identities.node.did, policy: settings.retention ?? {},
+      ...(parts.free_bytes === undefined ? {} : { free_bytes: parts.free_bytes }),
+    });
     this.agents = new AgentHouse({
       clock, random, log, identities, trust: this.trust, recorder,
       barred: (did) => authority.barredDid(did),
+      unrecordable: () => this.retention.refusal(),
       housed: (agent) => this.endings.endIfRevoked(agent),
       served: (chain, invocation) => this.delegations.served(chain, invocation),
     });
@@ -136,30 +189,55 @@ export class Composition implements Host {
       refused: (executor, invocation, failure) => this.books.recordRefusal(executor, invocation, failure),
       settled: (observer, subject, receipt, receipt_hash, changes) => this.books.settled(observer, subject, receipt, receipt_hash, changes),
     });
+    this.monitor = monitoring({
+      clock, random, network, store, log, recorder, identity: this.identity, neighbours: this.neighbours,
+      logKey: (origin) => this.logKey(origin),
+      accuse: (evidence) => this.accusations.report(evidence),
+      exposed: (did) => this.accusations.exposed(did),
+    });
     this.witness = witness(settings.witness ?? {})({
       clock, random, network, store, log, recorder,
       witness_key: built.witness_key,
       did: identities.node.did,
       witnesses: () => this.witnesses(),
       logKey: (origin) => this.logKey(origin),
+      published: (note) => this.monitor.publish(note),
+      past: (origin) => this.past_logs.named(origin),
+      seen: this.monitor,
+      accuse: (evidence) => this.accusations.report(evidence),
+      exposed: (did) => this.accusations.exposed(did),
+      sponsor: () => this.#parties.operatorOf(identities.node.did),
+    });
+    this.tiles = tiles()({
+      clock, network, recorder,
+      own: {
+        origin: log.origin,
+        checkpoint: () => this.witness.checkpoint(),
+        tile: (level, number, width) => log.tile(level, number, width),
+        bundle: (number, width) => log.bundle(number, width),
+      },
+    });
+    for (const source of this.past_logs.sources()) this.tiles.add(source);
+    this.mirrors = mirrors(settings.mirrors ?? {})({
+      clock, random, network, store, recorder,
+      tiles: this.tiles,
+      place: (did) => this.#parties.place(did),
+      witnessKey: (name) => this.#parties.witnessKey(name),
     });
   }
 
-  async logKey(origin: string): Promise<Result<string>> {
-    const did = didOfOrigin(origin);
-    if (did === undefined) return fail('AUDIT_ORIGIN_INVALID', 'the log is not named after a DID');
-    const record = await this.identity.resolve(did);
-    if (!record.ok) return record;
-    const key = recordedKey(record.value, 'log');
-    return key === undefined ? fail('AUDIT_LOG_UNKNOWN', `the record of ${did} names no log`) : ok(key);
+  /** Evidence against a host came: what its agents have agreed with ours ends. */
+  #exposed(evidence: AuditEvidence): void {
+    this.accusations.heard(evidence);
+    for (const [peer, did] of this.neighbours.nodes()) if (did === evidence.sub) this.handshake.closeAt(peer, this.identities.node.did);
+  }
+
+  logKey(origin: string): Promise<Result<string>> {
+    return this.#parties.logKey(origin);
   }
 
   witnesses(): readonly WitnessContact[] {
-    return [...this.neighbours.nodes()].flatMap(([peer, did]) => {
-      const record = this.identity.known(did);
-      const verifier_key = record === undefined ? undefined : recordedKey(record, 'witness');
-      return verifier_key === undefined ? [] : [{ peer, verifier_key, ...(record?.sponsor === null || record === undefined ? {} : { sponsor: record.sponsor }) }];
-    });
+    return this.#parties.witnesses();
   }
 
   async start(): Promise<Result<void>> {
@@ -171,10 +249,14 @@ export class Composition implements Host {
     await this.delegations.start();
     await this.message.start();
     this.neighbours.start();
+    await this.accusations.load();
+    await this.monitor.start();
+    await this.retention.start();
     const agents = await this.agents.start(this.settings.policy);
     if (!agents.ok) return agents;
     await this.identities.hold();
     this.endings.start();
+    await this.mirrors.start();
     const listening = await this.parts.network.start();
     if (!listening.ok) return listening;
     if (!this.log.frozen) this.witness.start();
@@ -183,6 +265,8 @@ export class Composition implements Host {
       deactivated: (deactivated) => this.endings.deactivated(deactivated),
       published: (published, record) => void announce({ ...this.parts, statements: this.statements }, published, record),
     });
+    this.accusations.start();
+    this.keeper.start();
     void reaffirmAll({ recorder: this.parts.recorder, statement_store: this.statement_store, revocation: this.revocation }, this.identities.list('human', 'org', 'agent', 'node'));
     return ok(undefined);
   }
@@ -191,13 +275,18 @@ export class Composition implements Host {
     return stopEach(
       () => this.neighbours.stop(),
       () => this.identities.stop(),
+      () => this.mirrors.stop(),
       () => this.witness.stop(),
+      () => this.monitor.stop(),
+      () => this.accusations.stop(),
       () => this.endings.stop(),
       () => this.agents.stop(),
       () => this.message.stop(),
       () => this.statements.stop(),
       () => this.parts.network.stop(),
       () => this.books.stop(),
+      () => this.retention.stop(),
+      () => this.keeper.stop(),
       () => this.log.close(),
     );
   }

@@ -1,7 +1,9 @@
 import { fail, ok, type Result } from '../crypto/result.ts';
 import type { Recorder } from '../protocols/ports.ts';
 import type { RevocationAges } from '../protocols/revocation/index.ts';
+import type { MirrorInit } from '../protocols/tiles/index.ts';
 import type { WitnessInit } from '../protocols/witness/index.ts';
+import type { RetentionPolicy } from '../storage/retention.ts';
 
 /** How a node is started; everything has a default. */
 export interface NodeConfig {
@@ -27,6 +29,16 @@ export interface NodeConfig {
   readonly recorder?: Recorder;
   /** How the audit log is witnessed. */
   readonly witness?: WitnessInit;
+  /** Path of a C2SP tlog-policy that names the witnesses of this host's log, and those that are enough; any two of different operators when absent. */
+  readonly witness_policy?: string;
+  /** Vkeys of transparency logs of other systems that may have their checkpoints cosigned here. */
+  readonly witnessed_logs?: readonly string[];
+  /** How logs of other hosts are followed, and what they may take of the disk. */
+  readonly mirrors?: MirrorInit;
+  /** Where the public protocols of transparency logs are served over HTTP, `HOST:PORT` or a port of the loopback interface; nowhere when absent. */
+  readonly gateway?: string;
+  /** What may be dropped when, and what the audit log may take of the disk; everything is kept when absent. */
+  readonly retention?: RetentionPolicy;
   /** Whether the control socket is served, so that the CLI can ask this node; true when absent. */
   readonly control?: boolean;
 }

@@ -4,32 +4,43 @@
  * simulator both begin here.
  */
 import type { VerificationMethod } from '../crypto/did-events.ts';
+import type { SigningKey } from '../crypto/keys.ts';
 import { fail, ok, type Result } from '../crypto/result.ts';
 import type { Delegations } from '../protocols/delegation/index.ts';
 import type { Handshake } from '../protocols/handshake/index.ts';
 import { identity, type Identity } from '../protocols/identity/index.ts';
 import { identityWitnesses } from '../protocols/identity-witness/index.ts';
 import type { Message } from '../protocols/message/index.ts';
+import type { Monitor } from '../protocols/monitor/index.ts';
 import type { Clock, Network, Random, Recorder, Store } from '../protocols/ports.ts';
 import type { Freshness, RevocationAges, RevocationService } from '../protocols/revocation/index.ts';
 import type { Statements } from '../protocols/statements/index.ts';
+import type { MirrorInit, Mirrors, Tiles } from '../protocols/tiles/index.ts';
 import type { Trust } from '../protocols/trust/index.ts';
 import type { Witness, WitnessContact, WitnessInit } from '../protocols/witness/index.ts';
-import { openAuditLog, type AuditLog } from '../storage/audit-log.ts';
+import type { AuditLog } from '../storage/audit-log.ts';
 import type { Files } from '../storage/files.ts';
 import type { Keystore } from '../storage/keystore.ts';
+import { openNewestLog } from '../storage/log-chain.ts';
 import { recordStore } from '../storage/records.ts';
+import type { RetentionPolicy } from '../storage/retention.ts';
 import { openStatements, type StatementStore } from '../storage/statements.ts';
-import { openVault } from '../storage/vault.ts';
+import { openVault, type Vault } from '../storage/vault.ts';
+import type { Accusations } from './accusations.ts';
 import type { AgentHouse } from './agent-house.ts';
+import type { AuditKeeper, KeeperInit } from './audit-keeper.ts';
+import type { AuditRetention, FreeBytes } from './audit-retention.ts';
 import type { Books } from './books.ts';
 import { Composition } from './composition.ts';
 import { doubts } from './doubts.ts';
+import type { FlightLogs } from './flight-logs.ts';
 import { Identities, type LocalIdentity } from './identities.ts';
+import type { Imports } from './imports.ts';
 import { startFailure } from './lifecycle.ts';
 import { withLoopback } from './loopback.ts';
 import type { Neighbours } from './neighbours.ts';
 import { nodeKey } from './node-keys.ts';
+import { logKeys, logMethods, PastLogs } from './own-logs.ts';
 
 /** The outside world of a host. */
 export interface HostParts {
@@ -40,6 +51,8 @@ export interface HostParts {
   readonly files: Files;
   readonly keystore: Keystore;
   readonly recorder: Recorder;
+  /** How much of the disk is free; absent where there is none. */
+  readonly free_bytes?: FreeBytes;
 }
 
 /** What its owner decides. */
@@ -54,6 +67,11 @@ export interface HostSettings {
   /** How old the knowledge of revocations may be for each class of commands. */
   readonly revocation_age_ms_max?: Partial<RevocationAges>;
   readonly witness?: WitnessInit;
+  readonly keeper?: KeeperInit;
+  /** How logs of other hosts are followed. */
+  readonly mirrors?: MirrorInit;
+  /** What may be dropped when, and what the audit log may take of the disk. */
+  readonly retention?: RetentionPolicy;
 }
 
 /** A running host: its parts, for the control API and the library. */
@@ -71,10 +89,25 @@ export interface Host {
   readonly delegations: Delegations;
   readonly message: Message;
   readonly log: AuditLog;
+  /** The logs that came before it. */
+  readonly past_logs: PastLogs;
+  readonly keeper: AuditKeeper;
   readonly witness: Witness;
+  /** Follows every log that this host hears of. */
+  readonly monitor: Monitor;
+  /** Logs as anybody may read them, ours and those of others that we have. */
+  readonly tiles: Tiles;
+  readonly mirrors: Mirrors;
   readonly neighbours: Neighbours;
   readonly agents: AgentHouse;
   readonly books: Books;
+  readonly retention: AuditRetention;
+  /** Evidence against logs and witnesses. */
+  readonly accusations: Accusations;
+  /** The flight recorder, read back. */
+  readonly logs: FlightLogs;
+  /** Takes logs from elsewhere. */
+  readonly imports: Imports;
   /** The vkey of a log, from the record of the DID in its origin. */
   logKey(origin: string): Promise<Result<string>>;
   /** The peers that can witness for us, and the vkeys of their witness keys. */
@@ -91,14 +124,20 @@ async function nodeIdentity(identities: Identities, settings: HostSettings): Pro
   return identities.create({ kind: 'node', name: settings.name });
 }
 
-async function openLog(parts: HostParts, settings: HostSettings, did: string): Promise<Result<AuditLog>> {
-  const key = nodeKey(parts.keystore, 'log');
-  if (!key.ok) return key;
+interface OpenedLogs {
+  readonly log: AuditLog;
+  readonly vault: Vault;
+  readonly past_logs: PastLogs;
+}
+
+async function openLogs(parts: HostParts, settings: HostSettings, did: string, keys: readonly SigningKey[]): Promise<Result<OpenedLogs>> {
   const vault = await openVault({ files: parts.files, random: (length) => parts.random.bytes(length), create: settings.genesis });
   if (!vault.ok) return vault;
-  return openAuditLog({
-    store: parts.store, files: parts.files, vault: vault.value, now: () => parts.clock.now(), key: key.value, did, create: settings.genesis,
-  });
+  const chain = { store: parts.store, files: parts.files, vault: vault.value, now: () => parts.clock.now(), keys, did };
+  const log = await openNewestLog({ ...chain, create: settings.genesis });
+  // Entries behind the signed head may be gone without a gap, and what this host cosigned for others with them.
+  if (log.ok && parts.store.left_out !== undefined) await log.value.freeze(`the store left out what it could not read: ${parts.store.left_out}`, 'damage');
+  return log.ok ? ok({ log: log.value, vault: vault.value, past_logs: new PastLogs(chain) }) : log;
 }
 
 /**
@@ -119,12 +158,13 @@ export async function startHost(given: HostParts, settings: HostSettings): Promi
 async function compose(given: HostParts, settings: HostSettings): Promise<Result<Host>> {
   const parts: HostParts = { ...given, network: withLoopback(given.network) };
   const { clock, random, network, store, keystore, recorder } = parts;
-  const [log_key, witness_key, event_key] = [nodeKey(keystore, 'log'), nodeKey(keystore, 'witness'), nodeKey(keystore, 'event-witness')];
-  if (!log_key.ok) return log_key;
+  const [log_keys, witness_key, event_key] = [logKeys(keystore), nodeKey(keystore, 'witness'), nodeKey(keystore, 'event-witness')];
+  if (!log_keys.ok) return log_keys;
   if (!witness_key.ok) return witness_key;
   if (!event_key.ok) return event_key;
+  const log_methods = await logMethods(store, log_keys.value);
   const methods: readonly VerificationMethod[] = [
-    { id: 'log', key: log_key.value.public_key, uses: ['log'] },
+    log_methods.current,
     { id: 'witness', key: witness_key.value.public_key, uses: ['witness'] },
     { id: 'event-witness', key: event_key.value.public_key, uses: ['eventWitness'] },
   ];
@@ -134,7 +174,7 @@ async function compose(given: HostParts, settings: HostSettings): Promise<Result
   const identity_service = identity({ clock, network, records, recorder, ...doubted.asked });
   const identity_witnesses = identityWitnesses({ clock, network, store, identity: identity_service, recorder, key: event_key.value });
   const identities = new Identities({
-    clock, random, network, store, keystore, records, identity: identity_service, witnesses: identity_witnesses, recorder, node_methods: methods,
+    clock, random, network, store, keystore, records, identity: identity_service, witnesses: identity_witnesses, recorder, node_methods: methods, node_retired: log_methods.retired,
   });
   const node = await nodeIdentity(identities, settings);
   if (!node.ok) return node;
@@ -143,9 +183,9 @@ async function compose(given: HostParts, settings: HostSettings): Promise<Result
     depended: () => host?.authority.depended() ?? new Set(),
     loading: (count) => recorder.record({ kind: 'statement.loading', count }),
   });
-  const log = await openLog(parts, settings, node.value.did);
-  if (!log.ok) return log;
-  host = new Composition({ doubts: doubted, parts, settings, identities, identity: identity_service, identity_witnesses, log: log.value, statement_store, witness_key: witness_key.value });
+  const logs = await openLogs(parts, settings, node.value.did, log_keys.value);
+  if (!logs.ok) return logs;
+  host = new Composition({ doubts: doubted, parts, settings, identities, identity: identity_service, identity_witnesses, ...logs.value, statement_store, witness_key: witness_key.value });
   let started: Result<void> | undefined;
   try {
     started = await host.start();

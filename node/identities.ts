@@ -5,7 +5,7 @@
  */
 import { toHex } from '../crypto/bytes.ts';
 import { parseCapabilities } from '../crypto/capability.ts';
-import { text_length_max, type DidKind, type VerificationMethod } from '../crypto/did-events.ts';
+import { text_length_max, type DidKind, type RetiredMethod, type VerificationMethod } from '../crypto/did-events.ts';
 import { verifyRecord } from '../crypto/did-record.ts';
 import { isDid } from '../crypto/did.ts';
 import { fail, ok, type Result } from '../crypto/result.ts';
@@ -36,6 +36,8 @@ export interface IdentitiesParts {
   readonly recorder: Recorder;
   /** The node's keys that others verify, besides those of its identity. */
   readonly node_methods: readonly VerificationMethod[];
+  /** The keys of its logs that have ended. */
+  readonly node_retired: readonly RetiredMethod[];
 }
 
 /** An identity of this host. */

@@ -1,6 +1,9 @@
 /** The package's public face. */
 export { createNode, type Node } from './node.ts';
 export type { NodeConfig } from './config.ts';
+export { AuditBridge, type AuditBridgeInit, type SyncReport } from './audit-bridge.ts';
+export type { SyncOptions, SyncOutcome } from './log-sync.ts';
+export type { LoggedRecord } from './flight-logs.ts';
 export { AgentIdentity, TrustBridge, type AgentIdentityInit, type DelegatedTask, type OutgoingMessage, type PeerVerification, type Reply } from './library.ts';
 export { Denied, KernelSpace, Policy, type Action, type KernelInit } from './kernel/index.ts';
 export type { AgentCall, AgentHandler } from './agents.ts';

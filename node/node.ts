@@ -1,9 +1,12 @@
 /** A node on this host: the composition of real ports. */
+import { statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { fail, ok, type Failure, type Result } from '../crypto/result.ts';
+import { fromHex } from '../crypto/bytes.ts';
+import { fail, ok, unwrap, type Failure, type Result } from '../crypto/result.ts';
 import type { Recorder, Store } from '../protocols/ports.ts';
 import type { Files } from '../storage/files.ts';
 import { keystore_file, openKeystore, type Keystore } from '../storage/keystore.ts';
+import { checkRetention } from '../storage/retention.ts';
 import { spaces, type Space } from '../storage/store.ts';
 import { Actions } from './actions.ts';
 import { system_clock, system_random } from './clock.ts';
@@ -11,27 +14,41 @@ import { checkRequiredTrust, type NodeConfig } from './config.ts';
 import { controlMethods } from './control/methods.ts';
 import { serveControl, type ControlServer } from './control/server.ts';
 import { defaultDataFolder } from './data-folder.ts';
+import { checkFilter, type LoggedRecord } from './flight-logs.ts';
+import { parseGateway } from './gateway/address.ts';
+import type { Gateway, GatewayAddress } from './gateway/index.ts';
 import { holdFolder, type HeldFolder } from './held-folder.ts';
 import { startHost, type Host } from './host.ts';
+import type { LogFilter, RecordedLogs } from './kernel/recorder.ts';
 import { makeNodeKeys } from './node-keys.ts';
 import { libp2pNetwork } from './libp2p.ts';
 import { startFailure, stopEach } from './lifecycle.ts';
 import { revocationAges } from '../protocols/revocation/index.ts';
 import { CountingRecorder } from './telemetry/counters.ts';
+import { witnessInit } from './witnessing.ts';
 
 /** A running node. */
-export interface Node extends AsyncDisposable {
+export interface Node extends AsyncDisposable, RecordedLogs {
   readonly did: string;
   readonly peer_id: string;
   /** Multiaddrs under which others can dial it. */
   readonly addresses: readonly string[];
   readonly data: string;
+  /** The URL of its gateway, if there is one. */
+  readonly gateway: string | undefined;
   /** Why the audit log is read-only, if it is. */
   readonly frozen: Failure | undefined;
   /** Whether a passphrase seals the keys. */
   readonly keys_protected: boolean;
   /** How often what happened. */
   readonly counters: CountingRecorder;
+  /**
+   * The newest records of the flight recorder, of an agent (DID or name) or of all, oldest first: 1,000 where no
+   * limit is given. An erased one has the kind `erased`. Times are those of the log. Throws a `FailureError`.
+   */
+  getLogs(agent?: string, filter?: LogFilter): Promise<readonly LoggedRecord[]>;
+  /** Every record that matches, oldest first, for more than fits into one answer. Throws a `FailureError`. */
+  eachLog(agent?: string, filter?: LogFilter): AsyncIterable<LoggedRecord>;
   /** Its parts, for programs that go deeper than the actions. */
   readonly host: Host;
   /** What it can be asked to do. */
@@ -87,13 +104,19 @@ async function buildHost(opened: Opened, config: NodeConfig, recorder: Recorder)
     random: system_random,
     recorder,
   });
-  return startHost({ clock: system_clock, random: system_random, network, store, files, keystore, recorder }, {
+  const free_bytes = async (): Promise<number> => {
+    const { bavail, bsize } = await statfs(folder.path);
+    return bavail * bsize;
+  };
+  return startHost({ clock: system_clock, random: system_random, network, store, files, keystore, recorder, free_bytes }, {
     name: config.name ?? hostname().slice(0, 64).replaceAll(/[^\p{L}\p{N}@._+ -]/gu, '-'),
     genesis: !folder.initialised,
     required_trust: config.required_trust ?? 0,
     ...(config.revocation_max_age === undefined ? {} : { revocation_age_ms_max: config.revocation_max_age }),
     ...(config.policy === undefined ? {} : { policy: config.policy }),
     ...(config.witness === undefined ? {} : { witness: config.witness }),
+    ...(config.mirrors === undefined ? {} : { mirrors: config.mirrors }),
+    ...(config.retention === undefined ? {} : { retention: config.retention }),
   });
 }
 
@@ -105,6 +128,7 @@ class RunningNode implements Node {
   readonly counters: CountingRecorder;
   readonly #held: HeldFolder;
   #control: ControlServer | undefined;
+  #gateway: Gateway | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(opened: Opened, host: Host, counters: CountingRecorder) {
@@ -132,11 +156,42 @@ class RunningNode implements Node {
     return this.host.log.frozen;
   }
 
+  async getLogs(agent?: string, filter: LogFilter = {}): Promise<readonly LoggedRecord[]> {
+    unwrap(checkFilter(filter));
+    return unwrap(await this.host.logs.newest(this.#agentOf(agent), filter));
+  }
+
+  async *eachLog(agent?: string, filter: LogFilter = {}): AsyncIterable<LoggedRecord> {
+    unwrap(checkFilter(filter));
+    for await (const record of this.host.logs.records(this.#agentOf(agent), filter)) yield unwrap(record);
+  }
+
+  #agentOf(agent: string | undefined): string | undefined {
+    return agent === undefined ? undefined : this.host.identities.find(agent)?.did ?? agent;
+  }
+
   async serve(socket_path: string): Promise<Result<void>> {
     const served = await serveControl({ socket_path, methods: controlMethods(this), recorder: this.host.parts.recorder, clock: system_clock });
     if (!served.ok) return served;
     this.#control = served.value;
     return ok(undefined);
+  }
+
+  get gateway(): string | undefined {
+    return this.#gateway?.url;
+  }
+
+  async open(address: GatewayAddress): Promise<Result<void>> {
+    const { tiles, witness, parts: { recorder } } = this.host;
+    const { serveGateway } = await import('./gateway/index.ts');
+    const opened = await serveGateway(address, {
+      clock: system_clock, recorder,
+      read: (path) => tiles.read(path),
+      cosign: (request) => witness.cosign(request),
+      cosigned: (origin_hash) => witness.cosigned(fromHex(origin_hash) ?? new Uint8Array()),
+    });
+    if (opened.ok) this.#gateway = opened.value;
+    return opened.ok ? ok(undefined) : opened;
   }
 
   stop(): Promise<void> {
@@ -146,7 +201,7 @@ class RunningNode implements Node {
 
   #stop(): Promise<void> {
     running_nodes.delete(this);
-    return stopEach(() => this.#control?.close(), () => this.host.stop(), () => this.#held.close());
+    return stopEach(() => this.#control?.close(), () => this.#gateway?.close(), () => this.host.stop(), () => this.#held.close());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -166,6 +221,8 @@ async function startIn(held: HeldFolder, config: NodeConfig): Promise<Result<Nod
   try {
     held.folder.markInitialised();
     served = config.control === false ? ok(undefined) : await node.serve(held.folder.socket);
+    const gateway = config.gateway === undefined ? undefined : parseGateway(config.gateway);
+    if (served.ok && gateway?.ok === true) served = await node.open(gateway.value);
   } finally {
     if (served?.ok !== true) await node.stop();
   }
@@ -180,7 +237,7 @@ async function startIn(held: HeldFolder, config: NodeConfig): Promise<Result<Nod
  *
  * Fails with `DATA_FOREIGN`, `DATA_OPEN_TO_OTHERS`, `FILE_OPEN_TO_OTHERS`, `FILE_OF_OTHERS`,
  * `DATA_UNUSABLE`, `DATA_LOCKED`, `STORE_LOCKED`, `STORE_UNREADABLE`, `STORE_VERSION`, a `KEYSTORE_…`, `IDENTITY_…`, `VAULT_…` or
- * `POLICY_…` code, `TRUST_INVALID`, `REVOCATION_AGE_INVALID`, `ADDRESS_INVALID`, `ADDRESS_IN_USE`, a `CONTROL_…` code, or with
+ * `POLICY_…` code, `TRUST_INVALID`, `REVOCATION_AGE_INVALID`, `RETENTION_INVALID`, `ADDRESS_INVALID`, `ADDRESS_IN_USE`, a `GATEWAY_…`, `WITNESS_POLICY_…` or `CONTROL_…` code, `WITNESSED_LOG_INVALID`, or with
  * `NODE_START_FAILED` for what nobody foresaw, as on a full disk. Whatever fails, the
  * folder is free again.
  */
@@ -190,11 +247,17 @@ export async function createNode(config: NodeConfig = {}): Promise<Result<Node>>
   if (!demanded.ok) return demanded;
   const ages = revocationAges(config.revocation_max_age);
   if (!ages.ok) return ages;
+  const gateway = config.gateway === undefined ? undefined : parseGateway(config.gateway);
+  if (gateway?.ok === false) return gateway;
+  const witness = await witnessInit(config);
+  if (!witness.ok) return witness;
+  const retention = checkRetention(config.retention ?? {});
+  if (!retention.ok) return retention;
   const held = await holdFolder(config.data ?? defaultDataFolder(process.env));
   if (!held.ok) return held;
   let started: Result<Node>;
   try {
-    started = await startIn(held.value, config);
+    started = await startIn(held.value, { ...config, witness: witness.value });
   } catch (error) {
     started = startFailure(error);
   }

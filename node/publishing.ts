@@ -1,5 +1,5 @@
 /** Publishing the records of this host's identities: signed as they are now, one of an identity at a time, again and again. */
-import { endpoints_max, text_length_max, type Service, type VerificationMethod } from '../crypto/did-events.ts';
+import { endpoints_max, methods_max, text_length_max, type RetiredMethod, type Service, type VerificationMethod } from '../crypto/did-events.ts';
 import { record_bytes_max, sponsor_document_lifetime_ms_max, type DidRecord } from '../crypto/did-record.ts';
 import { fail, messageOf, type Failure, type Result } from '../crypto/result.ts';
 import { document_lifetime_ms, republish_ms } from '../protocols/identity/constants.ts';
@@ -18,6 +18,8 @@ export interface PublishingParts {
   readonly recorder: Recorder;
   /** The node's keys that others verify, besides those of its identity. */
   readonly node_methods: readonly VerificationMethod[];
+  /** The keys of its logs that have ended. */
+  readonly node_retired: readonly RetiredMethod[];
   /** The identity of this host with this DID, as it is now. */
   find(did: string): LocalIdentity | undefined;
   /** Every identity of this host. */
@@ -60,7 +62,7 @@ export class Publishing {
     const addresses = network.addresses().filter((address) => address.length <= text_length_max).slice(0, endpoints_max);
     const build = (endpoints: readonly string[]): Uint8Array => {
       const services: readonly Service[] = [{ id: 'mesh', type: 'MeshP2P', endpoints }];
-      return buildRecord(identity, {
+      return buildRecord(identity.kind === 'node' ? this.#withLogs(identity) : identity, {
         sequence, now_ms: clock.now(), services, methods: identity.kind === 'node' ? node_methods : [], attestations: identity.attestations,
         ...(lifetime_ms === undefined ? {} : { lifetime_ms }),
       });
@@ -68,6 +70,13 @@ export class Publishing {
     let record = build(addresses);
     for (let count = addresses.length - 1; count > 0 && record.length > record_bytes_max; count -= 1) record = build(addresses.slice(0, count));
     return record;
+  }
+
+  /** The node with the keys of its ended logs. None is believed for longer than the node's keys were safe. */
+  #withLogs(node: LocalIdentity): LocalIdentity {
+    const { bad_since } = currentEvent(node);
+    const logs = this.#parts.node_retired.map((method) => ({ ...method, until: Math.min(method.until, bad_since ?? Infinity) }));
+    return { ...node, retired: [...node.retired, ...logs].slice(0, methods_max) };
   }
 
   /**

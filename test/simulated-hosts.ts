@@ -223,7 +223,7 @@ export async function copyOf({ store, files }: Remains): Promise<Remains> {
     if (!isSpace(space) || space === 'meta') continue;
     for await (const [key, value] of store.entries(space, {})) await copy.store.batch([{ space, key, value }], { sync: false });
   }
-  for (const name of ['head', 'vault', 'frozen', keystore_file]) {
+  for (const name of ['head', 'vault', 'frozen', keystore_file, 'head-1', 'frozen-1']) {
     const bytes = await files.read(name);
     if (bytes !== undefined) await copy.files.write(name, bytes);
   }

@@ -23,6 +23,7 @@ const file_bytes_max = 512 * 1024;
 const without_case: ReadonlyMap<string, string> = new Map([
   ['SPONSOR_SELF', 'a DID is the hash of an event that holds its sponsor, so that nobody can make such a record'],
   ['SPONSOR_CYCLE', 'the same'],
+  ['EVIDENCE_TOO_LARGE', 'it is what a maker of evidence is told, and depends on how well it compresses'],
   ['STATEMENT_QUOTA', 'it takes a thousand statements of one issuer, or half a million'],
   ['SYNC_BUDGET', 'how much a host takes from a peer in a minute is its own affair'],
   ['SYNC_BUSY', 'how much a host gives to a peer in a minute is its own affair'],

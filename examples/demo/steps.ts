@@ -117,8 +117,8 @@ async function governedCall(story: Story, say: Say): Promise<void> {
   check(answer.verdict === 'allow', `desk answered ${answer.verdict}: ${answer.reason}`);
   check(answer.executor === story.did('desk') && answer.audit !== null, 'the receipt names no decision of desk');
   const index = answer.audit?.index ?? -1;
-  const [entry] = await story.node('beta').get('audit.log', { from: index, limit: 1 });
-  check(entry !== undefined && JSON.stringify(entry.payload).includes(story.did('orchestrator')), 'the decision is not in the log of beta');
+  const entry = await story.node('beta').get('audit.show', { index });
+  check(JSON.stringify(entry.payload).includes(story.did('orchestrator')), 'the decision is not in the log of beta');
   const again = await story.node('alpha').get('call', { from: 'orchestrator', to: story.did('desk'), command: 'read:reports', arguments: { quarter: 'Q3' }, invocation: answer.invocation });
   check(again.receipt === answer.receipt, 'a repetition got another receipt');
   story.call = answer;
@@ -297,8 +297,8 @@ async function sigkill(story: Story, say: Say): Promise<void> {
   const effects = readFileSync(file, 'utf8').trim().split('\n');
   for (const { line, view } of acknowledged) {
     check(effects.filter((effect) => effect === line).length === 1, `${line} was acknowledged but written ${effects.filter((effect) => effect === line).length} times`);
-    const [entry] = await delta.get('audit.log', { from: view.audit?.index ?? -1, limit: 1 });
-    check(entry !== undefined && JSON.stringify(entry.payload).includes('write'), `the decision for ${line} is gone`);
+    const entry = await delta.get('audit.show', { index: view.audit?.index ?? -1 });
+    check(JSON.stringify(entry.payload).includes('write'), `the decision for ${line} is gone`);
   }
   const last = acknowledged.at(-1);
   if (last === undefined) throw new Error('nothing was acknowledged');

@@ -1,7 +1,7 @@
 import type { Fact, Recorder } from '../../protocols/ports.ts';
 
 const kinds_max = 512;
-const trouble = /(?:refused|failed|too-large|penalised|stale-answer|rollback-refused|equivocation|duplicity|unreadable|unusable|fork-evidence|frozen)$/;
+const trouble = /(?:refused|failed|too-large|penalised|stale-answer|rollback-refused|equivocation|duplicity|unreadable|unusable|fork-evidence|frozen|suspected|exposed)$/;
 
 /** How often something happened. */
 export interface Count {

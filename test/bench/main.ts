@@ -3,13 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { benchAudit } from './audit.ts';
+import { benchAuditProofs } from './audit-proofs.ts';
+import { benchAuditScale } from './audit-scale.ts';
 import { benchCalls } from './call.ts';
 import { benchChains } from './chain.ts';
 import { benchResolve } from './resolve.ts';
 import { benchStart } from './start.ts';
 import { benchSync } from './sync.ts';
 
-const benches = { start: benchStart, call: benchCalls, audit: benchAudit, chain: benchChains, resolve: benchResolve, sync: benchSync } as const;
+const benches = { start: benchStart, call: benchCalls, audit: benchAudit, proofs: benchAuditProofs, 'audit-scale': benchAuditScale, chain: benchChains, resolve: benchResolve, sync: benchSync } as const;
 const wanted = process.argv.slice(2);
 const home = mkdtempSync(join(tmpdir(), 'agentmesh-bench-'));
 const print = (text: string): void => console.log(text);

@@ -8,7 +8,7 @@ import { signEvent } from '../../crypto/did-events.ts';
 import { parseDidKey } from '../../crypto/did-key.ts';
 import { encodeRecord, record_bytes_max, statedRecord, verifyRecord } from '../../crypto/did-record.ts';
 import { parseDid } from '../../crypto/did.ts';
-import { evidence_bytes_max, sameSizeEvidence, verifySameSizeEvidence } from '../../crypto/fork-evidence.ts';
+import { evidence_bytes_max, packed_evidence_bytes_max, packEvidence, sameSizeEvidence, unpackEvidence, verifyEvidence } from '../../crypto/fork-evidence.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import { importUcan, readUcan, ucanBytes } from '../../crypto/interop/ucan.ts';
 import { ucan_bytes_max } from '../../crypto/interop/ucan-token.ts';
@@ -63,6 +63,7 @@ const checkpoint = { origin, size: 7, root: sha256(utf8('root')) };
 const note = withLines(signCheckpoint(log_key, checkpoint), [cosign(witness_key, witness, checkpoint, start_s)]);
 const other_note = signCheckpoint(log_key, { ...checkpoint, root: sha256(utf8('other root')) });
 const log_vkey = verifierKey(origin, signature_type_log, log_key.public_key);
+const fork = unwrap(sameSizeEvidence(log_vkey, [note, other_note]));
 const log_verifier = unwrap(parseVerifier(log_vkey));
 const policy = utf8(`# ours\nlog ${log_vkey}\nwitness w ${verifierKey(witness, signature_type_witness, witness_key.public_key)}\ngroup g any w\nquorum g\n`);
 const ucan = new Uint8Array(Buffer.from('glhAjm4YpBUWgEVmBWSotkY7bjWxj9AJLs9NfQykfoF2LhKZ76lQH0B720Qq0/YxNu+dKuQLEzlfJvmYRnZGgI7dA6JhaEg0Ae0B7QETcW51Y2FuL2RsZ0AxLjAuMKdjYXVkeDhkaWQ6a2V5Ono2TWttSmNlVm9RU0hzNDVjUmVFWG9MdFdtMXdvc0NHOFJMeGZLd2h4b3F6b1RrQ2NjbWRoL2FjY291bnRjZXhwGmiCDLFjaXNzeDhkaWQ6a2V5Ono2TWttVDlqNmZWWnF6WFY4dTJ3VlZTdTQ5Z1lTUllHU1FuZHVXWEY2Zm9BSnJxemNwb2yAY3N1Yng4ZGlkOmtleTp6Nk1rbVQ5ajZmVlpxelhWOHUyd1ZWU3U0OWdZU1JZR1NRbmR1V1hGNmZvQUpycXplbm9uY2VMJ20r9pHkJ/yoNirD', 'base64'));
@@ -93,7 +94,8 @@ const parsers: readonly Parser[] = [
   { name: 'parseVerifier', parse: ofText(parseVerifier), samples: [utf8(log_vkey)], bytes_max: policy_bytes_max },
   { name: 'parseCheckpoint', parse: parseCheckpoint, samples: [unwrap(parseNote(note)).text], bytes_max: note_bytes_max },
   { name: 'openCheckpoint', parse: (bytes) => openCheckpoint(bytes, log_verifier), samples: [note], bytes_max: note_bytes_max },
-  { name: 'verifySameSizeEvidence', parse: verifySameSizeEvidence, samples: [sameSizeEvidence(log_vkey, [note, other_note])], bytes_max: evidence_bytes_max },
+  { name: 'verifyEvidence', parse: verifyEvidence, samples: [fork], bytes_max: evidence_bytes_max },
+  { name: 'unpackEvidence', parse: unpackEvidence, samples: [unwrap(packEvidence(fork))], bytes_max: packed_evidence_bytes_max },
   { name: 'parseLogPolicy', parse: parseLogPolicy, samples: [policy], bytes_max: policy_bytes_max },
   { name: 'parseProof', parse: parseProof, samples: [formatProof({ extra: utf8('x'), index: 3, hashes: [sha256(utf8('h'))], checkpoint: note })], bytes_max: tlog_proof_bytes_max },
   { name: 'readUcan', parse: readUcan, samples: [ucan], bytes_max: ucan_bytes_max },
@@ -105,7 +107,7 @@ for (const parser of parsers) testParser(test, parser);
 test('what is too large is refused by its size, before anything else is looked at', () => {
   const sizes = [
     decodeToken('a'.repeat(token_bytes_max + 1)), parseNote(new Uint8Array(note_bytes_max + 1)), parseLogPolicy(new Uint8Array(policy_bytes_max + 1)),
-    parseProof(new Uint8Array(tlog_proof_bytes_max + 1)), verifySameSizeEvidence(new Uint8Array(evidence_bytes_max + 1)),
+    parseProof(new Uint8Array(tlog_proof_bytes_max + 1)), verifyEvidence(new Uint8Array(evidence_bytes_max + 1)),
     verifyRecord(concat(a.record.bytes, new Uint8Array(record_bytes_max)), { now_ms: start_ms }), readUcan(new Uint8Array(ucan_bytes_max + 1)),
     parseChain(Array.from({ length: 8 }, () => 'a'.repeat(chain_bytes_max / 8 + 1))),
   ];

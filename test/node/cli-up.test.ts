@@ -55,8 +55,8 @@ test('up prints how to reach the node, and stops it at a signal', async () => {
   }));
 });
 
-test('up of a reachable, protected or frozen node says so', async () => {
-  const [reachable, guarded, frozen] = await Promise.all(['reachable', 'protected', 'frozen'].map(async (behaviour) => {
+test('up of a reachable, protected or frozen node, or one with a gateway, says so', async () => {
+  const [reachable, guarded, frozen, gateway] = await Promise.all(['reachable', 'protected', 'frozen', 'gateway'].map(async (behaviour) => {
     const running = up(behaviour);
     await running.seen(/Ctrl-C/);
     running.kill('SIGTERM');
@@ -66,6 +66,8 @@ test('up of a reachable, protected or frozen node says so', async () => {
   assert.not.match(reachable ?? '', /only this host/);
   assert.not.match(guarded ?? '', /passphrase/);
   assert.match(frozen ?? '', /\nthe audit log is frozen: AUDIT_FROZEN: entry 7 was changed\\u001b\[2J\nfix: agentmesh doctor\n/);
+  assert.match(gateway ?? '', /\ngateway +http:\/\/127\.0\.0\.1:8080\n/);
+  assert.not.match(frozen ?? '', /gateway/);
 });
 
 test('up --json prints JSON lines alone', async () => {

@@ -47,7 +47,7 @@ test('verify holds a proof against a policy with no node running, and refuses ev
   };
   const verified = await verify(proof, policy);
   assert.is(verified.code, 0, verified.stderr);
-  assert.match(verified.stdout, /^verified\nlog +did:mesh:.*\nentry +1 of 3\n.*\ncosignatures +1\nkind +event\ntime +2023-11-14 22:13:20Z\npayload +\{"verdict":"allow"\}\n$/);
+  assert.match(verified.stdout, /^verified\nlog +did:mesh:.*\nentry +1 of 3\n.*\ncosignatures +1\nkind +event\ntime +2023-11-14 22:13:20Z\npayload +shown, and the one that the entry commits to\n\n\{"verdict":"allow"\}\n$/);
   const { payload, index, size } = JSON.parse((await verify(proof, policy, '--json')).stdout);
   assert.equal([payload, index, size], ['{"verdict":"allow"}', 1, 3]);
   const other_witness = verifierKey('other', signature_type_witness, signingKey(new Uint8Array(32).fill(9)).public_key);

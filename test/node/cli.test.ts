@@ -79,9 +79,35 @@ const examples: readonly Example[] = [
   { inputs: ['trust', 'show', 'bob', '--observer', 'analyst'], method: 'trust.show', params: { subject: 'bob', observer: 'analyst' }, shows: [/^720 of 1000 {2}trusted/, /82 %/, /\+140\.0 +direct/, / -20\.0 +endorsement +did:mesh:bafkre…52zy/] },
   { inputs: ['audit', 'head', '--did', 'bob'], method: 'audit.head', params: { did: 'bob' }, shows: [/witness-b\n +witness-c/, /— origin sig/] },
   { inputs: ['audit', 'anchor'], method: 'audit.anchor', params: {}, shows: [/size +43/] },
+  {
+    inputs: ['audit', 'witnesses'], method: 'audit.witnesses', params: {},
+    shows: [
+      /^needed +2 witnesses of different operators \(no witness policy is given\)\nnewest +42 entries at 2023-11-14 22:13:20Z, cosigned by 2\nnot asked +did:mesh:babsent\/wit\/1\n/, /weak: only 1 of/, /cosigns nothing: the clock is\\u001b\[2J wrong/,
+      /host-b +alice@company\.com +42 at 2023-11-14 22:13:20Z +-\n/, /nobody +- +2023-11-14 22:13:20Z it answered 503/, /host-d +7 +2023-11-14 22:13:20Z +written into the own log\n/, /exposed, never again/,
+    ],
+  },
+  { inputs: ['audit', 'succeed', '--yes'], method: 'audit.succeed', params: { yes: true }, shows: [/^successor +did:mesh:bafkrei.*\/log\/2\nits key +did:mesh:/] },
+  { inputs: ['audit', 'mirror'], method: 'audit.mirrors', params: {}, shows: [/host-b +70000 +[0-9.]+ MiB +2023-11-14 22:13:20Z +-\n/, / 0 +0 (?:B|bytes) +- +no room/] },
+  { inputs: ['audit', 'mirror', 'bob'], method: 'audit.mirror', params: { who: 'bob' }, shows: [/host-b +70000/] },
+  { inputs: ['audit', 'mirror', 'bob', '--drop'], method: 'audit.mirror.drop', params: { who: 'bob' }, shows: [/its copy is removed/] },
+  { inputs: ['sponsor', 'host', 'alice', '--lifetime', '30d'], method: 'sponsor.host', params: { sponsor: 'alice', lifetime_s: 2_592_000 }, shows: [/^attested\nname +host-a/, /role +operator/] },
   { inputs: ['audit', 'prove', '12'], method: 'audit.prove', params: { index: 12 }, shows: [/^c2sp\.org\/tlog-proof@v1\nindex 12\n\nnote\n$/] },
   { inputs: ['audit', 'export', '--dir', '/export'], method: 'audit.export', params: { folder: '/export' }, shows: [/entries {2}42/] },
-  { inputs: ['audit', 'log', '--from', '10', '--limit', '5'], method: 'audit.log', params: { from: 10, limit: 5 }, shows: [/12 {2}2023-11-14 22:13:20Z {2}event {2}\{ "verdict": "allow" \}/] },
+  { inputs: ['audit', 'prove', '12', '--open'], method: 'audit.prove', params: { index: 12, open: true }, shows: [/^c2sp\.org/] },
+  {
+    inputs: ['audit', 'tail', '-n', '5', '--agent', 'analyst', '--verdict', 'deny', '--kind', 'decision', '--since', '2026-03-01T12:00:00Z'], method: 'audit.entries',
+    params: { limit: 5, agent: 'analyst', verdict: 'deny', kind: 'decision', since_ms: Date.UTC(2026, 2, 1, 12) },
+    shows: [/^INDEX {2}TIME +KIND +WHAT\n {3}12 {2}2023-11-14 22:13:20Z {2}decision {2}deny export:data for did:mesh:bafkre…52zy, rule no-export\n/, /\n {3}13 .* event +erased\n/, /\n {3}14 .* anchor +3 heads of other logs/, /\n {3}15 .* imported +of bot\\u001b\[2J: \{ "text": "hi" \}\n$/],
+  },
+  { inputs: ['audit', 'show', '12'], method: 'audit.show', params: { index: 12 }, shows: [/^entry +12 of did:mesh:/, /leaf hash +bGVhZg\n/, /payload +sealed, and opened/, /checkpoint +of 42 entries, root cm9vdA==\ncosigned by +witness-b\n +witness-c\n\n\{\n {2}"kind": "decision"/] },
+  { inputs: ['audit', 'erase', '--subject', 'analyst', '--basis', 'art17', '--yes'], method: 'audit.erase', params: { subject: 'analyst', basis: 'art17' }, shows: [/^erased: 3 payloads are unreadable for good\n/, /as entry 44 of the log/] },
+  { inputs: ['audit', 'erase', '--entry', '12', '--basis', 'mistake', '--yes'], method: 'audit.erase', params: { index: 12, basis: 'mistake' }, shows: [/^erased/] },
+  { inputs: ['audit', 'archive', '--dir', '/archive', '--keep', '1000'], method: 'audit.archive', params: { folder: '/archive', keep: 1000 }, shows: [/^archived: 1024 entries to \/archive\n/, /entries +0 to 1023\n/, /as entry 42000 of the log/] },
+  { inputs: ['audit', 'archive', '--dir', '/archive', '--restore'], method: 'audit.archive', params: { folder: '/archive', restore: true }, shows: [/^restored: 1024 entries from \/archive\n/] },
+  { inputs: ['audit', 'retention'], method: 'audit.retention', params: {}, shows: [/entries +42000, of which 1024 are archived\n/, /disk +86 MiB, of at most 95 MiB\n/, /payloads +erased after 365 days; due: those before entry 2000\n/, /four fifths/, /0 +1023 +not there +\/archive\n/] },
+  { inputs: ['audit', 'evidence'], method: 'audit.evidence', params: {}, shows: [/^SINCE +HOST +DID +KIND +REPORTED BY +WHAT\n2023-11-14 22:13:20Z +host-b +did:mesh:bafkre…52zy +same-size +host-c +its audit log signed/, /\n\nSUSPECTED SINCE[^\n]*\n2020-09-13 12:26:40Z +- +did:mesh:bafkre…52zy +it does not answer\n$/] },
+  { inputs: ['audit', 'evidence', 'list'], method: 'audit.evidence', params: {}, shows: [/same-size/] },
+  { inputs: ['audit', 'evidence', 'show', 'bob'], method: 'audit.evidence.file', params: { who: 'bob' }, shows: [/^proven +the log signed\\u001b\[2J two\n/, /\nkey +vkey\n/, /since +2023-11-14/] },
   { inputs: ['stop'], method: 'stop', params: {}, shows: [/^stopping/] },
 ];
 
@@ -148,7 +174,7 @@ test('the help of every command has examples, and each of them is that command',
   const shown = (words: readonly string[]): boolean => examples.some(({ inputs }) => words.every((word, index) => inputs[index] === word));
   // Those that ask no node, or work on files; they have tests of their own.
   assert.equal(new Set(all.filter((words) => !shown(words)).map((words) => words.join(' '))), new Set([
-    'up', 'doctor', 'audit verify', 'help environment', 'help exit-codes', 'keys list', 'keys passphrase', 'keys export', 'keys import',
+    'up', 'doctor', 'audit verify', 'audit fsck', 'audit recover', 'audit evidence verify', 'audit evidence report', 'audit import', 'help environment', 'help exit-codes', 'keys list', 'keys passphrase', 'keys export', 'keys import',
     'sponsor request', 'sponsor sign', 'sponsor import', 'ucan inspect',
   ]));
   for (const words of all) {

@@ -19,18 +19,21 @@ const identity: ControlApi['did.list']['value'][number] = {
 
 const sponsor_request = { agent: did, name: 'analyst', kind: 'agent', capabilities: ['read:reports'], sponsor: did, role: 'owner', lifetime_s: 2_592_000 };
 
+const log_entry = { index: 12, kind: 'event', time_ms: 1_700_000_000_000, leaf_hash: 'bGVhZg', state: 'open', subject: did, about: null, payload: null } as const;
+
 /** The values of every method. */
 export const values: { readonly [Method in ControlMethod]: ControlApi[Method]['value'] } = {
   'status': {
     did, name: 'host-a', peer_id: '12D3KooWAbCdEfGh', addresses: ['/ip4/127.0.0.1/tcp/4001/p2p/12D3KooWAbCdEfGh'], data: '/data', version: '0.1.0',
     process_id: 4242, started_ms: 1_700_000_000_000, peers: 3, agents: 2, statements: 5,
     revocations: { complete_as_of_ms: 1_700_000_000_000, max_age_ms: { read: 86_400_000, write: 3_600_000, delete: 300_000 } },
-    audit: { origin: `${did}/log/1`, size: 1, cosigned_size: 1, cosignatures: 2, frozen: null },
+    audit: { origin: `${did}/log/1`, size: 1, cosigned_size: 1, cosignatures: 2, checked_ms: 1_700_000_000_000, quorum_doubt: 'only 1 of the 2 operators', frozen: null },
     memory_bytes: 52_428_800, troubles: [{ what: 'message.refused CHAIN_WIDENED', count: 3 }],
   },
   'stop': null,
   'sponsor.create': { name: 'alice', did, kind: 'human', deactivated: false, organisation: null, attested_until: null },
   'sponsor.list': [{ name: 'alice', did, kind: 'human', deactivated: false, organisation: did, attested_until: 1_900_000_000 }],
+  'sponsor.host': { agent: did, name: 'host-a', sponsor: did, role: 'operator', until: 1_900_000_000, evidence: null },
   'sponsor.renew': { agent: did, name: 'analyst', sponsor: did, role: 'owner', until: 1_900_000_000, evidence: null },
   'sponsor.withdraw': { statement: 'statement-4', agent: did, sponsor: did },
   'sponsor.show': {
@@ -90,10 +93,50 @@ export const values: { readonly [Method in ControlMethod]: ControlApi[Method]['v
   },
   'audit.head': { origin: `${did}/log/1`, size: 42, root: 'cm9vdA==', note: 'origin\n42\ncm9vdA==\n\n— origin sig\n', cosignatures: ['witness-b', 'witness-c'] },
   'audit.anchor': { origin: `${did}/log/1`, size: 43, root: 'cm9vdA==', note: 'origin\n43\ncm9vdA==\n\n— origin sig\n', cosignatures: ['witness-b'] },
+  'audit.witnesses': {
+    needed: '2 witnesses of different operators', policy: false, anchored: { size: 42, at_ms: 1_700_000_000_000, cosigners: 2 },
+    failure: null, weakness: 'only 1 of the 2 operators', clock_doubt: 'the clock is\u001b[2J wrong',
+    witnesses: [
+      { peer_id: 'peer-b', did, name: 'host-b', sponsor: did, sponsor_name: 'alice@company.com', cosigned: { size: 42, time_ms: 1_700_000_000_000 }, refused: null },
+      { peer_id: 'peer-c', did, name: null, sponsor: null, sponsor_name: null, cosigned: null, refused: { code: 'WITNESS_REFUSED', reason: 'it answered 503', at_ms: 1_700_000_000_000 } },
+    ],
+    absent: ['did:mesh:babsent/wit/1'],
+    witnessed: [{ origin: `${did}/log/1`, did, name: 'host-d', size: 7, time_ms: 1_700_000_000_000, exposed: false, anchored: true }, { origin: 'example.com/log', did: null, name: null, size: 9, time_ms: 1_700_000_000_000, exposed: true, anchored: false }],
+  },
+  'audit.mirrors': [{ did, name: 'host-b', origin: `${did}/log/1`, size: 70_000, bytes: 20_000_000, time_ms: 1_700_000_000_000, trouble: null }, { did, name: null, origin: `${did}/log/2`, size: 0, bytes: 0, time_ms: 0, trouble: { code: 'MIRROR_FULL', reason: 'no room' } }],
+  'audit.mirror': { did, name: 'host-b', origin: `${did}/log/1`, size: 70_000, bytes: 20_000_000, time_ms: 1_700_000_000_000, trouble: null },
+  'audit.retention': {
+    entries: 42_000, archived: 1_024, parts: [{ first: 0, next: 1_024, folder: '/archive', present: false }], oldest_ms: 1_700_000_000_000,
+    level: 'near', audit_bytes: 90_000_000, audit_bytes_max: 100_000_000, free_bytes: 5_000_000_000, free_bytes_min: null,
+    rules: { payload_days: 365, checkpoint_days: null, witness_days: null }, due: { payloads_before: 2_000, checkpoints: 0, witnessed: 0 },
+    next_run_ms: 1_700_000_060_000, work: null,
+  },
+  'audit.archive': { state: 'done', folder: '/archive', done: 1_024, total: 1_024, first: 0, next: 1_024, entry: 42_000 },
+  'audit.mirror.drop': { dropped: 1 },
+  'audit.fsck': { running: false, done: 900, total: 900, damaged: [{ name: 'tile 0/2', reason: 'it is missing' }], damaged_count: 2, ended_ms: 1_700_000_000_000 },
+  'audit.recover': { size: 900, refilled: 256, payloads_lost: 3, derived: 1, lost_after_head: 4, damaged: 2, dropped: 0 },
+  'audit.succeed': { origin: `${did}/log/2`, verifier_key: `${did}/log/2+00000000+AQAA` },
   'audit.prove': { index: 12, proof: 'c2sp.org/tlog-proof@v1\nindex 12\n\nnote\n', policy: 'log vkey\nquorum none\n', leaf_hash: 'bGVhZg==' },
-  'audit.verify': { origin: `${did}/log/1`, index: 12, size: 42, leaf_hash: 'bGVhZg==', cosignatures: 2 },
+  'audit.verify': { origin: `${did}/log/1`, index: 12, size: 42, leaf_hash: 'bGVhZg', cosignatures: 2, kind: 'event', time_ms: 1_700_000_000_000, payload: null },
   'audit.export': { folder: '/export', size: 42, files: 7 },
-  'audit.log': [{ index: 12, kind: 'event', time_ms: 1_700_000_000_000, payload: { verdict: 'allow' } }],
+  'audit.entries': {
+    origin: `${did}/log/1`, size: 44, next: null,
+    entries: [
+      { ...log_entry, payload: { kind: 'decision', verdict: 'deny', agent: did, rule: 'no-export', action: { type: 'export', resource: 'data' } } },
+      { ...log_entry, index: 13, state: 'erased', subject: null },
+      { ...log_entry, index: 14, kind: 'anchor', state: 'bare', subject: null, about: '3 heads of other logs that this host witnessed' },
+      { ...log_entry, index: 15, payload: { kind: 'imported', agent: 'bot\u001b[2J', record: { text: 'hi' } } },
+    ],
+  },
+  'audit.show': { ...log_entry, origin: `${did}/log/1`, payload: { kind: 'decision', verdict: 'deny' }, checkpoint: { origin: `${did}/log/1`, size: 42, root: 'cm9vdA==', note: '', cosignatures: ['witness-b', 'witness-c'] } },
+  'audit.erase': { entry: 44, payloads: 3, subject: did },
+  'audit.import': { origin: `${did}/log/1`, outcomes: [{ at: 0, state: 'added', index: 44, leaf_hash: 'bGVhZg' }] },
+  'audit.evidence': {
+    exposed: [{ did, did_name: 'host-b', name: `${did}/log/1`, kind: 'same-size', misdeed: 'its audit log signed two different trees of one size', since_ms: 1_700_000_000_000, by: did, by_name: 'host-c', statement: 'statement-5', own: false }],
+    suspected: [{ did, did_name: null, origin: `${did}/log/2`, since_ms: 1_600_000_000_000, reason: 'it does not answer' }],
+  },
+  'audit.evidence.file': { kind: 'same-size', did, name: `${did}/log/1`, role: 'log', verifier_key: 'vkey', origin: `${did}/log/1`, sizes: [4, 4], reason: 'the log signed\u001b[2J two', file: 'bWVzaA==', by: did, since_ms: 1_700_000_000_000 },
+  'audit.evidence.report': { kind: 'cosigner-split', did, name: `${did}/wit/1`, role: 'witness', verifier_key: 'vkey', origin: `${did}/log/1`, sizes: [4, 4], reason: 'the witness cosigned two' },
   'doctor': [{ name: 'peers', state: 'ok', text: '3 connected' }, { name: 'clock', state: 'warning', text: '9 s off', fix: 'set the clock' }],
 };
 
@@ -112,14 +155,15 @@ export function fakeMethods(answers: Answers = {}): { readonly methods: ControlM
     asked,
     methods: {
       'status': answer('status'), 'stop': answer('stop'), 'sponsor.create': answer('sponsor.create'), 'sponsor.list': answer('sponsor.list'),
-      'sponsor.renew': answer('sponsor.renew'), 'sponsor.withdraw': answer('sponsor.withdraw'), 'sponsor.show': answer('sponsor.show'), 'sponsor.request': answer('sponsor.request'),
+      'sponsor.renew': answer('sponsor.renew'), 'sponsor.host': answer('sponsor.host'), 'sponsor.withdraw': answer('sponsor.withdraw'), 'sponsor.show': answer('sponsor.show'), 'sponsor.request': answer('sponsor.request'),
       'sponsor.read': answer('sponsor.read'), 'sponsor.sign': answer('sponsor.sign'), 'sponsor.import': answer('sponsor.import'),
       'agent.create': answer('agent.create'), 'agent.list': answer('agent.list'), 'did.resolve': answer('did.resolve'),
       'did.list': answer('did.list'), 'did.rotate': answer('did.rotate'), 'did.deactivate': answer('did.deactivate'), 'did.succeed': answer('did.succeed'), 'peers': answer('peers'),
       'join': answer('join'), 'verify-peer': answer('verify-peer'), 'call': answer('call'), 'delegate': answer('delegate'),
       'delegation.list': answer('delegation.list'), 'delegation.inspect': answer('delegation.inspect'), 'delegation.verify': answer('delegation.verify'), 'endorse': answer('endorse'), 'revoke': answer('revoke'), 'revocation.preview': answer('revocation.preview'), 'revocations': answer('revocations'), 'trust.show': answer('trust.show'),
-      'audit.head': answer('audit.head'), 'audit.anchor': answer('audit.anchor'), 'audit.prove': answer('audit.prove'), 'audit.verify': answer('audit.verify'),
-      'audit.export': answer('audit.export'), 'audit.log': answer('audit.log'), 'doctor': answer('doctor'),
+      'audit.head': answer('audit.head'), 'audit.anchor': answer('audit.anchor'), 'audit.witnesses': answer('audit.witnesses'), 'audit.mirrors': answer('audit.mirrors'), 'audit.mirror': answer('audit.mirror'), 'audit.mirror.drop': answer('audit.mirror.drop'), 'audit.fsck': answer('audit.fsck'), 'audit.recover': answer('audit.recover'), 'audit.succeed': answer('audit.succeed'), 'audit.prove': answer('audit.prove'), 'audit.verify': answer('audit.verify'), 'audit.retention': answer('audit.retention'), 'audit.archive': answer('audit.archive'),
+      'audit.export': answer('audit.export'), 'audit.entries': answer('audit.entries'), 'audit.show': answer('audit.show'), 'audit.erase': answer('audit.erase'), 'audit.import': answer('audit.import'),
+      'audit.evidence': answer('audit.evidence'), 'audit.evidence.file': answer('audit.evidence.file'), 'audit.evidence.report': answer('audit.evidence.report'), 'doctor': answer('doctor'),
     },
   };
 }

@@ -18,6 +18,7 @@ const node: StartedNode = {
   peer_id: '12D3KooWExample',
   addresses: behaviour === 'reachable' ? ['/ip4/192.0.2.7/tcp/4001/p2p/12D3KooWExample'] : ['/ip4/127.0.0.1/tcp/4001/p2p/12D3KooWExample'],
   data: '/data',
+  gateway: behaviour === 'gateway' ? 'http://127.0.0.1:8080' : undefined,
   frozen: behaviour === 'frozen' ? { code: 'AUDIT_FROZEN', reason: 'entry 7 was changed\u001b[2J', fix: 'agentmesh doctor' } : undefined,
   keys_protected: behaviour === 'protected',
   stop: () => {

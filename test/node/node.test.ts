@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { fromBase64url, toHex } from '../../crypto/bytes.ts';
 import { unwrap, type Failure, type Result } from '../../crypto/result.ts';
+import { recoverFolder } from '../../node/audit-offline.ts';
 import type { NodeConfig } from '../../node/config.ts';
 import { controlMethods } from '../../node/control/methods.ts';
 import { marker_file } from '../../node/data-folder.ts';
@@ -248,6 +249,27 @@ async function eventually(holds: () => Promise<boolean>): Promise<void> {
   }
   throw new Error('it never came true');
 }
+
+test('a store of which something could not be read comes up frozen, however short its loss, until a recovery has looked at it', async (context) => {
+  const data = place(context);
+  const node = await up(context, { data });
+  unwrap(await node.actions.createSponsor('alice', 'human'));
+  await node.stop();
+  const folder = join(data, 'store');
+  const [name = ''] = readdirSync(folder).filter((each) => each.endsWith('.log')).toSorted().toReversed();
+  const bytes = readFileSync(join(folder, name));
+  const at = bytes.length - 20;
+  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  writeFileSync(join(folder, name), bytes);
+  const again = await up(context, { data });
+  assert.match(again.frozen?.reason ?? '', /left out what it could not read: .*dropping \d+ bytes/);
+  await again.stop();
+  const third = await up(context, { data });
+  assert.match(third.frozen?.reason ?? '', /left out/, 'also when LevelDB has nothing more to say');
+  await third.stop();
+  unwrap(await recoverFolder(data, [], false));
+  assert.is((await up(context, { data })).frozen, undefined);
+});
 
 test('an empty folder that exists may become a node\'s', async (context) => {
   const data = place(context);
