@@ -11,14 +11,27 @@ export const log_numbers_max = 0x8000;
 
 const resealed_realm = 0x8000;
 
-/** The key of the boxes of a group, by its first index. */
+/** The key of the boxes of a group, by its first index: an even leaf. */
 export function groupLeaf(log_number: number, first_index: number): Leaf {
-  return { realm: log_number, index: first_index };
+  return { realm: log_number, index: 2 * first_index };
+}
+
+/** The key of what belongs to an entry and is kept outside of the log: an odd leaf beside those of the groups, which costs little to compute and goes with whatever forgets everything before a later group. */
+export function entryLeaf(log_number: number, index: number): Leaf {
+  return { realm: log_number, index: 2 * index + 1 };
 }
 
 /** The key of boxes that were sealed again because of an erasure, by an index of its own. */
 export function resealedLeaf(log_number: number, index: number): Leaf {
   return { realm: resealed_realm + log_number, index };
+}
+
+// From here on indices of keys are random: there is no entry to take one from.
+const unrecorded_index_min = 2 ** 47;
+
+/** An index for {@link resealedLeaf} where no entry gives one. */
+export function unrecordedIndex(vault: Vault): number {
+  return unrecorded_index_min + (fromBigEndian(vault.random(5)) ?? 0);
 }
 
 /** Where a box belongs: it opens nowhere else. */

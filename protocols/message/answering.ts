@@ -1,5 +1,5 @@
 /** Walk 2 at the executor: session, replay, chain, revocation, trust, kernel, receipt. */
-import { bigEndian, concat, fromUtf8, toBase64url, utf8 } from '../../crypto/bytes.ts';
+import { bigEndian, concat, equal, toBase64url, utf8 } from '../../crypto/bytes.ts';
 import { canonicalJsonBytes, parseCanonicalJson } from '../../crypto/canonical.ts';
 import { parseChain, parseInvocation, verifyChain, verifyInvocation, type Chain, type Invocation } from '../../crypto/chain.ts';
 import { sha256 } from '../../crypto/hash.ts';
@@ -19,6 +19,8 @@ interface Opened {
   readonly invocation: Invocation;
   readonly executor: Executor;
   readonly session: Session;
+  /** That of the executor's payloads when the request came. */
+  readonly handle: Uint8Array | undefined;
 }
 
 interface Made {
@@ -120,7 +122,7 @@ export class MessageAnswering {
     if (session === undefined || session.remote !== iss) {
       return fail('SESSION_UNKNOWN', 'there is no session of yours with this id', { fix: 'shake hands again' });
     }
-    return ok({ ...read.value, executor, session });
+    return ok({ ...read.value, executor, session, handle: this.#parts.entry_seal.handleOf(aud) });
   }
 
   async #settle(opened: Opened, signal: AbortSignal): Promise<Uint8Array> {
@@ -128,10 +130,7 @@ export class MessageAnswering {
     const { invocation } = opened;
     const key = receiptKey(invocation);
     const stored = await store.get('receipt', key);
-    if (stored !== undefined && fromUtf8(stored) !== 'begun') return stored;
-    if (stored !== undefined) {
-      return this.#receipt(opened, refusal({ code: 'OUTCOME_UNKNOWN', reason: 'this host stopped while the command ran; it is not run again' }, 'error'));
-    }
+    if (stored !== undefined) return this.#repeated(opened, key, stored);
     let concluded: Uint8Array | undefined;
     const call = await this.#verify(opened, {
       mark: { space: 'receipt', key, value: begun_mark },
@@ -139,7 +138,7 @@ export class MessageAnswering {
         const made = await this.#make(opened, execution);
         await this.#noted(opened, made, []);
         concluded = made.answer;
-        return [{ space: 'receipt', key, value: made.answer }];
+        return this.#kept(opened, key, execution, made);
       },
     });
     if (!call.ok) {
@@ -151,6 +150,20 @@ export class MessageAnswering {
     // What was done has its receipt already, kept together with the outcome; whatever else came of it gets one now.
     if (execution.verdict === 'allow' && concluded !== undefined) return concluded;
     return this.#receipt(opened, execution, key);
+  }
+
+  /** The answer that was kept. Where none can be read any more the command still is not run again. */
+  async #repeated(opened: Opened, key: Uint8Array, stored: Uint8Array): Promise<Uint8Array> {
+    const kept = equal(stored, begun_mark) ? undefined : this.#parts.entry_seal.open(key, stored);
+    if (kept?.ok === true) return kept.value;
+    const why = kept === undefined ? 'this host stopped while the command ran' : `this host cannot read any more what it answered: ${kept.failure.reason}`;
+    return this.#receipt(opened, refusal({ code: 'OUTCOME_UNKNOWN', reason: `${why}; it is not run again` }, 'error'));
+  }
+
+  /** The change that keeps an answer, sealed. None where what it is about was erased meanwhile: the mark that the command has begun then stays. */
+  #kept({ executor, handle }: Opened, key: Uint8Array, { index }: Execution, { answer }: Made): readonly Change[] {
+    const value = this.#parts.entry_seal.seal({ subject: executor.identity.did, handle, index, key }, answer);
+    return value.ok ? [{ space: 'receipt', key, value: value.value }] : [];
   }
 
   /** Walk 2 between session and kernel: records, chain, revocation, trust. */
@@ -207,7 +220,7 @@ export class MessageAnswering {
   /** Signs what became of a call. With a key it is kept for repetitions, unsynced: the decision is durable already, and after a power cut a repetition is refused as of unknown outcome. */
   async #receipt(opened: Opened, execution: Execution, key?: Uint8Array): Promise<Uint8Array> {
     const made = await this.#make(opened, execution);
-    await this.#noted(opened, made, key === undefined ? [] : [{ space: 'receipt', key, value: made.answer }]);
+    await this.#noted(opened, made, key === undefined ? [] : this.#kept(opened, key, execution, made));
     return made.answer;
   }
 

@@ -5,6 +5,7 @@ import { fail, messageOf, ok, type Failure, type Result } from '../../crypto/res
 import type { Handshake } from '../handshake/index.ts';
 import type { Identity, OwnIdentity } from '../identity/index.ts';
 import type { Change, Clock, Network, PeerId, Random, Recorder, Store } from '../ports.ts';
+import type { EntrySeal } from '../../storage/entry-seal.ts';
 import { MessageAnswering } from './answering.ts';
 import type { Receipt } from './receipt.ts';
 import { MessageSending } from './sending.ts';
@@ -65,6 +66,8 @@ export interface MessageParts {
   /** Why the caller has too little trust for what a chain's caveats or the executor itself demand, if so. */
   distrusted(observer: string, subject: string, required_trust_score: number): Failure | undefined;
   readonly execute: Execute;
+  /** Seals what is kept of a call for its repetition, so that it is erased with the payloads of its executor, or with the records of the call. */
+  readonly entry_seal: EntrySeal;
   /** Records that a caller with a session was refused before the kernel; gives the index in our audit log, or `null` where too many are. */
   refused(executor: string, invocation: Invocation, failure: Failure): Promise<number | null>;
   /** Notes an interaction whose receipt both sides can show, and stores these changes with it. */
