@@ -3,18 +3,19 @@
  * and in which folders they are. Their hash tiles stay in the store, so that
  * every proof still can be made.
  */
-import { concat, equal, utf8 } from '../crypto/bytes.ts';
+import { concat, equal } from '../crypto/bytes.ts';
 import { decodeCbor, encodeCbor, hasShape } from '../crypto/canonical.ts';
 import { digest_bytes, sha256 } from '../crypto/hash.ts';
 import { empty_root } from '../crypto/merkle.ts';
 import { fail, ok, type Result } from '../crypto/result.ts';
+import { log_keys } from './audit-group.ts';
 import { tile_width } from './audit-tree.ts';
 import type { Change, Store } from './store.ts';
 
 /** The most times that entries of one log can be archived. */
 export const archive_parts_max = 1_024;
 
-const record_key = utf8('a');
+const record_key = log_keys.archived();
 
 /** Entries that were archived in one go. */
 export interface ArchivePart {

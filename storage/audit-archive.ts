@@ -54,7 +54,7 @@ export async function archiveLog(work: ArchiveWork, to: number): Promise<Result<
   if (next <= line) return nothing(line);
   if (parts.length >= archive_parts_max) return fail('AUDIT_ARCHIVE_FULL', `the entries of a log can be archived ${archive_parts_max} times`, { fix: 'restore an archive, or begin a new log: agentmesh audit succeed' });
   try {
-    await sweepArchived(store);
+    await sweepArchived(work);
     const written = await writePart(work, record.value, head.value, next);
     if (!written.ok) return written;
     const { part, root } = written.value;
@@ -62,7 +62,7 @@ export async function archiveLog(work: ArchiveWork, to: number): Promise<Result<
     const event = { kind: 'archived', first: part.first, next, digest: toBase64url(part.digest) };
     const appended = await log.append({ subject, payload: canonicalJsonBytes(event) }, { with: [archiveRecordChange({ root, parts: [...parts, part] })] });
     if (!appended.ok) return appended;
-    await sweepArchived(store);
+    await sweepArchived(work);
     return ok({ folder, first: part.first, next, index: appended.value.index });
   } catch (error) {
     return fail('ARCHIVE_FOLDER', `the entries could not be archived to ${folder}: ${messageOf(error)}`, { fix: 'name a folder that you may write to, with enough free space', cause: error });
@@ -121,7 +121,11 @@ async function* leftGroups(store: Store, { line, parts }: ArchiveRecord): AsyncI
  * after a crash between the commit that archived them and their removal.
  * Fails with `AUDIT_DAMAGED`. Rejects with what the store fails with.
  */
-export async function sweepArchived(store: Store): Promise<Result<{ readonly swept: number }>> {
+export function sweepArchived({ store, log }: Pick<ArchiveWork, 'store' | 'log'>): Promise<Result<{ readonly swept: number }>> {
+  return log.holdErasures(() => sweep(store));
+}
+
+async function sweep(store: Store): Promise<Result<{ readonly swept: number }>> {
   const record = await readArchiveRecord(store);
   if (!record.ok || record.value.line === 0) return record.ok ? ok({ swept: 0 }) : record;
   // What a crash brings back is swept out the next time.
@@ -180,7 +184,7 @@ export async function restoreArchive(work: ArchiveWork): Promise<Result<Archived
   try {
     const root = await log.rootAt(part.first);
     if (!root.ok) return root;
-    const filled = await refill(work, part, { line: part.first, root: root.value }, record.value.root);
+    const filled = await log.holdErasures(() => refill(work, part, { line: part.first, root: root.value }, record.value.root));
     if (!filled.ok) return filled;
     const event = { kind: 'restored', first: part.first, next: part.next };
     const appended = await log.append({ subject, payload: canonicalJsonBytes(event) }, { with: [archiveRecordChange({ root: root.value, parts })] });

@@ -3,7 +3,7 @@ import { equal, fromBigEndian, fromUtf8, toHex, utf8 } from '../crypto/bytes.ts'
 import { isKeyOfName, openCheckpoint, verifyCosignature, type Checkpoint } from '../crypto/checkpoint.ts';
 import { parseSignatureLine, parseVerifier, type Verifier } from '../crypto/note.ts';
 import { messageOf } from '../crypto/result.ts';
-import { log_keys } from './audit-group.ts';
+import { decodeState, log_keys } from './audit-group.ts';
 import type { Report, TileCheck } from './audit-tile-check.ts';
 import type { Change, Store } from './store.ts';
 
@@ -43,7 +43,7 @@ export class CheckpointCheck {
     }
   }
 
-  /** Looks at what is left when the tree has ended. */
+  /** Looks at what is left when the tree has ended: of entries that are not there no head was signed. */
   async rest(): Promise<void> {
     if (this.#size < 0) await this.#find(0);
     while (this.#note !== undefined) {
@@ -73,7 +73,16 @@ export class CheckpointCheck {
     const { checkpoint } = opened.value;
     if (checkpoint.size !== size) return this.#report(name, `it is that of size ${checkpoint.size}`, drop);
     if (tree?.size === size) tree.hold(checkpoint.root, name, 'the entries have another root');
+    const end = tree === undefined ? await this.#end() : undefined;
+    if (end !== undefined && size > end) this.#report(name, `the log ends at ${end} entries`);
     await this.#cosignatures(checkpoint);
+  }
+
+  /** How many entries the log has by now, as it may have grown; `undefined` where that cannot be known. */
+  async #end(): Promise<number | undefined> {
+    const bytes = await this.#parts.store.get('log', log_keys.state()).catch(() => undefined);
+    const state = bytes === undefined ? undefined : decodeState(bytes);
+    return state?.ok === true ? state.value.size : undefined;
   }
 
   async #cosignatures(checkpoint: Checkpoint): Promise<void> {

@@ -1,6 +1,6 @@
 /** Makes the group of a commit out of the appends that wait: their entries, and their payloads sealed by subject. */
 import { ok, fail, type Result } from '../crypto/result.ts';
-import { groupLeaf, sealBox, type BoxMember } from './audit-box.ts';
+import { groupLeaf, resealedLeaf, sealBox, unrecordedIndex, type BoxMember } from './audit-box.ts';
 import { commitment, commitment_salt_bytes, entryEncoder } from './audit-entry.ts';
 import type { Group, SealedBox } from './audit-group.ts';
 import type { Pending } from './audit-queue.ts';
@@ -56,7 +56,10 @@ export function composeGroup({ vault, now, log_number }: ComposeParts, first_ind
   }
   const boxes: SealedBox[] = [];
   for (const { handle, members } of subjects.values()) {
-    const box = sealBox(vault, { log_number, first_index }, { handle, leaf: groupLeaf(log_number, first_index) }, members);
+    const place = { log_number, first_index };
+    const sealed = sealBox(vault, place, { handle, leaf: groupLeaf(log_number, first_index) }, members);
+    // A log that lost its end may have forgotten the key of an entry that had this index before.
+    const box = sealed.ok ? sealed : sealBox(vault, place, { handle, leaf: resealedLeaf(log_number, unrecordedIndex(vault)) }, members);
     if (!box.ok) return box;
     boxes.push(box.value);
   }

@@ -2,9 +2,10 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseCheckpoint } from '../crypto/checkpoint.ts';
-import { parseNote } from '../crypto/note.ts';
+import { parseNote, type Verifier } from '../crypto/note.ts';
 import { full_width, tilePath } from '../crypto/tlog-tiles.ts';
 import { entry_bytes_max } from './audit-entry.ts';
+import { signedHead, type SignedHead } from './audit-heads.ts';
 import { entriesOfBundle, tile_width } from './audit-tree.ts';
 
 /** The most copies that are asked. */
@@ -56,6 +57,16 @@ export class Copies {
   /** How many there are. */
   get count(): number {
     return this.#copies.length;
+  }
+
+  /** The heads of the copies that the log signed. */
+  async heads(verifier: Verifier): Promise<readonly SignedHead[]> {
+    const heads: SignedHead[] = [];
+    for (const copy of this.#copies) {
+      const head = signedHead(await readFrom(copy, 'checkpoint') ?? new Uint8Array(), verifier);
+      if (head !== undefined) heads.push(head);
+    }
+    return heads;
   }
 
   /** The first `width` entries of a bundle as copy number `index` has them. */

@@ -7,7 +7,7 @@
 import { bigEndian, concat, equal, fromBigEndian } from '../crypto/bytes.ts';
 import { digest_bytes, sha256 } from '../crypto/hash.ts';
 import { fail, ok, type Result } from '../crypto/result.ts';
-import { groupLeaf, openBox, resealedLeaf, sealBox } from './audit-box.ts';
+import { entryLeaf, groupLeaf, openBox, resealedLeaf, sealBox } from './audit-box.ts';
 import { decodeEntry, type ErasedPart } from './audit-entry.ts';
 import { encodeGroup, log_keys, type SealedBox } from './audit-group.ts';
 import type { AuditReader, StoredGroup } from './audit-reader.ts';
@@ -15,8 +15,11 @@ import { decodeLeaf, encodeLeaf, leaf_bytes, type Leaf } from './puncturable-key
 import type { Change, Store } from './store.ts';
 import { handle_bytes, type Forgetting, type Vault } from './vault.ts';
 
-/** Whose or which payloads to erase: all of a subject, that of one entry, or those of all entries before one. */
-export type ErasureTarget = { readonly subject: string } | { readonly index: number } | { readonly before: number };
+/**
+ * Whose or which payloads to erase: all of a subject, that of one entry, or those of all entries before one. What is sealed beside
+ * the log for them goes too; `beside` names the entry that it was sealed for, where that is not the erased one but an earlier one of the same subject.
+ */
+export type ErasureTarget = { readonly subject: string } | { readonly index: number; readonly beside?: number } | { readonly before: number };
 
 /** What was erased. */
 export interface Erased {
@@ -33,6 +36,24 @@ export interface ErasurePlan {
   /** The groups with what is kept in them sealed again. */
   readonly changes: readonly Change[];
   readonly entries: number;
+}
+
+/** What an erasure of everything before an entry concerns. */
+export interface Survey {
+  readonly before: number;
+  /** The boxes that are not forgotten with the groups before the line. */
+  readonly boxes: readonly SealedBox[];
+  readonly entries: number;
+  /** The group that goes on behind the line, with its boxes that begin before it. */
+  readonly cut: { readonly stored: StoredGroup; readonly held: readonly SealedBox[] } | undefined;
+}
+
+function isWithin(number: number, size: number): boolean {
+  return Number.isSafeInteger(number) && number >= 0 && number < size;
+}
+
+function noEntry(number: number, size: number): Result<never> {
+  return fail('AUDIT_NO_ENTRY', `the log has ${size} entries, none with index ${number}`);
 }
 
 /** The bytes of a mark: `u8 1 and handle, or u8 0 | u8 1 and leaf, or u8 0 | u32be n | n x (handle, leaf) | SHA-256 of all that`. */
@@ -91,16 +112,25 @@ export class AuditEraser {
   }
 
   /**
-   * Works out what an erasure takes. `fresh_index` is one under which no box was sealed again before.
-   * Fails with `AUDIT_SUBJECT_UNKNOWN`, `AUDIT_NO_ENTRY`, `AUDIT_NO_PAYLOAD`, `AUDIT_ERASED` or `AUDIT_DAMAGED`.
+   * Reads what an erasure of everything before an entry concerns, which takes as long as the log is; nothing
+   * of it changes but by another erasure. Nothing for other targets. Fails as {@link plan} does.
    */
-  async plan(target: ErasureTarget, size: number, fresh_index: number): Promise<Result<ErasurePlan>> {
-    if ('subject' in target) return this.#planSubject(target.subject);
-    const number = 'index' in target ? target.index : target.before;
-    const inside = Number.isSafeInteger(number) && number >= 0 && number < size + ('before' in target ? 1 : 0);
-    if (!inside) return fail('AUDIT_NO_ENTRY', `the log has ${size} entries, none with index ${number}`);
+  async survey(target: ErasureTarget, size: number): Promise<Result<Survey | undefined>> {
+    if (!('before' in target)) return ok(undefined);
+    return isWithin(target.before, size + 1) ? this.#survey(target.before) : noEntry(target.before, size);
+  }
+
+  /**
+   * Works out what an erasure takes. `fresh_index` is one under which no box was sealed again before.
+   * Fails with `AUDIT_SUBJECT_UNKNOWN`, `AUDIT_NO_ENTRY`, `AUDIT_NO_PAYLOAD`, `AUDIT_ERASED`, `AUDIT_DAMAGED` or `VAULT_FULL`.
+   */
+  async plan(target: ErasureTarget, survey: Survey | undefined, size: number, fresh_index: number): Promise<Result<ErasurePlan>> {
     const fresh = resealedLeaf(this.#log_number, fresh_index);
-    return 'index' in target ? this.#planEntry(number, fresh) : this.#planBefore(number, fresh);
+    const planned = 'subject' in target ? this.#planSubject(target.subject)
+      : survey !== undefined ? this.#planBefore(survey, fresh)
+      : 'index' in target && isWithin(target.index, size) ? await this.#planEntry(target, fresh) : noEntry('index' in target ? target.index : target.before, size);
+    const admitted = planned.ok ? this.#vault.admits(planned.value.forgetting) : planned;
+    return admitted.ok ? planned : admitted;
   }
 
   #planSubject(subject: string): Result<ErasurePlan> {
@@ -111,7 +141,7 @@ export class AuditEraser {
     return ok({ part: { handle }, forgetting: { handle }, changes: [], entries: 0 });
   }
 
-  async #planEntry(index: number, fresh: Leaf): Promise<Result<ErasurePlan>> {
+  async #planEntry({ index, beside = index }: { readonly index: number; readonly beside?: number }, fresh: Leaf): Promise<Result<ErasurePlan>> {
     for await (const stored of this.#reader.groups(index, index + 1)) {
       if (!stored.ok) return stored;
       const position = index - stored.value.first_index;
@@ -120,17 +150,17 @@ export class AuditEraser {
       const box = stored.value.group.boxes.find(({ positions }) => positions.includes(position));
       if (box === undefined || !this.#vault.holds(box.handle, box.leaf)) return fail('AUDIT_ERASED', `the payload of entry ${index} was erased before`);
       const changes = this.#resealed(stored.value, [box], (other) => other !== position, fresh);
-      return changes.ok ? ok({ part: { index }, forgetting: { boxes: [box] }, changes: changes.value, entries: 1 }) : changes;
+      const kept_beside = { handle: box.handle, leaf: entryLeaf(this.#log_number, beside) };
+      return changes.ok ? ok({ part: { index }, forgetting: { boxes: [box, kept_beside] }, changes: changes.value, entries: 1 }) : changes;
     }
     return fail('AUDIT_DAMAGED', `entry ${index} is missing`, { fix: 'run agentmesh doctor' });
   }
 
   // Whole groups need only be forgotten; the one that goes on behind the line is sealed again from there.
-  async #planBefore(before: number, fresh: Leaf): Promise<Result<ErasurePlan>> {
+  async #survey(before: number): Promise<Result<Survey>> {
     const boxes: SealedBox[] = [];
-    const changes: Change[] = [];
-    let below = before;
     let entries = 0;
+    let cut: Survey['cut'];
     for await (const stored of this.#reader.groups(0, before)) {
       if (!stored.ok) return stored;
       const { first_index, group } = stored.value;
@@ -139,14 +169,18 @@ export class AuditEraser {
       for (const { positions } of held) entries += positions.filter((position) => first_index + position < before).length;
       const own = groupLeaf(this.#log_number, first_index);
       boxes.push(...held.filter(({ leaf }) => !is_whole || leaf.realm !== own.realm));
-      if (is_whole) continue;
-      below = first_index;
-      const kept = this.#resealed(stored.value, held, (position) => first_index + position >= before, fresh);
-      if (!kept.ok) return kept;
-      changes.push(...kept.value);
+      if (!is_whole) cut = { stored: stored.value, held };
     }
-    if (entries === 0) return fail('AUDIT_ERASED', `no entry before ${before} has a payload that is not erased yet`);
-    return ok({ part: { before }, forgetting: { boxes, below: groupLeaf(this.#log_number, below) }, changes, entries });
+    return entries === 0 ? fail('AUDIT_ERASED', `no entry before ${before} has a payload that is not erased yet`) : ok({ before, boxes, entries, cut });
+  }
+
+  #planBefore({ before, boxes, entries, cut }: Survey, fresh: Leaf): Result<ErasurePlan> {
+    const first_index = cut?.stored.first_index ?? before;
+    const changes = cut === undefined ? ok([]) : this.#resealed(cut.stored, cut.held, (position) => first_index + position >= before, fresh);
+    if (!changes.ok) return changes;
+    const kept_beside = (cut?.held ?? []).flatMap(({ handle, positions }) => positions.map((position) => first_index + position)
+      .filter((index) => index < before).map((index) => ({ handle, leaf: entryLeaf(this.#log_number, index) })));
+    return ok({ part: { before }, forgetting: { boxes: [...boxes, ...kept_beside], below: groupLeaf(this.#log_number, first_index) }, changes: changes.value, entries });
   }
 
   #resealed({ first_index, group }: StoredGroup, boxes: readonly SealedBox[], keep: (position: number) => boolean, leaf: Leaf): Result<Change[]> {

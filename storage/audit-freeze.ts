@@ -1,6 +1,8 @@
 /** Why a log was frozen, as its file says it: what is damaged can be mended, a history that was signed twice cannot. */
-import { fromUtf8, utf8 } from '../crypto/bytes.ts';
+import { concat, fromUtf8, utf8 } from '../crypto/bytes.ts';
+import type { Verifier } from '../crypto/note.ts';
 import { messageOf, type Failure } from '../crypto/result.ts';
+import { signedHead, type SignedHead } from './audit-heads.ts';
 import type { Files } from './files.ts';
 
 /** The file that keeps why a log was frozen. */
@@ -16,22 +18,27 @@ export type FreezeCause = 'damage' | 'history';
 export interface Freeze {
   readonly cause: FreezeCause;
   readonly reason: string;
+  /** The largest checkpoint of the log that others showed, with the log's own signature alone. */
+  readonly note?: Uint8Array;
 }
 
 const damage_mark = 'damage: ';
 const history_mark = 'history: ';
 
-/** The bytes of the file: the cause, a colon, and the reason in words. */
-export function encodeFreeze({ cause, reason }: Freeze): Uint8Array {
-  return utf8(`${cause === 'damage' ? damage_mark : history_mark}${reason}`);
+/** The bytes of the file: the cause, a colon and the reason in words on one line, and the checkpoint that others showed, if any. */
+export function encodeFreeze({ cause, reason, note }: Freeze): Uint8Array {
+  const line = utf8(`${cause === 'damage' ? damage_mark : history_mark}${reason.replaceAll(/\s*\n\s*/g, ' ')}`);
+  return note === undefined ? line : concat(line, utf8('\n'), note);
 }
 
-/** Reads the file. What does not name a cause counts as the worse one. */
+/** Reads the file. What does not name a cause counts as the worse one; the signature of the checkpoint is for the reader to verify. */
 export function decodeFreeze(bytes: Uint8Array): Freeze {
   const text = fromUtf8(bytes);
   if (text === undefined) return { cause: 'history', reason: 'it was frozen before, for a reason that cannot be read' };
-  if (text.startsWith(damage_mark)) return { cause: 'damage', reason: text.slice(damage_mark.length) };
-  return { cause: 'history', reason: text.startsWith(history_mark) ? text.slice(history_mark.length) : text };
+  const [line = ''] = text.split('\n', 1);
+  const note = line.length < text.length ? { note: utf8(text.slice(line.length + 1)) } : {};
+  if (line.startsWith(damage_mark)) return { cause: 'damage', reason: line.slice(damage_mark.length), ...note };
+  return { cause: 'history', reason: line.startsWith(history_mark) ? line.slice(history_mark.length) : line, ...note };
 }
 
 /** Why a log was frozen before, if it was. */
@@ -42,6 +49,11 @@ export async function earlierFreeze(files: Files): Promise<Freeze | undefined> {
   } catch (error) {
     return { cause: 'history', reason: `it cannot be read whether the log was frozen before: ${messageOf(error)}` };
   }
+}
+
+/** The checkpoint that was kept with a freeze, where it is one that the log signed. */
+export function shownIn(freeze: Freeze | undefined, verifier: Verifier): SignedHead | undefined {
+  return freeze?.note === undefined ? undefined : signedHead(freeze.note, verifier);
 }
 
 /** What a frozen log answers to everything that writes. */

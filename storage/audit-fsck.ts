@@ -9,6 +9,7 @@ import { messageOf } from '../crypto/result.ts';
 import { readArchiveRecord } from './archive-record.ts';
 import { CheckpointCheck, type CheckpointParts } from './audit-checkpoint-check.ts';
 import { decodeEntry } from './audit-entry.ts';
+import { decodeMark } from './audit-eraser.ts';
 import { decodeState, log_keys, type TreeState } from './audit-group.ts';
 import { readHead, type SignedHead } from './audit-heads.ts';
 import { TileCheck, type Report } from './audit-tile-check.ts';
@@ -45,6 +46,8 @@ export interface FsckProgress {
 /** What a check looks at. */
 export interface FsckParts extends CheckpointParts {
   readonly files: Files;
+  /** Whether the log has a successor: evidence against others, which the host has once, is looked at with the newest log. */
+  readonly is_past?: boolean;
 }
 
 class Fsck {
@@ -77,7 +80,8 @@ class Fsck {
     }
     if (state !== undefined) await this.#end(tree, state, head?.size ?? 0);
     await checkpoints.rest();
-    await this.#evidence();
+    await this.#marks();
+    if (this.#parts.is_past !== true) await this.#evidence();
     yield this.#progress(tree.size);
   }
 
@@ -144,6 +148,18 @@ class Fsck {
       }
     } catch (error) {
       this.#report('end of the log', `the store could not read it: ${messageOf(error)}`);
+    }
+  }
+
+  /** What an erasure that was cut off has still to forget: nobody can say what a damaged one meant. */
+  async #marks(): Promise<void> {
+    try {
+      for await (const [key, bytes] of this.#parts.store.entries('log', { gte: log_keys.erasure(0), lte: log_keys.erasure(Number.MAX_SAFE_INTEGER) })) {
+        const mark = decodeMark(bytes);
+        if (!mark.ok) this.#report(`mark of erasure ${fromBigEndian(key.subarray(1)) ?? toHex(key)}`, mark.failure.reason);
+      }
+    } catch (error) {
+      this.#report('marks of erasures', `the store could not read them: ${messageOf(error)}`);
     }
   }
 

@@ -15,6 +15,12 @@ import { handle_bytes } from './vault.ts';
 
 /** Keys of the store's space `log`, one letter a table. */
 export const log_keys = {
+  /** `a`: what is archived, and where. */
+  archived: (): Uint8Array => utf8('a'),
+  /** `f`: up to which entry payloads were erased because of their age. */
+  forgotten: (): Uint8Array => utf8('f'),
+  /** `r`: what a recovery did, until the log itself says it. */
+  recovered: (): Uint8Array => utf8('r'),
   /** `g` u64be index of the first entry: a group of entries. */
   group: (first_index: number): Uint8Array => concat(utf8('g'), bigEndian(first_index, 8)),
   /** `t` u8 level, u64be number: a full tile of C2SP tlog-tiles. */

@@ -38,6 +38,30 @@ export async function readHead(files: Files, verifier: Verifier): Promise<Result
 }
 
 /**
+ * The newest head that a log is known to have signed: that of the file, or a larger
+ * one in the store, as where an older file was put back. Fails as {@link readHead} does.
+ */
+export async function newestSigned(files: Files, store: Store, verifier: Verifier): Promise<Result<SignedHead | undefined>> {
+  const head = await readHead(files, verifier);
+  if (!head.ok || head.value === undefined) return head;
+  try {
+    for await (const [, note] of store.entries('log', { gt: log_keys.checkpoint(head.value.size), lt: utf8('d'), reverse: true })) {
+      const signed = signedHead(note, verifier);
+      if (signed !== undefined && signed.size > head.value.size) return ok(signed);
+    }
+  } catch {
+    // Whoever reads the store next is told what it fails with.
+  }
+  return head;
+}
+
+/** The head that a note of the log signs, without cosignatures; `undefined` where it is none. */
+export function signedHead(note: Uint8Array, verifier: Verifier): SignedHead | undefined {
+  const opened = openCheckpoint(note, verifier);
+  return opened.ok ? { note: opened.value.bare, size: opened.value.checkpoint.size, root: opened.value.checkpoint.root } : undefined;
+}
+
+/**
  * The heads that a log signed and the cosignatures that it got for them. The
  * newest is also in a file of its own, written before anybody sees it: it is
  * what the store is held against when the log is opened again.
@@ -56,9 +80,9 @@ export class SignedHeads {
     this.#verifier = parts.verifier;
   }
 
-  /** Reads the head file. Fails with `AUDIT_DAMAGED` when it is not this log's own signed checkpoint. */
+  /** Finds the newest head. Fails with `AUDIT_DAMAGED` when the head file is not this log's own signed checkpoint. */
   async load(): Promise<Result<SignedHead | undefined>> {
-    const head = await readHead(this.#files, this.#verifier);
+    const head = await newestSigned(this.#files, this.#store, this.#verifier);
     if (head.ok) this.#latest = head.value;
     return head;
   }

@@ -12,7 +12,7 @@ import { log_numbers_max } from './audit-box.ts';
 import { replay } from './audit-check.ts';
 import type { EntryKind, ErasureBasis } from './audit-entry.ts';
 import type { Erased, ErasureTarget } from './audit-eraser.ts';
-import { earlierFreeze, frozenFailure, type FreezeCause } from './audit-freeze.ts';
+import { earlierFreeze, frozenFailure, shownIn, type FreezeCause } from './audit-freeze.ts';
 import { SignedHeads, type SignedHead } from './audit-heads.ts';
 import type { Appended, AppendOptions } from './audit-queue.ts';
 import type { AuditRecord, RecordRange } from './audit-reader.ts';
@@ -66,12 +66,16 @@ export interface AuditLog {
   signedAt(size: number): Promise<Result<Uint8Array>>;
   /**
    * Makes payloads unreadable for good and writes down that it was done; proofs stay valid. A frozen log
-   * erases too, without an entry. Fails with `AUDIT_SUBJECT_UNKNOWN`, `AUDIT_NO_ENTRY`, `AUDIT_NO_PAYLOAD`,
+   * erases too, and so does a past one, without an entry. Fails with `AUDIT_SUBJECT_UNKNOWN`, `AUDIT_NO_ENTRY`, `AUDIT_NO_PAYLOAD`,
    * `AUDIT_ERASED`, `AUDIT_DAMAGED` or a `VAULT_` code; after `VAULT_UNWRITABLE` the log ends the erasure when it is opened again.
    */
   erase(target: ErasureTarget, basis: ErasureBasis): Promise<Result<Erased>>;
-  /** Makes the log read-only for good, as when a witness has seen another history (the default cause). Survives a restart. */
-  freeze(reason: string, cause?: FreezeCause): Promise<void>;
+  /** Runs work that moves payloads: no erasure is under way meanwhile, which would change them too. Settles as the work does. */
+  holdErasures<T>(work: () => Promise<T>): Promise<T>;
+  /** Makes the log read-only for good, as when a witness has seen another history (the default cause). Survives a restart, and so does the largest checkpoint of this log that was shown as the reason. */
+  freeze(reason: string, cause?: FreezeCause, note?: Uint8Array): Promise<void>;
+  /** Writes a last entry of the kind `genesis` behind what is queued, signs a head over it, and refuses everything after. Fails as {@link append} and {@link checkpoint} do. */
+  end(body: Uint8Array): Promise<Result<void>>;
   /** Commits what is queued and refuses everything after. */
   close(): Promise<void>;
 }
@@ -115,7 +119,7 @@ export async function openAuditLog(parts: AuditLogParts): Promise<Result<AuditLo
   const { tree, generation, news, damage } = await replay(store, checkpoint);
   const log_number = parts.number ?? 0;
   assert(Number.isSafeInteger(log_number) && log_number >= 0 && log_number < log_numbers_max, 'a host has at most 32,768 logs');
-  const writer = new AuditWriter({ store, files, vault, now, key, heads, log_number, tree, generation, news, origin, verifier_key: verifier.value.text });
+  const writer = new AuditWriter({ store, files, vault, now, key, heads, log_number, tree, generation, news, origin, verifier_key: verifier.value.text, past: parts.past ?? false });
   if (create) {
     const fresh = head.ok && head.value === undefined && damage === undefined && tree.size <= unfinished_genesis_entries_max;
     if (!fresh) return fail('AUDIT_EXISTS', 'there is a log already', { fix: 'open it, or set up the host in an empty folder' });
@@ -129,6 +133,7 @@ export async function openAuditLog(parts: AuditLogParts): Promise<Result<AuditLo
   const earlier = await earlierFreeze(files);
   const doubt = (parts.past === true && earlier?.cause === 'history' ? undefined : earlier) ?? (found === undefined ? undefined : { cause: 'damage', reason: found } as const);
   if (doubt !== undefined) writer.frozen = frozenFailure(doubt);
+  writer.shown = shownIn(earlier, verifier.value)?.size ?? 0;
   return ok(writer);
 }
 

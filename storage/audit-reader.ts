@@ -91,6 +91,8 @@ export class AuditReader {
   /** The groups that hold the entries of a range, in order; a failure ends the walk. */
   async *groups(from: number, to: number): AsyncIterable<Result<StoredGroup>> {
     let next = from;
+    const line = await archivedLine(this.#store);
+    const movedSince = async (): Promise<boolean> => await archivedLine(this.#store) > Math.max(line, next);
     for await (const archived of archivedGroups(this.#store, from, to)) {
       yield archived;
       if (!archived.ok) return;
@@ -102,11 +104,12 @@ export class AuditReader {
         const group = decodeGroup(value);
         const first_index = fromBigEndian(key.subarray(1)) ?? to;
         // Archived since the walk began.
-        if (group.ok && first_index > next && await archivedLine(this.#store) > next) return yield* this.groups(next, to);
+        if (group.ok && first_index > next && await movedSince()) return yield* this.groups(next, to);
         if (!group.ok || first_index > next) return yield unreadable(next, group.ok ? 'it is missing' : group.failure.reason);
         yield ok({ first_index, group: group.value });
         next = Math.max(next, first_index + group.value.entries.length);
       }
+      if (next < to && await movedSince()) return yield* this.groups(next, to);
     } catch (error) {
       return yield unreadable(next, messageOf(error), error);
     }

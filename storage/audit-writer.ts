@@ -1,13 +1,15 @@
-import { equal, fromBigEndian } from '../crypto/bytes.ts';
+import { equal } from '../crypto/bytes.ts';
 import { signCheckpoint } from '../crypto/checkpoint.ts';
 import type { SigningKey } from '../crypto/keys.ts';
+import { parseVerifier } from '../crypto/note.ts';
 import { fail, messageOf, ok, type Failure, type Result } from '../crypto/result.ts';
+import { unrecordedIndex } from './audit-box.ts';
 import { AuditCommitter } from './audit-committer.ts';
 import { erasureBody, isBodyOf, type EntryKind, type ErasureBasis } from './audit-entry.ts';
-import { AuditEraser, type Erased, type ErasureTarget } from './audit-eraser.ts';
+import { AuditEraser, type Erased, type ErasureTarget, type Survey } from './audit-eraser.ts';
 import { encodeFreeze, frozen_file, frozenFailure, type FreezeCause } from './audit-freeze.ts';
 import { decodeState, log_keys } from './audit-group.ts';
-import type { SignedHead, SignedHeads } from './audit-heads.ts';
+import { signedHead, type SignedHead, type SignedHeads } from './audit-heads.ts';
 import { AuditProofs } from './audit-proofs.ts';
 import { payload_bytes_max, type Appended, type AppendOptions } from './audit-queue.ts';
 import { AuditReader, type AuditRecord, type RecordRange } from './audit-reader.ts';
@@ -16,14 +18,13 @@ import type { Files } from './files.ts';
 import type { Store } from './store.ts';
 import type { Vault } from './vault.ts';
 
-// Boxes that a frozen log seals again have random indices from here on: there is no entry to take one from.
-const unrecorded_index_min = 2 ** 47;
-
 /** The one writer of a log: it commits in groups, one after the other, and signs between them. */
 export class AuditWriter {
   readonly origin: string;
   readonly verifier_key: string;
   frozen: Failure | undefined;
+  /** Entries of the largest checkpoint that others showed when it was frozen, and that is kept with the freeze. */
+  shown = 0;
   readonly #store: Store;
   readonly #files: Files;
   readonly #vault: Vault;
@@ -34,11 +35,14 @@ export class AuditWriter {
   readonly #reader: AuditReader;
   readonly #proofs: AuditProofs;
   readonly #eraser: AuditEraser;
+  readonly #past: boolean;
   #closed = false;
+  // One erasure after the other, and none while a part of the log is moved.
+  #erasing: Promise<unknown> = Promise.resolve();
 
   constructor(parts: {
     readonly store: Store; readonly files: Files; readonly vault: Vault; readonly now: () => number; readonly key: SigningKey; readonly heads: SignedHeads;
-    readonly tree: LogTree; readonly generation: number; readonly news: number; readonly origin: string; readonly verifier_key: string; readonly log_number: number;
+    readonly tree: LogTree; readonly generation: number; readonly news: number; readonly origin: string; readonly verifier_key: string; readonly log_number: number; readonly past: boolean;
   }) {
     this.origin = parts.origin;
     this.verifier_key = parts.verifier_key;
@@ -48,6 +52,7 @@ export class AuditWriter {
     this.#key = parts.key;
     this.#heads = parts.heads;
     this.#tree = parts.tree;
+    this.#past = parts.past;
     this.#reader = new AuditReader(parts);
     this.#proofs = new AuditProofs({ ...parts, reader: this.#reader });
     this.#eraser = new AuditEraser({ ...parts, reader: this.#reader });
@@ -99,15 +104,14 @@ export class AuditWriter {
 
   checkpoint(): Promise<Result<Uint8Array>> {
     return this.#committer.exclusive(async () => {
-      const signed = await this.#signHead();
+      const signed = this.#refusal() ?? await this.#signHead();
       if (signed.ok) this.#committer.news = 0;
       return signed;
     });
   }
 
   async #signHead(): Promise<Result<Uint8Array>> {
-    const refused = this.#refusal();
-    if (refused !== undefined) return refused;
+    if (this.frozen !== undefined) return { ok: false, failure: this.frozen };
     const latest = this.#heads.latest();
     if (latest?.size === this.#committer.size) return ok(latest.note);
     try {
@@ -134,23 +138,32 @@ export class AuditWriter {
       const root = await this.#proofs.rootAt(size);
       if (!root.ok) return root;
       // What is signed must be a beginning of the kept head: only that is held against the store at the next start.
-      const head = size > (this.#heads.latest()?.size ?? 0) ? await this.#signHead() : ok(undefined);
+      const head = size > (this.#heads.latest()?.size ?? 0) ? this.#refusal() ?? await this.#signHead() : ok(undefined);
       return head.ok ? ok(signCheckpoint(this.#key, { origin: this.origin, size, root: root.value })) : head;
     }));
   }
 
-  async erase(target: ErasureTarget, basis: ErasureBasis): Promise<Result<Erased>> {
-    // Counting reads the whole log, so it is done beside the commits but for the last of them.
-    const counted = this.#committer.size;
-    const found = 'subject' in target ? await this.#eraser.tally(target.subject, 0, counted) : 0;
-    return this.#committer.exclusive(() => this.#guarded(() => this.#erase(target, basis, found, counted)));
+  holdErasures<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#erasing.then(work);
+    this.#erasing = done.catch(() => undefined);
+    return done;
   }
 
-  async #erase(target: ErasureTarget, basis: ErasureBasis, found: number, counted: number): Promise<Result<Erased>> {
-    if (this.#closed) return fail('AUDIT_CLOSED', 'the audit log is closed');
-    const is_frozen = this.frozen !== undefined;
-    const index = is_frozen ? unrecorded_index_min + (fromBigEndian(this.#vault.random(5)) ?? 0) : this.#committer.size;
-    const planned = await this.#eraser.plan(target, this.#committer.size, index);
+  erase(target: ErasureTarget, basis: ErasureBasis): Promise<Result<Erased>> {
+    return this.holdErasures(() => this.#guarded(async () => {
+      // Reading the log takes long, so it is done beside the commits: what was read changes by erasures alone.
+      const size = this.#committer.size;
+      const found = 'subject' in target ? await this.#eraser.tally(target.subject, 0, size) : 0;
+      const survey = await this.#eraser.survey(target, size);
+      return survey.ok ? this.#committer.exclusive(() => this.#guarded(() => this.#erase(target, basis, { found, counted: size, survey: survey.value }))) : survey;
+    }));
+  }
+
+  async #erase(target: ErasureTarget, basis: ErasureBasis, { found, counted, survey }: { readonly found: number; readonly counted: number; readonly survey: Survey | undefined }): Promise<Result<Erased>> {
+    const is_frozen = this.frozen !== undefined || this.#closed;
+    if (this.#closed && !this.#past) return fail('AUDIT_CLOSED', 'the audit log is closed');
+    const index = is_frozen ? unrecordedIndex(this.#vault) : this.#committer.size;
+    const planned = await this.#eraser.plan(target, survey, this.#committer.size, index);
     if (!planned.ok) return planned;
     const { part, forgetting, changes } = planned.value;
     const entries = planned.value.entries + found + ('subject' in target ? await this.#eraser.tally(target.subject, counted, this.#committer.size) : 0);
@@ -176,13 +189,19 @@ export class AuditWriter {
     return { ok: false, failure: this.frozen ?? frozenFailure({ cause: 'damage', reason }) };
   }
 
-  async freeze(reason: string, cause: FreezeCause = 'history'): Promise<void> {
-    // Damage can be mended, a second history cannot: the worse cause stays.
-    if (cause === 'damage' && this.frozen?.detail?.['cause'] === 'history') return;
+  async freeze(reason: string, cause: FreezeCause = 'history', note?: Uint8Array): Promise<void> {
+    const verifier = parseVerifier(this.verifier_key);
+    const shown = note !== undefined && verifier.ok ? signedHead(note, verifier.value) : undefined;
+    // Damage can be mended, a second history cannot: the worse cause stays, with the largest checkpoint that proves it.
+    if (this.frozen?.detail?.['cause'] === 'history' && (shown?.size ?? 0) <= this.shown) return;
+    if (cause === 'history') this.frozen = frozenFailure({ cause, reason });
     this.#doubt(reason, cause);
+    this.shown = shown?.size ?? 0;
     try {
-      await this.#files.write(frozen_file, encodeFreeze({ cause, reason }));
+      await this.#files.write(frozen_file, encodeFreeze({ cause, reason, ...(shown === undefined ? {} : { note: shown.note }) }));
     } catch (error) {
+      // What could not be kept is kept when it is shown again.
+      this.shown = -1;
       this.frozen = frozenFailure({ cause, reason: `${reason}; and that could not be written down: ${messageOf(error)}` });
     }
   }
@@ -235,6 +254,19 @@ export class AuditWriter {
     } catch (error) {
       return fail('AUDIT_DAMAGED', `the store failed: ${messageOf(error)}`, { fix: 'run agentmesh doctor', cause: error });
     }
+  }
+
+  async end(body: Uint8Array): Promise<Result<void>> {
+    const refused = this.#refusal();
+    if (refused !== undefined) return refused;
+    // Nothing may come behind the last entry.
+    this.#closed = true;
+    await this.#committer.idle();
+    return this.#committer.exclusive(async () => {
+      const ended = await this.#committer.commit({ kind: 'genesis', content: body, subject: '', options: {} });
+      const signed = ended.ok ? await this.#signHead() : ended;
+      return signed.ok ? ok(undefined) : signed;
+    });
   }
 
   async close(): Promise<void> {

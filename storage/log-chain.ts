@@ -5,16 +5,17 @@
  */
 import { assert } from '../crypto/assert.ts';
 import { utf8 } from '../crypto/bytes.ts';
-import { logOrigin, openCheckpoint } from '../crypto/checkpoint.ts';
+import { logOrigin } from '../crypto/checkpoint.ts';
 import type { SigningKey } from '../crypto/keys.ts';
 import { parseVerifier, signature_type_log, verifierKey } from '../crypto/note.ts';
 import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
 import { decodeEntry } from './audit-entry.ts';
-import { head_file } from './audit-heads.ts';
+import { earlierFreeze, shownIn } from './audit-freeze.ts';
+import { head_file, signedHead, type SignedHead } from './audit-heads.ts';
 import { openAuditLog, type AuditLog } from './audit-log.ts';
 import { unreportedRecovery } from './audit-recovery.ts';
 import type { Files } from './files.ts';
-import { closeBody, parseGenesis } from './log-succession.ts';
+import { closeBody, parseGenesis, successorBody } from './log-succession.ts';
 import { logFiles, logStore } from './log-view.ts';
 import type { Store } from './store.ts';
 import type { Vault } from './vault.ts';
@@ -53,26 +54,36 @@ async function successorOf(log: AuditLog): Promise<string | undefined> {
 
 /** Ends a log: its last entry names its successor, its last checkpoint covers that. A frozen log is left as it is. Fails as appending and signing do. */
 export async function closeLog(log: AuditLog, successor_verifier_key: string): Promise<Result<void>> {
-  if (log.frozen === undefined && await successorOf(log) === undefined) {
-    const closed = await log.appendRecord('genesis', closeBody(successor_verifier_key));
-    const signed = closed.ok ? await log.checkpoint() : closed;
-    if (!signed.ok) return signed;
+  if (log.frozen === undefined) {
+    // Where it was cut off between the two, the last entry has no checkpoint yet.
+    const ended = await successorOf(log) === undefined ? await log.end(closeBody(successor_verifier_key)) : await log.checkpoint();
+    if (!ended.ok) return ended;
   }
   await log.close();
   return ok(undefined);
 }
 
-/** The last checkpoint that a log is known to have signed, for the genesis entry of its successor; nothing where none is left. */
-async function lastCheckpoint(parts: LogChainParts, log: AuditLog, number: number): Promise<Uint8Array> {
+/** With what the genesis entry of a successor begins: the largest checkpoint that the log is known to have signed, others' word for it included. Nothing where none is left. */
+async function genesisAfter(parts: LogChainParts, log: AuditLog, number: number): Promise<Uint8Array> {
+  const verifier = parseVerifier(log.verifier_key);
+  const shown = verifier.ok ? shownIn(await earlierFreeze(logFiles(parts.files, number)), verifier.value) : undefined;
+  const kept = await lastKept(parts, log, number);
+  // Beyond its own last head a log that others have seen more of may hold entries of another history.
+  if (shown !== undefined && shown.size > (kept?.size ?? 0)) return successorBody(shown, Math.min(kept?.size ?? 0, log.size()));
+  return kept === undefined ? new Uint8Array() : successorBody(kept, log.size());
+}
+
+/** The last checkpoint of a log that this host has kept itself. */
+async function lastKept(parts: LogChainParts, log: AuditLog, number: number): Promise<SignedHead | undefined> {
   const latest = log.latest();
-  if (latest !== undefined) return latest.note;
+  if (latest !== undefined) return latest;
   const verifier = parseVerifier(log.verifier_key);
   const range = { gte: utf8('c'), lt: utf8('d'), reverse: true };
   for await (const [, note] of logStore(parts.store, number).entries('log', range)) {
-    const opened = verifier.ok ? openCheckpoint(note, verifier.value) : verifier;
-    if (opened.ok) return opened.value.bare;
+    const signed = verifier.ok ? signedHead(note, verifier.value) : undefined;
+    if (signed !== undefined) return signed;
   }
-  return new Uint8Array();
+  return undefined;
 }
 
 async function begin(parts: LogChainParts, number: number): Promise<Result<AuditLog>> {
@@ -81,7 +92,7 @@ async function begin(parts: LogChainParts, number: number): Promise<Result<Audit
   if (!before.ok || key === undefined) return before;
   const closed = await closeLog(before.value, vkeyOf(parts.did, key));
   if (!closed.ok) return closed;
-  return openNumber(parts, number, { create: true, genesis: await lastCheckpoint(parts, before.value, number - 1) });
+  return openNumber(parts, number, { create: true, genesis: await genesisAfter(parts, before.value, number - 1) });
 }
 
 /** Whether a log has been begun: its head is signed right after its first entry. */
@@ -109,6 +120,7 @@ export async function openNewestLog(parts: LogChainParts & { readonly create: bo
     return fail('IDENTITY_KEYS_MISSING', `the log was closed for its successor ${successor}, whose key is not in keys.json`, { fix: 'restore keys.json from a backup' });
   }
   if (log.frozen === undefined) await report(log, logStore(parts.store, number), parts.did);
+  await reportPastRecoveries(log, parts.store, parts.did, parts.keys.slice(0, -1).map(({ public_key }) => logOrigin(parts.did, public_key)));
   return ok(log);
 }
 
@@ -121,6 +133,23 @@ async function report(log: AuditLog, store: Store, did: string): Promise<void> {
     if (!written.ok) await log.freeze(`what its recovery did could not be written down: ${written.failure.reason}`, 'damage');
   } catch (error) {
     await log.freeze(`what its recovery did could not be written down: ${messageOf(error)}`, 'damage');
+  }
+}
+
+/**
+ * Writes into the newest log what recoveries of the logs before it did, which take no entry themselves;
+ * `origins` are theirs, the first log's first. What cannot be written down now is at the next start;
+ * a crash may make it be said twice.
+ */
+export async function reportPastRecoveries(log: AuditLog, store: Store, did: string, origins: readonly string[]): Promise<void> {
+  for (const [number, origin] of origins.entries()) {
+    if (log.frozen !== undefined) return;
+    const past_store = logStore(store, number);
+    const unreported = await unreportedRecovery(past_store).catch(() => undefined);
+    if (unreported === undefined) continue;
+    const payload = utf8(JSON.stringify({ kind: 'recovered', origin, ...unreported.recovered }));
+    const written = await log.append({ subject: did, payload });
+    if (written.ok) await past_store.batch([unreported.reported], { sync: true }).catch(() => undefined);
   }
 }
 

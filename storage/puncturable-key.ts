@@ -36,7 +36,8 @@ export function decodeLeaf(bytes: Uint8Array): Leaf {
 }
 
 const depth_max = 64;
-const seed_record_bytes = 1 + leaf_bytes + seed_bytes;
+/** Length of an encoded seed. */
+export const seed_record_bytes: number = 1 + leaf_bytes + seed_bytes;
 
 /** The seed of all leaves that begin with the first `depth` bits of `high | low`. */
 interface Seed {
@@ -84,6 +85,13 @@ function cut({ depth, high, low, secret }: Seed): Seed {
   return { depth, high: depth === 0 ? 0 : (high >>> (32 - depth) << (32 - depth)) >>> 0, low: 0, secret };
 }
 
+/** The first leaf behind those of a seed; its words may be beyond all leaves. */
+function behind({ depth, high, low }: Seed): { readonly high: number; readonly low: number } {
+  if (depth <= 32) return { high: high + 2 ** (32 - depth), low: 0 };
+  const next = low + 2 ** (depth_max - depth);
+  return next < 2 ** 32 ? { high, low: next } : { high: high + 1, low: 0 };
+}
+
 /** A key that gives one key a leaf and can forget any of them. */
 export class PuncturableKey {
   #seeds: Seed[];
@@ -106,23 +114,37 @@ export class PuncturableKey {
   /** The key of encoded seeds, or `undefined` when they are no set of seeds in order. */
   static decode(bytes: Uint8Array): PuncturableKey | undefined {
     const seeds: Seed[] = [];
-    let next = 0n;
+    if (bytes.length % seed_record_bytes !== 0) return undefined;
+    const fields = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    let next = { high: 0, low: 0 };
     for (let at = 0; at < bytes.length; at += seed_record_bytes) {
-      const record = bytes.slice(at, at + seed_record_bytes);
-      const [depth = depth_max + 1] = record;
-      if (record.length !== seed_record_bytes || depth > depth_max) return undefined;
-      const first = BigInt(fromBigEndian(record.subarray(1, 5)) ?? 0) << 32n | BigInt(fromBigEndian(record.subarray(5, 9)) ?? 0);
-      const width = 1n << BigInt(depth_max - depth);
-      if (first < next || first % width !== 0n) return undefined;
-      next = first + width;
-      seeds.push({ depth, high: Number(first >> 32n), low: Number(first & 0xffff_ffffn), secret: record.subarray(1 + leaf_bytes) });
+      const secret = bytes.slice(at + 1 + leaf_bytes, at + seed_record_bytes);
+      const seed: Seed = { depth: fields.getUint8(at), high: fields.getUint32(at + 1), low: fields.getUint32(at + 5), secret };
+      if (seed.depth > depth_max || seed.high < next.high || (seed.high === next.high && seed.low < next.low)) return undefined;
+      const { high, low } = cut(seed);
+      if (high !== seed.high || low !== seed.low) return undefined;
+      next = behind(seed);
+      seeds.push(seed);
     }
     return new PuncturableKey(seeds);
   }
 
   /** All seeds: `u8 depth | u64be first leaf | seed`, in the order of leaves. */
   encode(): Uint8Array {
-    return Buffer.concat(this.#seeds.flatMap(({ depth, high, low, secret }) => [Uint8Array.of(depth), bigEndian(high, 4), bigEndian(low, 4), secret]));
+    const bytes = Buffer.alloc(this.#seeds.length * seed_record_bytes);
+    this.encodeInto(bytes, 0);
+    return bytes;
+  }
+
+  /** Writes what {@link encode} gives at a place; gives the place behind it. */
+  encodeInto(bytes: Buffer, at: number): number {
+    let next = at;
+    for (const { depth, high, low, secret } of this.#seeds) {
+      next = bytes.writeUInt32BE(low, bytes.writeUInt32BE(high, bytes.writeUInt8(depth, next)));
+      bytes.set(secret, next);
+      next += seed_bytes;
+    }
+    return next;
   }
 
   /** Another key with the same seeds. */

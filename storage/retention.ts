@@ -3,6 +3,7 @@
  * ever dropped without a rule that says so, and what runs out of room is
  * refused, not evicted.
  */
+import { setImmediate } from 'node:timers/promises';
 import { bigEndian, fromBigEndian, utf8 } from '../crypto/bytes.ts';
 import { hasShape } from '../crypto/canonical.ts';
 import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
@@ -93,7 +94,7 @@ export function budgetLevel({ audit_bytes = 0, free_bytes = Infinity }: DiskUse,
   return audit_bytes >= audit_disk_bytes_max * budget_warning_share || free_bytes * budget_warning_share < free_disk_bytes_min ? 'near' : 'ok';
 }
 
-const mark_key = utf8('r');
+const mark_key = log_keys.forgotten();
 
 /** Up to which entry payloads were erased because of their age, as far as that is remembered. */
 export async function erasedBefore(store: Store): Promise<number> {
@@ -112,18 +113,33 @@ export function erasedBeforeChange(index: number): Change {
  */
 export async function firstSince(log: AuditLog, since_ms: number, from = 0): Promise<Result<number>> {
   const size = log.size();
+  let index = from;
+  for await (const time_ms of log.frozen === undefined ? timesOf(log, index, size) : frozenTimes(log, index)) {
+    if (!time_ms.ok) return time_ms;
+    if (time_ms.value >= since_ms) return ok(index);
+    index += 1;
+  }
+  return ok(size);
+}
+
+async function* timesOf(log: AuditLog, from: number, size: number): AsyncIterable<Result<number>> {
   for (let index = from; index < size;) {
     const number = Math.floor(index / full_width);
+    // Small reads of the store end at once: without this nobody else would get a turn before the last one.
+    await setImmediate();
     const bundle = await log.bundle(number, Math.min(full_width, size - number * full_width));
-    if (!bundle.ok) return bundle;
+    if (!bundle.ok) return yield bundle;
     for (const bytes of entriesOfBundle(bundle.value)?.slice(index % full_width) ?? []) {
       const entry = decodeEntry(bytes);
-      if (!entry.ok) return entry;
-      if (entry.value.time_ms >= since_ms) return ok(index);
+      yield entry.ok ? ok(entry.value.time_ms) : entry;
       index += 1;
     }
   }
-  return ok(size);
+}
+
+/** A frozen log gives no bundles, but what it holds still grows old. */
+async function* frozenTimes(log: AuditLog, from: number): AsyncIterable<Result<number>> {
+  for await (const record of log.entries({ from })) yield record.ok ? ok(record.value.time_ms) : record;
 }
 
 /** When an entry was made, Unix milliseconds. Fails with what the log fails with. */

@@ -4,9 +4,9 @@ import { RecentMap } from '../crypto/recent.ts';
 import type { AuditEvidence, DuplicityProof, Endorsement, EquivocationProof, Head, Revocation, Statement, TargetKind } from '../crypto/statement.ts';
 import { accusedOf, compareRivals } from './statement-rivals.ts';
 
-/** What one issuer may have in force of each kind. */
+/** What one issuer may have in force of each kind. Evidence is found by those who look: throwaway hosts that fork on purpose must not use up the places of a finder. */
 export const statements_per_issuer_max: StatementPlaces = {
-  endorsement: 1000, revocation: 4096, head: 1, duplicity: 64, equivocation: 64, 'audit-evidence': 64,
+  endorsement: 1000, revocation: 4096, head: 1, duplicity: 64, equivocation: 64, 'audit-evidence': 1024,
 };
 /** Numbers of statements by their kind. */
 export type StatementPlaces = { readonly [kind in Statement['kind']]: number };

@@ -19,7 +19,7 @@ import { keptUntil } from './statement-rivals.ts';
 import type { PutOutcome, StatementStore, StatementStoreParts } from './statement-store.ts';
 import { WriteQueue } from './write-queue.ts';
 
-export { dayOf, statement_topics, topicOf, type DayTrie, type StatementDay, type StatementTopic } from './statement-days.ts';
+export { dayOf, statement_topics, topicOf, type StatementDay, type StatementTopic } from './statement-days.ts';
 export { statements_per_issuer_max } from './statement-index.ts';
 export type { PutOutcome, StatementStore, StatementStoreParts } from './statement-store.ts';
 

@@ -2,23 +2,28 @@
  * The keys of payloads, in one file beside the store. LevelDB cannot be made to
  * forget, so a payload is erased by destroying its key here: the log then keeps
  * only bytes that nobody can read or guess. Each subject has a key of its own
- * that can also forget single boxes (see puncturable-key.ts).
+ * that can also forget single boxes (see puncturable-key.ts). A box needs a key
+ * that is common to all subjects besides, so that what is old is forgotten at
+ * the same cost for one subject as for many.
  */
 import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
-import { concat, equal, toHex, utf8 } from '../crypto/bytes.ts';
+import { concat, toHex, utf8 } from '../crypto/bytes.ts';
 import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
 import type { Files } from './files.ts';
 import { encodeLeaf, PuncturableKey, seed_bytes, type Leaf } from './puncturable-key.ts';
-import { decodeKeys, encodeKeys, handle_bytes, type SubjectKey } from './vault-file.ts';
+import { decodeKeys, encodeKeys } from './vault-file.ts';
+import { boxSecret, handle_bytes, seedsOf, wipeBut, without, type Forgetting, type SubjectKey, type VaultKeys } from './vault-keys.ts';
 
-export { handle_bytes } from './vault-file.ts';
+export { handle_bytes, type Forgetting } from './vault-keys.ts';
 
 /** The most subjects whose payloads are kept apart. */
 export const vault_subjects_max = 65_536;
 /** The longest subject name. */
 export const subject_bytes_max = 512;
-/** The most seeds of all subjects together; each box that is forgotten alone adds some. */
+/** The most seeds of all subjects together before boxes are forgotten alone, each of which adds up to {@link box_seeds_max}. */
 export const vault_seeds_max = 1_048_576;
+/** The most seeds that forgetting one box adds. */
+const box_seeds_max = 63;
 
 const file_name = 'vault';
 const nonce_bytes = 12;
@@ -39,13 +44,6 @@ export interface SealPlace {
   readonly context: Uint8Array;
 }
 
-/** What is to be forgotten in one write: the key of a subject, single boxes, and for all subjects the boxes of a realm below an index. */
-export interface Forgetting {
-  readonly handle?: Uint8Array;
-  readonly boxes?: readonly { readonly handle: Uint8Array; readonly leaf: Leaf }[];
-  readonly below?: Leaf;
-}
-
 /** Keeps subject keys and does all sealing with them; keys never leave it. */
 export interface Vault {
   /** Makes sure that the subject has a key on the disk. Fails with `VAULT_FULL`, `VAULT_SUBJECT_INVALID` or `VAULT_UNWRITABLE`. */
@@ -60,39 +58,16 @@ export interface Vault {
   seal(place: SealPlace, bytes: Uint8Array): Result<Uint8Array>;
   /** Opens what was sealed. Fails with `VAULT_ERASED` when its key was destroyed, `VAULT_SEAL_BROKEN` when its bytes or place changed. */
   open(place: SealPlace, sealed: Uint8Array): Result<{ readonly subject: string; readonly bytes: Uint8Array }>;
-  /** Destroys keys, for good and once it resolves. What is not there is forgotten already. Fails with `VAULT_FULL` or `VAULT_UNWRITABLE`. */
+  /** Whether there is room to forget this; asked before anything says that it is forgotten. Fails with `VAULT_FULL`. */
+  admits(what: Forgetting): Result<void>;
+  /** Destroys keys, for good and once it resolves; never for want of room. What is not there is forgotten already. Fails with `VAULT_UNWRITABLE`. */
   forget(what: Forgetting): Promise<Result<void>>;
-}
-
-/** The keys after a forgetting; those that it changes are copies. `undefined` when it changes none. */
-function without(keys: Iterable<SubjectKey>, { handle, boxes = [], below }: Forgetting): SubjectKey[] | undefined {
-  const leaves = new Map<string, Leaf[]>();
-  for (const box of boxes) {
-    const name = toHex(box.handle);
-    leaves.set(name, [...leaves.get(name) ?? [], box.leaf]);
-  }
-  let changed = false;
-  const kept: SubjectKey[] = [];
-  for (const subject of keys) {
-    const punctured = leaves.get(toHex(subject.handle))?.filter((leaf) => subject.key.knows(leaf)) ?? [];
-    if (handle !== undefined && equal(handle, subject.handle)) {
-      changed = true;
-    } else if (below === undefined && punctured.length === 0) {
-      kept.push(subject);
-    } else {
-      const key = subject.key.copy();
-      for (const leaf of punctured) key.puncture(leaf);
-      if (below !== undefined) key.puncturePrefix(below);
-      kept.push({ ...subject, key });
-      changed = true;
-    }
-  }
-  return changed ? kept : undefined;
 }
 
 class FileVault implements Vault {
   readonly #files: Files;
   readonly #random: (length: number) => Uint8Array;
+  #common: PuncturableKey;
   #by_subject = new Map<string, SubjectKey>();
   #by_handle = new Map<string, SubjectKey>();
   readonly #warm = new Set<PuncturableKey>();
@@ -101,15 +76,17 @@ class FileVault implements Vault {
   readonly #wanted = new Set<string>();
   #preparing: Promise<Result<void>> | undefined;
 
-  constructor(files: Files, random: (length: number) => Uint8Array, keys: readonly SubjectKey[]) {
+  constructor(files: Files, random: (length: number) => Uint8Array, keys: VaultKeys) {
     this.#files = files;
     this.#random = random;
+    this.#common = keys.common;
     this.#keep(keys);
   }
 
-  #keep(keys: readonly SubjectKey[]): void {
-    this.#by_subject = new Map(keys.map((key) => [key.subject, key]));
-    this.#by_handle = new Map(keys.map((key) => [toHex(key.handle), key]));
+  #keep({ common, subjects }: VaultKeys): void {
+    this.#common = common;
+    this.#by_subject = new Map(subjects.map((key) => [key.subject, key]));
+    this.#by_handle = new Map(subjects.map((key) => [toHex(key.handle), key]));
     this.#warm.clear();
   }
 
@@ -126,14 +103,20 @@ class FileVault implements Vault {
     return done;
   }
 
-  async #write(keys: readonly SubjectKey[]): Promise<Result<void>> {
-    const seeds = keys.reduce((sum, { key }) => sum + key.seeds, 0);
-    if (keys.length > vault_subjects_max) return fail('VAULT_FULL', `the vault keeps at most ${vault_subjects_max} subjects`);
-    if (seeds > vault_seeds_max) {
-      return fail('VAULT_FULL', `the vault keeps at most ${vault_seeds_max} seeds, this would be ${seeds}`, { fix: 'erase whole subjects instead of single entries' });
-    }
-    await this.#files.write(file_name, encodeKeys(keys));
-    return ok(undefined);
+  #write(keys: VaultKeys): Promise<void> {
+    return this.#files.write(file_name, encodeKeys(keys));
+  }
+
+  admits(what: Forgetting): Result<void> {
+    const held = { common: this.#common, subjects: [...this.#by_subject.values()] };
+    const seeds = seedsOf(held);
+    if (seeds + (what.boxes?.length ?? 0) * box_seeds_max <= vault_seeds_max) return ok(undefined);
+    // The bound is reached, so it is worth finding out.
+    const after = without(held, what) ?? held;
+    const needed = seedsOf(after);
+    wipeBut(after, held);
+    if (needed <= Math.max(seeds, vault_seeds_max)) return ok(undefined);
+    return fail('VAULT_FULL', `the vault keeps at most ${vault_seeds_max} seeds, this would be ${needed}`, { fix: 'erase whole subjects instead of single entries' });
   }
 
   async prepare(subject: string): Promise<Result<void>> {
@@ -142,7 +125,7 @@ class FileVault implements Vault {
       return fail('VAULT_SUBJECT_INVALID', `a subject name has 1 to ${subject_bytes_max} bytes`);
     }
     if (!this.#wanted.has(subject) && this.#by_subject.size + this.#wanted.size >= vault_subjects_max) {
-      return fail('VAULT_FULL', `the vault keeps at most ${vault_subjects_max} subjects`);
+      return fullOfSubjects();
     }
     this.#wanted.add(subject);
     // Who comes while a write is under way shares the next one.
@@ -155,13 +138,13 @@ class FileVault implements Vault {
       .map((subject) => ({ subject, handle: this.#random(handle_bytes), key: PuncturableKey.fresh(this.#random(seed_bytes)) }));
     this.#wanted.clear();
     this.#preparing = undefined;
-    const written = await this.#write([...this.#by_subject.values(), ...fresh]);
-    if (!written.ok) return written;
+    if (this.#by_subject.size + fresh.length > vault_subjects_max) return fullOfSubjects();
+    await this.#write({ common: this.#common, subjects: [...this.#by_subject.values(), ...fresh] });
     for (const key of fresh) {
       this.#by_subject.set(key.subject, key);
       this.#by_handle.set(toHex(key.handle), key);
     }
-    return written;
+    return ok(undefined);
   }
 
   random(length: number): Uint8Array {
@@ -177,7 +160,7 @@ class FileVault implements Vault {
   }
 
   holds(handle: Uint8Array, leaf: Leaf): boolean {
-    return this.#by_handle.get(toHex(handle))?.key.knows(leaf) ?? false;
+    return this.#common.knows(leaf) && (this.#by_handle.get(toHex(handle))?.key.knows(leaf) ?? false);
   }
 
   seal(place: SealPlace, bytes: Uint8Array): Result<Uint8Array> {
@@ -206,8 +189,9 @@ class FileVault implements Vault {
 
   #keyOf({ handle, leaf }: SealPlace): { readonly subject: string; readonly secret: Uint8Array } | undefined {
     const found = this.#by_handle.get(toHex(handle));
-    const secret = found?.key.key(leaf);
-    if (found === undefined || secret === undefined) return undefined;
+    const [own, common] = [found?.key.key(leaf), this.#common.key(leaf)];
+    if (found === undefined || own === undefined || common === undefined) return undefined;
+    const secret = boxSecret(own, common);
     this.#warm.delete(found.key);
     this.#warm.add(found.key);
     const [coldest] = this.#warm;
@@ -220,20 +204,23 @@ class FileVault implements Vault {
 
   forget(what: Forgetting): Promise<Result<void>> {
     return this.#exclusive(async () => {
-      const before = [...this.#by_subject.values()];
+      const before: VaultKeys = { common: this.#common, subjects: [...this.#by_subject.values()] };
       const after = without(before, what);
       if (after === undefined) return ok(undefined);
-      const written = await this.#write(after);
-      if (!written.ok) return written;
-      const kept = new Set(after.map(({ key }) => key));
-      for (const { key } of before) if (!kept.has(key)) key.wipe();
+      await this.#write(after);
+      wipeBut(before, after);
       this.#keep(after);
       return ok(undefined);
     });
   }
 }
 
-const erased = fail('VAULT_ERASED', 'the payload was erased: its key is destroyed');
+function fullOfSubjects(): Result<never> {
+  return fail('VAULT_FULL', `the vault keeps at most ${vault_subjects_max} subjects`);
+}
+
+/** What opening and sealing fail with where the key is gone. */
+export const erased: Result<never> = fail('VAULT_ERASED', 'the payload was erased: its key is destroyed');
 const broken = fail('VAULT_SEAL_BROKEN', 'the sealed bytes are not what was written', { fix: 'run agentmesh doctor' });
 
 function additionalData({ handle, leaf, context }: SealPlace): Uint8Array {
@@ -256,8 +243,9 @@ export async function openVault(parts: {
     const bytes = await files.read(file_name);
     if (bytes === undefined) {
       if (!create) return fail('VAULT_MISSING', 'the vault with the payload keys is missing', { fix: 'restore the file "vault" from the latest backup' });
-      await files.write(file_name, encodeKeys([]));
-      return ok(new FileVault(files, random, []));
+      const fresh: VaultKeys = { common: PuncturableKey.fresh(random(seed_bytes)), subjects: [] };
+      await files.write(file_name, encodeKeys(fresh));
+      return ok(new FileVault(files, random, fresh));
     }
     const keys = decodeKeys(bytes);
     if (keys !== undefined) return ok(new FileVault(files, random, keys));

@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { bigEndian, concat, toHex, utf8 } from '../../crypto/bytes.ts';
 import { verifyInclusion } from '../../crypto/merkle.ts';
-import { unwrap } from '../../crypto/result.ts';
+import { fail, ok, unwrap } from '../../crypto/result.ts';
+import { groupLeaf } from '../../storage/audit-box.ts';
 import { decodeEntry, erasureBody, parseErasure } from '../../storage/audit-entry.ts';
 import { log_keys } from '../../storage/audit-group.ts';
 import { openAuditLog, type AuditLog } from '../../storage/audit-log.ts';
 import { diskFiles, memoryFiles, type Files } from '../../storage/files.ts';
 import { openStore, type Store } from '../../storage/store.ts';
-import { openVault } from '../../storage/vault.ts';
+import { openVault, type Vault } from '../../storage/vault.ts';
 import { suite } from '../harness.ts';
 import { auditWorld, code, did, log_key, random, type AuditWorld } from './audit-world.ts';
 
@@ -99,6 +100,58 @@ test('everything before an entry is erased, in the middle of a group too, also w
   assert.is(unwrap(await world.log.erase({ before: 6 }, 'retention')).entries, 2);
   const later = unwrap(await world.log.append({ subject: 'bob', payload: utf8('later') })).index;
   for (const present of [world.log, await restarted(world)]) assert.equal([...await readable(present)], [[6, 'b6'], [later, 'later']]);
+});
+
+test('an erasure that the vault has no room for is refused before anything says that it was done', async () => {
+  const world = await smallWorld();
+  const { vault } = world;
+  const full: Vault = {
+    prepare: (subject) => vault.prepare(subject), random: (length) => vault.random(length), handleOf: (subject) => vault.handleOf(subject),
+    holds: (handle, leaf) => vault.holds(handle, leaf), seal: (place, bytes) => vault.seal(place, bytes), open: (place, sealed) => vault.open(place, sealed),
+    admits: ({ boxes = [] }) => (boxes.length > 0 ? fail('VAULT_FULL', 'no room') : ok(undefined)), forget: (what) => vault.forget(what),
+  };
+  const log = unwrap(await openAuditLog({ store: world.store, files: world.files, vault: full, now: () => 1, key: log_key, did, create: false }));
+  const batches = world.store.batches.length;
+  assert.is(code(await log.erase({ index: 3 }, 'art17')), 'VAULT_FULL');
+  assert.is(world.store.batches.length, batches);
+  assert.is(unwrap(await log.erase({ subject: 'alice' }, 'art17')).entries, 4);
+  assert.is((await restarted(world)).frozen, undefined);
+});
+
+test('appends do not wait while the log is read for an erasure', async () => {
+  const world = await smallWorld();
+  const { entries } = world.store;
+  let appended = 0;
+  world.store.entries = async function* slow(space, range) {
+    for await (const entry of entries(space, range)) {
+      unwrap(await world.log.append({ subject: 'bob', payload: utf8('meanwhile') }));
+      appended += 1;
+      yield entry;
+    }
+  };
+  unwrap(await world.log.erase({ before: 6 }, 'retention'));
+  world.store.entries = entries;
+  assert.ok(appended > 0);
+  assert.equal([...await readable(world.log)].map(([index]) => index), [6, ...Array.from({ length: appended }, (_, at) => 7 + at)]);
+});
+
+test('a log that lost its end takes payloads at indices whose keys it has forgotten', async () => {
+  const world = await smallWorld();
+  unwrap(await world.vault.forget({ boxes: [{ handle: world.vault.handleOf('alice') ?? new Uint8Array(), leaf: groupLeaf(0, 7) }] }));
+  assert.equal(await together(world.log, [['alice', 'a7'], ['bob', 'b8']]), [7, 8]);
+  assert.equal([...await readable(await restarted(world))].slice(-2), [[7, 'a7'], [8, 'b8']]);
+  assert.is(unwrap(await world.log.erase({ before: 9 }, 'retention')).entries, 8);
+  assert.is((await readable(await restarted(world))).size, 0);
+});
+
+test('a past log forgets too, without an entry', async () => {
+  const world = await smallWorld();
+  await world.log.close();
+  const past = unwrap(await openAuditLog({ store: world.store, files: world.files, vault: world.vault, now: () => 1, key: log_key, did, create: false, past: true }));
+  await past.close();
+  assert.equal(unwrap(await past.erase({ before: 4 }, 'retention')), { index: undefined, entries: 3 });
+  assert.equal([...await readable(past)], [[4, 'a4'], [5, 'a5'], [6, 'b6']]);
+  assert.is(past.size(), 7);
 });
 
 test('what cannot be erased is refused by name, and nothing is written', async () => {

@@ -246,8 +246,8 @@ test('payloads of a commit are sealed in one box a subject, with salts that noth
   const { entries, boxes } = unwrap(decodeGroup(await store.get('log', log_keys.group(1)) ?? new Uint8Array()));
   assert.is(entries.length, 10);
   assert.equal(boxes.map(({ handle, leaf, positions }) => ({ handle, leaf, positions })), [
-    { handle: vault.handleOf('alice'), leaf: { realm: 0, index: 1 }, positions: [0, 3, 6] },
-    { handle: vault.handleOf('bob'), leaf: { realm: 0, index: 1 }, positions: [1, 2, 4, 5, 7, 8] },
+    { handle: vault.handleOf('alice'), leaf: { realm: 0, index: 2 }, positions: [0, 3, 6] },
+    { handle: vault.handleOf('bob'), leaf: { realm: 0, index: 2 }, positions: [1, 2, 4, 5, 7, 8] },
   ]);
   const salts = (await all(log)).flatMap(({ salt }) => (salt === undefined ? [] : [toHex(salt)]));
   assert.is(new Set(salts).size, 9);

@@ -2,7 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { toHex, utf8 } from '../../crypto/bytes.ts';
+import { signCheckpoint } from '../../crypto/checkpoint.ts';
 import { sha256 } from '../../crypto/hash.ts';
+import { signingKey } from '../../crypto/keys.ts';
 import { unwrap, type Result } from '../../crypto/result.ts';
 import { parseTilePath } from '../../crypto/tlog-tiles.ts';
 import { archiveLog } from '../../storage/audit-archive.ts';
@@ -18,9 +20,10 @@ import { openVault } from '../../storage/vault.ts';
 import { exportLog } from '../../storage/audit-export.ts';
 import { suite } from '../harness.ts';
 import { appendEvents, auditWorld, code, did, log_key, random } from './audit-world.ts';
-import { checkpointOf, entryAt, flip, storedIn, storedLog, witness_name, type StoredLog } from './stored-log.ts';
+import { checkpointOf, entryAt, flip, origin, storedIn, storedLog, witness_name, type StoredLog } from './stored-log.ts';
 
 const test = suite('storage/audit-recovery');
+const stranger_key = signingKey(new Uint8Array(32).fill(3));
 
 async function parts(log: StoredLog, copies: readonly LogCopy[] = [], dry_run = false): Promise<RecoveryParts> {
   return { ...log.parts, vault: unwrap(await openVault({ files: log.files, random, create: await log.files.read('vault') === undefined })), log_number: 0, copies, dry_run };
@@ -35,7 +38,7 @@ function copyOf(size: number, entry: (index: number) => Uint8Array = entryAt, na
   return {
     name,
     read: (path) => {
-      if (path === 'checkpoint') return Promise.resolve(checkpointOf(size, sha256(utf8('any'))));
+      if (path === 'checkpoint') return Promise.resolve(signCheckpoint(stranger_key, { origin, size, root: sha256(utf8('any')) }));
       const parsed = parseTilePath(path);
       if (!parsed.ok || parsed.value.kind === 'checkpoint' || parsed.value.level !== 'entries') return Promise.resolve(undefined);
       const { number, width } = parsed.value;
@@ -227,6 +230,59 @@ test('a log that was frozen for a second history, or has no head, is not mended'
   assert.is(code(await recoverLog(await parts(log))), 'AUDIT_UNRECOVERABLE', 'a head that the log does not lead to');
 });
 
+test('with an older head put back, a log is never cut below what it signed, as far as its store or a copy shows that', async () => {
+  const cut = async (): Promise<StoredLog> => {
+    const log = await storedLog({ count: 1000, group: 100, heads: [300, 700] });
+    await log.files.write('head', await log.get(log_keys.checkpoint(300)));
+    for (const key of [log_keys.group(500), log_keys.bundle(1), log_keys.bundle(2), log_keys.tile(0, 2)]) await log.put(key, undefined);
+    await log.files.write(frozen_file, encodeFreeze({ cause: 'damage', reason: 'found' }));
+    return log;
+  };
+  const log = await cut();
+  assert.is(code(await recoverLog(await parts(log))), 'AUDIT_UNRECOVERABLE', 'its store has a head of 700 entries');
+  assert.ok(await log.files.read(frozen_file) !== undefined);
+  await recovered(log, [copyOf(1000)]);
+  assert.equal(await log.files.read('head'), await log.get(log_keys.checkpoint(700)));
+  await assertWhole(log, 1000);
+  const elsewhere = await cut();
+  const note = await elsewhere.get(log_keys.checkpoint(700));
+  await elsewhere.put(log_keys.checkpoint(700), undefined);
+  const mirror: LogCopy = { name: 'mirror', read: (path) => Promise.resolve(path === 'checkpoint' ? note : undefined) };
+  assert.is(code(await recoverLog(await parts(elsewhere, [mirror]))), 'AUDIT_UNRECOVERABLE', 'a copy shows a head of 700 entries');
+  const rival: LogCopy = { name: 'rival', read: (path) => Promise.resolve(path === 'checkpoint' ? checkpointOf(300, sha256(utf8('other'))) : undefined) };
+  assert.is(code(await recoverLog(await parts(elsewhere, [rival]))), 'AUDIT_HISTORY', 'another root of the size of the head');
+  assert.ok(await elsewhere.files.read(frozen_file) !== undefined);
+});
+
+test('a log whose end is gone and whose head file is older does not open for writing', async () => {
+  const log = await storedLog({ count: 300, group: 100, heads: [100, 200, 300] });
+  const older = await storedLog({ count: 200, group: 100, heads: [200] });
+  await log.files.write('head', await log.get(log_keys.checkpoint(200)));
+  assert.is((await reopened(log)).latest()?.size, 300, 'the store knows the newer one');
+  await log.put(log_keys.group(200), undefined);
+  await log.put(log_keys.bundle(0), undefined);
+  await log.put(log_keys.tile(0, 0), undefined);
+  await log.put(log_keys.state(), await older.get(log_keys.state()));
+  assert.match((await reopened(log)).frozen?.reason ?? '', /300 entries, the store only 200/);
+  assert.equal(await log.names(), ['checkpoint of size 300']);
+});
+
+test('a log is not mended as damaged once a second history was heard of, whatever was found before or after', async () => {
+  const world = await auditWorld();
+  for (const [reason, cause] of [['a tile', 'damage'], ['a witness holds more', 'history'], ['a bundle', 'damage']] as const) await world.log.freeze(reason, cause);
+  assert.is(world.log.frozen?.detail?.['cause'], 'history');
+  assert.is(code(await recoverLog(await parts(storedIn(world.store, world.files)))), 'AUDIT_HISTORY');
+  assert.match((await world.reopen()).frozen?.reason ?? '', /a witness holds more/);
+});
+
+test('a damaged mark of an erasure is named, and no recovery goes over it', async () => {
+  const log = await storedLog({ count: 300, group: 100 });
+  await log.put(log_keys.erasure(250), utf8('junk'));
+  assert.equal(await log.names(), ['mark of erasure 250']);
+  const refused = await recoverLog(await parts(log));
+  assert.match(refused.ok ? '' : refused.failure.reason, /mark of erasure 250 is damaged still/);
+});
+
 test('a dry run says the same and writes nothing', async () => {
   const log = await storedLog({ count: 700, group: 100, heads: [300, 500] });
   await log.put(log_keys.group(200), undefined);
@@ -240,6 +296,21 @@ test('a dry run says the same and writes nothing', async () => {
   assert.equal(dry, { size: 600, refilled: 100, payloads_lost: 100, derived: 0, lost_after_head: 100, damaged: 3, dropped: 1 });
   assert.equal(await recovered(log), dry);
   assert.equal((await unreportedRecovery(log.store))?.recovered, dry, 'what was done is kept until the log says it');
+});
+
+test('a second recovery before the log says anything adds to what the first did', async () => {
+  const log = await storedLog({ count: 300, group: 50, heads: [300] });
+  const entries_lost = [log_keys.group(50), log_keys.group(100)];
+  let first: Recovered | undefined;
+  for (const [at, key] of entries_lost.entries()) {
+    await log.store.batch([{ space: 'log', key }], { sync: true });
+    const done = await recovered(log);
+    assert.is(done.refilled, 50);
+    const told = (await unreportedRecovery(log.store))?.recovered;
+    assert.equal(told, first === undefined ? done : { ...first, size: done.size, refilled: first.refilled + done.refilled, payloads_lost: first.payloads_lost + done.payloads_lost, derived: first.derived + done.derived, damaged: first.damaged + done.damaged }, `recovery ${at}`);
+    first ??= done;
+  }
+  assert.equal((await unreportedRecovery(log.store))?.recovered.refilled, 100);
 });
 
 test('of a damaged group every payload that still opens is kept', async () => {

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { utf8 } from '../../crypto/bytes.ts';
+import { fromUtf8, utf8 } from '../../crypto/bytes.ts';
 import { logOrigin, openCheckpoint, signCheckpoint } from '../../crypto/checkpoint.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import { signingKey, type SigningKey } from '../../crypto/keys.ts';
@@ -10,7 +10,7 @@ import { decodeEntry, encodeEntry } from '../../storage/audit-entry.ts';
 import type { AuditLog } from '../../storage/audit-log.ts';
 import { memoryFiles } from '../../storage/files.ts';
 import { closeLog, openNewestLog, openPastLog, type LogChainParts } from '../../storage/log-chain.ts';
-import { closeBody, followsFrom, parseGenesis } from '../../storage/log-succession.ts';
+import { closeBody, followsFrom, parseGenesis, type HeldCheckpoint } from '../../storage/log-succession.ts';
 import { logFiles, logStore } from '../../storage/log-view.ts';
 import { openStore } from '../../storage/store.ts';
 import { openVault } from '../../storage/vault.ts';
@@ -125,6 +125,36 @@ test('a log that was frozen for a second history is followed without being writt
   assert.is(unwrap(await openPastLog({ ...parts, keys }, 1)).size(), 5);
 });
 
+/** A log of 5 entries that is frozen because others hold larger checkpoints of it, opened again, and its successor. */
+async function frozenAndFollowed(shown: readonly number[]): Promise<{ readonly entry: Uint8Array; readonly held: (size: number) => HeldCheckpoint; readonly reason: string }> {
+  const parts = await chain();
+  const first = await open(parts, 1, true);
+  await appendEvents(first, 4);
+  unwrap(await first.checkpoint());
+  const note = (size: number): Uint8Array => signCheckpoint(keys[0] ?? signingKey(new Uint8Array(32)), { origin: originOf(0), size, root: sha256(utf8(`root ${size}`)) });
+  for (const [at, size] of shown.entries()) await (at === 1 ? await open(parts, 1) : first).freeze(`somebody\n holds ${size}`, 'history', note(size));
+  await first.freeze('a stranger', 'history', signCheckpoint(signingKey(new Uint8Array(32).fill(9)), { origin: originOf(0), size: 99, root: sha256(utf8('x')) }));
+  const reason = (await open(parts, 1)).frozen?.reason ?? '';
+  const second = await open(parts, 2);
+  return { entry: unwrap(await second.read(0)).entry, held: (size) => ({ note: note(size), verifier: verifierOf(0) }), reason };
+}
+
+test('a successor begins with the largest checkpoint that others showed, and says how many entries are left', async () => {
+  const { entry, held, reason } = await frozenAndFollowed([9, 61]);
+  assert.match(reason, /somebody holds 61$/);
+  const { ended, entries_lost } = unwrap(followsFrom(entry, originOf(1), held(61)));
+  assert.equal([ended.size, entries_lost], [61, 56]);
+  assert.is(unwrap(followsFrom(entry, originOf(1), held(70))).entries_lost, 65, 'somebody has seen more still');
+  const genesis = unwrap(parseGenesis(unwrap(decodeEntry(entry)).body));
+  assert.is(genesis.kind === 'successor' ? genesis.kept : undefined, 5);
+});
+
+test('a smaller checkpoint, shown later, replaces none', async () => {
+  const { entry, held, reason } = await frozenAndFollowed([61, 9]);
+  assert.match(reason, /somebody holds 61$/);
+  assert.is(unwrap(followsFrom(entry, originOf(1), held(61))).ended.size, 61);
+});
+
 test('a succession that was cut off anywhere is finished at the next start', async () => {
   const parts = await chain();
   const first = await open(parts, 1, true);
@@ -140,6 +170,33 @@ test('a succession that was cut off anywhere is finished at the next start', asy
   await appendEvents(again, 2);
   await parts.files.remove('head-1');
   assert.match((await open(parts, 2)).frozen?.reason ?? '', /signed head is missing/, 'a head that was lost later is damage');
+});
+
+test('the closing entry is the last one and under the last head, whatever is appended meanwhile and wherever it is cut off', async () => {
+  const parts = await chain();
+  const first = await open(parts, 1, true);
+  await appendEvents(first, 3);
+  const late = Array.from({ length: 100 }, async (_, at) => {
+    for (let turn = 0; turn < 5 * at; turn += 1) await Promise.resolve();
+    return first.append({ subject: 'agent', payload: utf8('late') });
+  });
+  unwrap(await closeLog(first, verifierOf(1).text));
+  const taken = (await Promise.all(late)).filter(({ ok }) => ok).length;
+  assert.is(first.size(), 5 + taken);
+  assert.is(unwrap(await first.read(first.size() - 1)).kind, 'genesis');
+  assert.is(first.latest()?.size, first.size());
+  const cut = await chain();
+  const other = await open(cut, 1, true);
+  await appendEvents(other, 3);
+  unwrap(await other.checkpoint());
+  const head = await cut.files.read('head') ?? new Uint8Array();
+  unwrap(await other.appendRecord('genesis', closeBody(verifierOf(1).text)));
+  assert.equal(await cut.files.read('head'), head, 'killed before the head was signed');
+  const second = await open(cut, 2);
+  const past = unwrap(await openPastLog({ ...cut, keys: keys.slice(0, 2) }, 0));
+  assert.equal([past.size(), past.latest()?.size], [5, 5]);
+  const genesis = unwrap(parseGenesis(unwrap(decodeEntry(unwrap(await second.read(0)).entry)).body));
+  assert.equal(genesis.kind === 'successor' ? genesis.note : undefined, past.latest()?.note);
 });
 
 test('a log that was closed is not written to when the key of its successor is gone', async () => {
@@ -182,6 +239,9 @@ test('the body of a genesis entry is nothing, a checkpoint or a vkey', () => {
   assert.is(unwrap(parseGenesis(new Uint8Array())).kind, 'first');
   const vkey = verifierOf(0).text;
   assert.is(unwrap(parseGenesis(utf8(`${vkey}\n`))).kind, 'close');
+  const note = fromUtf8(signCheckpoint(signingKey(new Uint8Array(32).fill(9)), { origin: originOf(0), size: 4, root: sha256(utf8('x')) })) ?? '';
+  for (const kept of ['4', '5', '-1', '03', 'x', '']) assert.is(code(parseGenesis(utf8(`${note}\nkept ${kept}\n`))), 'AUDIT_GENESIS_INVALID', kept);
+  assert.is(unwrap(parseGenesis(utf8(`${note}\nkept 3\n`))).kind, 'successor');
   for (const text of ['x', '\n', vkey, `${vkey}\n\n`, 'origin\n1\nroot\n']) assert.is(code(parseGenesis(utf8(text))), 'AUDIT_GENESIS_INVALID', JSON.stringify(text));
   const entry = encodeEntry({ kind: 'genesis', time_ms: 1, body: utf8('junk') });
   assert.is(code(followsFrom(entry, originOf(1), { note: new Uint8Array(), verifier: verifierOf(0) })), 'AUDIT_GENESIS_INVALID');

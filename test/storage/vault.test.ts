@@ -2,8 +2,9 @@ import * as assert from 'uvu/assert';
 import { concat, toHex, utf8 } from '../../crypto/bytes.ts';
 import { unwrap } from '../../crypto/result.ts';
 import { memoryFiles, type Files } from '../../storage/files.ts';
-import type { Leaf } from '../../storage/puncturable-key.ts';
-import { openVault, sealing_bytes, subject_bytes_max, vault_subjects_max, type SealPlace, type Vault } from '../../storage/vault.ts';
+import { PuncturableKey, seed_record_bytes, type Leaf } from '../../storage/puncturable-key.ts';
+import { encodeKeys } from '../../storage/vault-file.ts';
+import { openVault, sealing_bytes, subject_bytes_max, vault_seeds_max, vault_subjects_max, type SealPlace, type Vault } from '../../storage/vault.ts';
 import { suite } from '../harness.ts';
 import { breakableFiles, code, random } from './audit-world.ts';
 
@@ -141,6 +142,38 @@ test('a full vault takes no further subject, can be opened again, and has room a
   assert.is(code(await again.prepare('one more')), 'VAULT_FULL');
   unwrap(await again.forget({ handle: again.handleOf('subject 0') ?? new Uint8Array() }));
   unwrap(await again.prepare('one more'));
+});
+
+test('forgetting what is old costs the same for many subjects as for one', async () => {
+  const files = memoryFiles();
+  const vault = await vaultIn(files);
+  await Promise.all(Array.from({ length: 5_000 }, (_, index) => vault.prepare(`subject ${index}`)));
+  const [old, kept] = [placeOf(vault, 'subject 77', 999), placeOf(vault, 'subject 77', 1_000)];
+  const [sealed_old, sealed_kept] = [unwrap(vault.seal(old, payload)), unwrap(vault.seal(kept, payload))];
+  const before = (await stored(files)).length;
+  unwrap(await vault.forget({ below: { realm: 0, index: 1_000 } }));
+  assert.ok((await stored(files)).length < before + 64 * 41, 'one path of seeds for all');
+  for (const present of [vault, await vaultIn(files, false)]) {
+    assert.equal([code(present.open(old, sealed_old)), code(present.open(kept, sealed_kept)), present.holds(old.handle, old.leaf)], ['VAULT_ERASED', 'ok', false]);
+  }
+});
+
+test('a vault without room for more seeds says so beforehand, and forgets all the same', async () => {
+  const files = memoryFiles();
+  const bytes = Buffer.alloc(vault_seeds_max * seed_record_bytes, 7);
+  for (let index = 0; index < vault_seeds_max; index += 1) bytes.writeUInt32BE(2 * index, bytes.writeUInt32BE(0, bytes.writeUInt8(64, index * seed_record_bytes)));
+  const handle = random(16);
+  const [full, bob] = [PuncturableKey.decode(bytes), { subject: 'bob', handle: random(16), key: PuncturableKey.fresh(random(32)) }];
+  assert.ok(full !== undefined);
+  await files.write('vault', encodeKeys({ common: PuncturableKey.fresh(random(32)), subjects: [{ subject: 'alice', handle, key: full }, bob] }));
+  const vault = await vaultIn(files, false);
+  const boxes = [{ handle: bob.handle, leaf: { realm: 0, index: 5 } }];
+  assert.is(code(vault.admits({ boxes })), 'VAULT_FULL');
+  for (const what of [{ handle }, { below: { realm: 0, index: 9 } }, { boxes: [{ handle, leaf: { realm: 0, index: 4 } }] }]) assert.is(code(vault.admits(what)), 'ok');
+  unwrap(await vault.forget({ boxes }));
+  assert.is((await vaultIn(files, false)).holds(bob.handle, { realm: 0, index: 5 }), false, 'a mark of an erasure can always be ended');
+  unwrap(await vault.forget({ handle }));
+  assert.is(code(vault.admits({ boxes: [{ handle: bob.handle, leaf: { realm: 0, index: 6 } }] })), 'ok');
 });
 
 test('a missing, cut or changed file is never taken for an empty vault', async () => {
