@@ -28,6 +28,8 @@ export interface ChallengesParts {
   verifier(origin: string): Promise<Result<Verifier>>;
   /** The peer on which a host runs. */
   locate(did: string): Promise<Result<PeerId>>;
+  /** Whether the host of a log has proven to this one who it is. */
+  isMet(did: string): boolean;
   /** Whether a host needs no more asking, because there is evidence. */
   exposed(did: string): boolean;
   /** Two checkpoints of one size with two roots. */
@@ -61,7 +63,8 @@ export class Challenges {
   readonly #asking = new Map<string, Asking>();
   // For peers that cannot reach the log; all hosts go from one checkpoint to the next in the same steps.
   readonly #proofs = new RecentMap<string, ConsistencyAnswer>(proofs_kept_max);
-  readonly #gate = new Gate(asked_at_once_max);
+  // Strangers' logs that let questions time out, however many, delay none to those whose hosts are near.
+  readonly #gates = { met: new Gate(asked_at_once_max), strange: new Gate(asked_at_once_max) };
   readonly #stopping = new AbortController();
   readonly #cancels = new Set<() => void>();
   readonly #running = new Set<Promise<void>>();
@@ -89,7 +92,9 @@ export class Challenges {
     if (this.#stopping.signal.aborted) return;
     const cancel = this.#parts.clock.after(delay_ms, () => {
       this.#cancels.delete(cancel);
-      const round = this.#gate.run(() => this.#round(origin)).finally(() => this.#running.delete(round));
+      const did = this.#parts.logs.get(origin)?.held.did ?? '';
+      const gate = this.#parts.isMet(did) ? this.#gates.met : this.#gates.strange;
+      const round = gate.run(() => this.#round(origin)).finally(() => this.#running.delete(round));
       this.#running.add(round);
     });
     this.#cancels.add(cancel);

@@ -4,9 +4,10 @@ import type { Verifier } from '../../crypto/note.ts';
 import { RecentMap } from '../../crypto/recent.ts';
 import { messageOf } from '../../crypto/result.ts';
 import type { Clock, Recorder, Store } from '../ports.ts';
-import { explained_notes_max, followed_logs_max, met_logs_max, open_challenges_max, quiet_ms_max } from './constants.ts';
+import { explained_notes_max, followed_logs_max, linked_logs_max, met_logs_max, open_challenges_max, owing_ms_max, quiet_ms_max } from './constants.ts';
 import type { SeenNote } from './seen-note.ts';
 import { decodeFollowed, encodeFollowed, followedKey, type Followed, type OpenChallenge } from './state.ts';
+import type { Succession } from './succession.ts';
 
 /** What {@link FollowedLogs} uses. */
 export interface FollowedLogsParts {
@@ -15,6 +16,8 @@ export interface FollowedLogsParts {
   readonly recorder: Recorder;
   /** Whether a host has proven to this one who it is. */
   isMet(did: string): boolean;
+  /** Whether there is evidence against a host: then nothing more has to be remembered of its log. */
+  exposed(did: string): boolean;
 }
 
 function isSame(a: SeenNote, b: SeenNote): boolean {
@@ -25,6 +28,8 @@ function isSame(a: SeenNote, b: SeenNote): boolean {
 export class FollowedLogs {
   readonly #parts: FollowedLogsParts;
   readonly #logs = new Map<string, Followed>();
+  // The origins of the logs of each host.
+  readonly #hosts = new Map<string, Set<string>>();
   // Checkpoints that were proven to belong to the same history as the largest one, by origin and size.
   readonly #explained = new RecentMap<string, SeenNote>(explained_notes_max);
   readonly #dirty = new Set<string>();
@@ -38,7 +43,7 @@ export class FollowedLogs {
   async load(): Promise<void> {
     for await (const [, bytes] of this.#parts.store.entries('witness', { gte: utf8('m'), lt: utf8('n') })) {
       const followed = decodeFollowed(bytes);
-      if (followed.ok) this.#logs.set(followed.value.held.origin, followed.value);
+      if (followed.ok) this.#put(followed.value.held.origin, followed.value);
       else this.#parts.recorder.record({ kind: 'audit.monitor.failed', reason: followed.failure.reason });
     }
   }
@@ -46,6 +51,12 @@ export class FollowedLogs {
   /** What is remembered of a log. */
   get(origin: string): Followed | undefined {
     return this.#logs.get(origin);
+  }
+
+  /** The logs of one host; where it has too many to be held against each other, those that were followed last. */
+  ofHost(did: string): readonly Followed[] {
+    const logs = [...this.#hosts.get(did) ?? []].flatMap((origin) => this.#logs.get(origin) ?? []);
+    return logs.length <= linked_logs_max ? logs : logs.toSorted((a, b) => a.since_ms - b.since_ms).slice(-linked_logs_max);
   }
 
   /** Every log. */
@@ -114,14 +125,34 @@ export class FollowedLogs {
     if (followed !== undefined && followed.suspected_ms === null) this.#set(origin, { ...followed, suspected_ms: this.#parts.clock.now() });
   }
 
+  /** It is known how a log goes on after another one. */
+  succeeds(origin: string, succession: Succession): void {
+    const followed = this.#logs.get(origin);
+    if (followed !== undefined) this.#set(origin, { ...followed, succession });
+  }
+
   /** Resolves when everything is in the store. */
   async written(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
   }
 
   #set(origin: string, followed: Followed): void {
-    this.#logs.set(origin, followed);
+    this.#put(origin, followed);
     this.#write(origin);
+  }
+
+  #put(origin: string, followed: Followed): void {
+    const { did } = followed.held;
+    this.#logs.set(origin, followed);
+    this.#hosts.set(did, (this.#hosts.get(did) ?? new Set()).add(origin));
+  }
+
+  #remove(origin: string): void {
+    const did = this.#logs.get(origin)?.held.did ?? '';
+    const origins = this.#hosts.get(did);
+    origins?.delete(origin);
+    if (origins?.size === 0) this.#hosts.delete(did);
+    this.#logs.delete(origin);
   }
 
   #write(origin: string): void {
@@ -144,18 +175,25 @@ export class FollowedLogs {
     }
   }
 
-  /** Logs of hosts that were met have places of their own; a stranger's log takes that of one that has long been quiet. */
+  /** Logs of hosts that were met have places of their own; a stranger's log takes that of one that is exposed, or has long been quiet. */
   #hasPlace(did: string, now_ms: number): boolean {
+    const { isMet } = this.#parts;
     if (this.#logs.size < followed_logs_max) return true;
-    if (this.#parts.isMet(did) && this.#logs.size < followed_logs_max + met_logs_max) return true;
-    let quiet: Followed | undefined;
-    for (const each of this.#logs.values()) {
-      const may_go = each.open.length === 0 && !this.#parts.isMet(each.held.did) && now_ms - each.news_ms > quiet_ms_max;
-      if (may_go && each.news_ms < (quiet?.news_ms ?? Infinity)) quiet = each;
+    if (isMet(did) && this.#logs.size < followed_logs_max + met_logs_max) return true;
+    let least: { readonly origin: string; readonly left_ms: number } | undefined;
+    for (const [origin, each] of this.#logs) {
+      const left_ms = this.#keptUntil(each) - now_ms;
+      if (left_ms < (least?.left_ms ?? 0) && !isMet(each.held.did)) least = { origin, left_ms };
     }
-    if (quiet === undefined) return false;
-    this.#logs.delete(quiet.held.origin);
-    this.#write(quiet.held.origin);
+    if (least === undefined) return false;
+    this.#remove(least.origin);
+    this.#write(least.origin);
     return true;
+  }
+
+  /** Until when a stranger's log keeps its place although others wait for it. */
+  #keptUntil({ held, news_ms, open }: Followed): number {
+    if (this.#parts.exposed(held.did)) return 0;
+    return news_ms + (open.length === 0 ? quiet_ms_max : owing_ms_max);
   }
 }

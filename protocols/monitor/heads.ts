@@ -2,9 +2,9 @@
 import { messageOf } from '../../crypto/result.ts';
 import type { Clock, Network, PeerId, Random, Recorder, Verdict } from '../ports.ts';
 import { SyncLookUps, type LookUps } from '../statements/look-ups.ts';
-import { every } from '../time.ts';
+import { deadline, every } from '../time.ts';
 import { askHeads, type HeadsAnswer } from '../witness/questions.ts';
-import { heads_page_bytes_max, heads_pages_max, heads_per_page_max, heads_period_ms, heads_settle_ms } from './constants.ts';
+import { heads_page_bytes_max, heads_pages_max, heads_per_page_max, heads_period_ms, heads_settle_ms, heads_take_ms_max } from './constants.ts';
 import type { FollowedLogs } from './followed-logs.ts';
 
 /** The page of checkpoints whose origins come after a text; `own` is the own newest cosigned one. Those that wait for a proof are among them: they are what others must see. */
@@ -76,8 +76,12 @@ export class Heads {
   }
 
   async #takeAll(peer: PeerId): Promise<void> {
+    const limit = deadline(this.#parts.clock, heads_take_ms_max, this.#stopping.signal);
+    await this.#takePages(peer, limit.signal).finally(() => limit.done());
+  }
+
+  async #takePages(peer: PeerId, signal: AbortSignal): Promise<void> {
     const { network, recorder } = this.#parts;
-    const { signal } = this.#stopping;
     const lookups = new SyncLookUps();
     let after: string | null = '';
     for (let page = 0; page < heads_pages_max && after !== null; page += 1) {

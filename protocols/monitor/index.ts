@@ -24,6 +24,19 @@ export interface FollowedLog {
   readonly since_ms: number;
   /** Why it is not trusted. */
   readonly reason?: string;
+  /** The log of the same host that was followed before. */
+  readonly after?: string;
+  /** Whether it goes on where that one ended, by its first entry; absent while that is not known. */
+  readonly follows?: boolean;
+  /** Entries that the log before it is proven to have had, and that are gone or not followed. */
+  readonly entries_lost?: number;
+}
+
+/** A log that can be read, and the key under which it verifies. */
+export interface NamedLog {
+  readonly did: string;
+  readonly origin: string;
+  readonly verifier_key: string;
 }
 
 /** What the monitor uses. */
@@ -34,7 +47,7 @@ export interface MonitorParts {
   readonly store: Store;
   readonly recorder: Recorder;
   /** The own log: whoever has seen more or other of it stops it. */
-  readonly log: Pick<AuditLog, 'origin' | 'verifier_key' | 'frozen' | 'size' | 'rootAt' | 'freeze' | 'cosigned'>;
+  readonly log: Pick<AuditLog, 'origin' | 'verifier_key' | 'frozen' | 'size' | 'rootAt' | 'freeze' | 'latest' | 'cosigned'>;
   /** The vkey of a log, found by resolving the DID in its origin. */
   logKey(origin: string): Promise<Result<string>>;
   /** The vkey of a witness, found by resolving the DID in its name. */
@@ -59,6 +72,8 @@ export interface Monitor {
   stop(): Promise<void>;
   /** Gives the own cosigned checkpoint to everybody. */
   publish(note: Uint8Array): void;
+  /** Takes a checkpoint that another part of this host came upon, as if a peer had pushed it. */
+  look(note: Uint8Array): void;
   /** What is thought of a log; `undefined` where it was never heard of. */
   state(origin: string): LogState | undefined;
   /** Every log that is followed, those that are not trusted first. */
@@ -67,6 +82,8 @@ export interface Monitor {
   head(origin: string): Uint8Array | undefined;
   /** The largest checkpoint of a log that was seen with that log's signature, proven to continue the others or not. */
   largest(origin: string): Uint8Array | undefined;
+  /** The log that says under the key of this one that it goes on after it. */
+  successor(origin: string): NamedLog | undefined;
   /** Checkpoints of logs whose origins come after a text, for a peer that missed them, and after which origin to ask on; `null` at the end. */
   page(after: string): Promise<HeadsAnswer>;
   /** The proof between two checkpoint notes that their log gave to this host, for a peer that cannot reach the log. */

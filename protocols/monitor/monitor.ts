@@ -4,17 +4,19 @@ import { parseVerifier, signature_type_log, type Verifier } from '../../crypto/n
 import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
 import type { PeerId, Verdict } from '../ports.ts';
 import { Budget } from '../statements/budget.ts';
-import { PushedLookUps, type LookUps } from '../statements/look-ups.ts';
+import { PushedLookUps, SyncLookUps, type LookUps } from '../statements/look-ups.ts';
 import { holdAgainst } from '../witness/desk.ts';
 import type { ConsistencyAnswer, HeadsAnswer } from '../witness/questions.ts';
 import { Challenges } from './challenges.ts';
-import { checkpoint_topic, notes_per_log_window_max, pushes_per_window_max, smaller_notes_per_log_window_max } from './constants.ts';
+import { checkpoint_topic, notes_per_log_window_max, pushes_per_window_max, rivals_per_log_window_max, smaller_notes_per_log_window_max } from './constants.ts';
 import { suspiciousCosigners, type CosignerSuspicion } from './cosigners.ts';
 import { FollowedLogs } from './followed-logs.ts';
 import { Heads, pageOf } from './heads.ts';
-import type { FollowedLog, LogState, Monitor, MonitorParts } from './index.ts';
+import type { FollowedLog, LogState, Monitor, MonitorParts, NamedLog } from './index.ts';
 import { seenNote, type SeenNote } from './seen-note.ts';
 import type { Followed } from './state.ts';
+import { isLinked, largestOf, olderRivalsOf } from './succession.ts';
+import { Successions } from './successions.ts';
 
 const exposed_reason = 'there is evidence that its host told two histories';
 
@@ -23,11 +25,13 @@ export class LogMonitor implements Monitor {
   readonly #parts: MonitorParts;
   readonly #logs: FollowedLogs;
   readonly #challenges: Challenges;
+  readonly #successions: Successions;
   readonly #heads: Heads;
   readonly #lookups = new PushedLookUps();
   readonly #pushes: Budget;
   readonly #notes: Budget;
   readonly #smaller: Budget;
+  readonly #rivals: Budget;
   readonly #working = new Set<Promise<void>>();
   #stopped = false;
 
@@ -37,13 +41,22 @@ export class LogMonitor implements Monitor {
     this.#pushes = new Budget(clock, pushes_per_window_max);
     this.#notes = new Budget(clock, notes_per_log_window_max);
     this.#smaller = new Budget(clock, smaller_notes_per_log_window_max);
-    this.#logs = new FollowedLogs({ clock, store, recorder, isMet: (did) => parts.isMet(did) });
+    this.#rivals = new Budget(clock, rivals_per_log_window_max);
+    this.#logs = new FollowedLogs({ clock, store, recorder, isMet: (did) => parts.isMet(did), exposed: (did) => parts.exposed(did) });
     this.#challenges = new Challenges({
       clock, random, network, recorder, logs: this.#logs,
       verifier: (origin) => this.#verifier(origin),
       locate: (did) => parts.locate(did),
+      isMet: (did) => parts.isMet(did),
       exposed: (did) => parts.exposed(did),
       forked: (verifier, one, other) => this.#forked(verifier, one, other),
+    });
+    this.#successions = new Successions({
+      clock, random, network, recorder, logs: this.#logs,
+      locate: (did) => parts.locate(did),
+      isMet: (did) => parts.isMet(did),
+      exposed: (did) => parts.exposed(did),
+      look: (note) => this.look(note),
     });
     this.#heads = new Heads({ clock, random, network, recorder, judge: (note, lookups) => this.#judge(note, lookups) });
   }
@@ -52,13 +65,17 @@ export class LogMonitor implements Monitor {
     await this.#logs.load();
     this.#parts.network.subscribe(checkpoint_topic, (message, from) => this.#pushed(message, from), () => undefined);
     this.#heads.start();
-    for (const { held, open } of this.#logs.all()) if (open.length > 0) this.#challenges.begin(held.origin);
+    for (const { held, open } of this.#logs.all()) {
+      if (open.length > 0) this.#challenges.begin(held.origin);
+      this.#successions.begin(held.did);
+    }
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#heads.stop();
     await this.#challenges.stop();
+    await this.#successions.stop();
     await Promise.all(this.#working);
     await this.#logs.written();
   }
@@ -69,6 +86,10 @@ export class LogMonitor implements Monitor {
       // Nobody to tell is no failure: peers ask for what they miss when they connect.
       if (!sent.ok) recorder.record({ kind: 'audit.checkpoint.unsent', code: sent.failure.code });
     }));
+  }
+
+  look(note: Uint8Array): void {
+    if (!this.#stopped) this.#work(this.#judge(note, new SyncLookUps()).then(() => undefined));
   }
 
   state(origin: string): LogState | undefined {
@@ -89,7 +110,13 @@ export class LogMonitor implements Monitor {
 
   largest(origin: string): Uint8Array | undefined {
     const followed = this.#logs.get(origin);
-    return followed?.open.map(({ note }) => note).reduce((a, b) => (b.size > a.size ? b : a), followed.held).bytes;
+    return followed === undefined ? undefined : largestOf(followed).bytes;
+  }
+
+  successor(origin: string): NamedLog | undefined {
+    const logs = this.#logs.ofHost(didOfOrigin(origin) ?? '');
+    const next = logs.find(({ succession }) => succession?.after === origin && isLinked(succession));
+    return next === undefined ? undefined : { did: next.held.did, origin: next.held.origin, verifier_key: next.verifier.text };
   }
 
   async page(after: string): Promise<HeadsAnswer> {
@@ -113,7 +140,14 @@ export class LogMonitor implements Monitor {
     const state = this.#stateOf(followed);
     const sizes = open.map(({ note }) => note.size).join(' and ');
     const reason = state === 'exposed' ? exposed_reason : `it has not proven that its checkpoints of ${size} and ${sizes} entries are of one history`;
-    return { origin, did, size, state, since_ms: suspected_ms ?? since_ms, ...(state === 'trusted' ? {} : { reason }) };
+    return { origin, did, size, state, since_ms: suspected_ms ?? since_ms, ...(state === 'trusted' ? {} : { reason }), ...this.#succession(followed) };
+  }
+
+  #succession(followed: Followed): Pick<FollowedLog, 'after' | 'follows' | 'entries_lost'> {
+    const { succession } = followed;
+    const after = succession === undefined ? olderRivalsOf(followed, this.#logs.ofHost(followed.held.did))[0]?.held.origin : succession.after ?? undefined;
+    if (after === undefined) return {};
+    return succession === undefined || succession.code === null ? { after } : { after, follows: succession.code === 'ok', entries_lost: succession.entries_lost };
   }
 
   async #pushed(message: Uint8Array, from: PeerId): Promise<Verdict> {
@@ -148,23 +182,36 @@ export class LogMonitor implements Monitor {
     if (this.#logs.knows(note)) return 'ignore';
     const rival = this.#logs.rival(note);
     if (rival !== undefined) {
-      this.#work(this.#forked(verifier, rival, note));
+      if (!this.#rivals.spend(note.origin, 1)) return 'ignore';
+      this.#work(this.#forked(verifier, rival, note).then(() => {
+        // Where it cannot be made known now, the log owes an answer that it cannot give.
+        if (!this.#parts.exposed(note.did)) this.#challenge(note);
+      }));
       return 'accept';
     }
-    if (!this.#notes.spend(note.origin, 1)) return 'ignore';
-    if (held === undefined) return this.#logs.begin(note, verifier) ? 'accept' : 'ignore';
-    // Old checkpoints are plenty, and each costs their log an answer; a second history that lives grows past them.
-    if (note.size < held.size && !this.#smaller.spend(note.origin, 1)) return 'ignore';
-    if (!this.#logs.challenge(note)) return 'ignore';
+    // Old checkpoints are plenty, anybody can show them, and each costs their log an answer; a second history that lives grows past them.
+    const budget = held !== undefined && note.size < held.size ? this.#smaller : this.#notes;
+    if (!budget.spend(note.origin, 1)) return 'ignore';
+    const is_taken = held === undefined ? this.#logs.begin(note, verifier) : this.#challenge(note);
+    // A log that nobody has linked yet, or more of one that another goes on after.
+    if (is_taken && (held === undefined || this.successor(note.origin) !== undefined)) this.#successions.begin(note.did);
+    return is_taken ? 'accept' : 'ignore';
+  }
+
+  #challenge(note: SeenNote): boolean {
+    if (this.#logs.knows(note) || !this.#logs.challenge(note)) return false;
     this.#challenges.begin(note.origin);
-    return 'accept';
+    return true;
   }
 
   /** Our own checkpoint, as somebody has it: where we know nothing of it, this host was put back to an older copy. */
   async #ownNote(note: SeenNote): Promise<Verdict> {
     const { log, recorder } = this.#parts;
-    if (log.frozen !== undefined) return 'ignore';
+    // Frozen already, it still keeps the largest that anybody has: its successor has to follow that.
+    const was_frozen = log.frozen !== undefined;
+    if (was_frozen && note.size <= log.size()) return 'ignore';
     const held = await holdAgainst(log, note.bytes, 'a peer');
+    if (was_frozen) return 'ignore';
     if (!held.ok && held.failure.code === 'AUDIT_FROZEN') recorder.record({ kind: 'audit.frozen', reason: held.failure.reason });
     return !held.ok && (held.failure.code === 'NOTE_FORGED' || held.failure.code === 'NOTE_UNSIGNED') ? 'reject' : 'ignore';
   }

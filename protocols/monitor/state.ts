@@ -5,6 +5,7 @@ import { parseVerifier, type Verifier } from '../../crypto/note.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
 import { open_challenges_max } from './constants.ts';
 import { seenNote, type SeenNote } from './seen-note.ts';
+import type { Succession } from './succession.ts';
 
 /** A checkpoint that the log signed and that nobody has shown yet to belong to the same history. */
 export interface OpenChallenge {
@@ -29,6 +30,8 @@ export interface Followed {
   readonly open: readonly OpenChallenge[];
   /** Since when it is suspected; `null` where it is not. */
   readonly suspected_ms: number | null;
+  /** How it goes on after another log of its host, once its first entry was read. */
+  readonly succession?: Succession;
 }
 
 /** Where the state of a log lies in the store's space `witness`: `m` and the SHA-256 of its origin. */
@@ -37,10 +40,11 @@ export function followedKey(origin: string): Uint8Array {
 }
 
 /** The bytes of a state. */
-export function encodeFollowed({ verifier, held, since_ms, news_ms, open, suspected_ms }: Followed): Uint8Array {
+export function encodeFollowed({ verifier, held, since_ms, news_ms, open, suspected_ms, succession }: Followed): Uint8Array {
   return encodeCbor({
     verifier_key: verifier.text, held: held.bytes, since_ms, news_ms, suspected_ms,
     open: open.map((challenge) => ({ note: challenge.note.bytes, since_ms: challenge.since_ms, unanswered_ms: challenge.unanswered_ms, tries: challenge.tries })),
+    ...(succession === undefined ? {} : { succession: { ...succession } }),
   });
 }
 
@@ -51,11 +55,18 @@ function challengeOf(value: unknown): OpenChallenge | undefined {
   return note?.ok === true && isWhole(since_ms) && isWhole(unanswered_ms) && isWhole(tries) ? { note: note.value, since_ms, unanswered_ms, tries } : undefined;
 }
 
+function successionOf(value: unknown): Succession | undefined {
+  if (!hasShape(value, ['entry', 'after', 'code', 'entries_lost'])) return undefined;
+  const { entry, after, code, entries_lost } = value;
+  const is_text = (after === null || typeof after === 'string') && (code === null || typeof code === 'string');
+  return is_text && entry instanceof Uint8Array && isWhole(entries_lost) ? { entry, after, code, entries_lost } : undefined;
+}
+
 /** Parses a state read from the store. Fails with `MONITOR_STATE_DAMAGED`. */
 export function decodeFollowed(bytes: Uint8Array): Result<Followed> {
   const decoded = decodeCbor(bytes);
   const damaged = fail('MONITOR_STATE_DAMAGED', 'what this host remembers of a log that it follows is damaged');
-  if (!decoded.ok || !hasShape(decoded.value, ['verifier_key', 'held', 'since_ms', 'news_ms', 'open', 'suspected_ms'])) return damaged;
+  if (!decoded.ok || !hasShape(decoded.value, ['verifier_key', 'held', 'since_ms', 'news_ms', 'open', 'suspected_ms'], ['succession'])) return damaged;
   const { verifier_key, since_ms, news_ms, open, suspected_ms } = decoded.value;
   const verifier = typeof verifier_key === 'string' ? parseVerifier(verifier_key) : undefined;
   const held = decoded.value['held'] instanceof Uint8Array ? seenNote(decoded.value['held']) : undefined;
@@ -64,5 +75,7 @@ export function decodeFollowed(bytes: Uint8Array): Result<Followed> {
   if (!Array.isArray(open) || open.length > open_challenges_max) return damaged;
   const challenges = open.flatMap((each) => challengeOf(each) ?? []);
   const is_whole = challenges.length === open.length && challenges.every(({ note }) => note.origin === held.value.origin);
-  return is_whole ? ok({ verifier: verifier.value, held: held.value, since_ms, news_ms, open: challenges, suspected_ms }) : damaged;
+  const succession = successionOf(decoded.value['succession']);
+  if (!is_whole || (succession === undefined && decoded.value['succession'] !== undefined)) return damaged;
+  return ok({ verifier: verifier.value, held: held.value, since_ms, news_ms, open: challenges, suspected_ms, ...(succession === undefined ? {} : { succession }) });
 }

@@ -21,7 +21,7 @@ export interface StatementsParts {
   readonly store: StatementStore;
   readonly identity: Identities;
   readonly recorder: Recorder;
-  /** Whether this host has seen the record of a log's DID name that log, whatever the record says now. */
+  /** Whether this host has seen the record of a DID name that log or witness, whatever the record says now. */
   wasListed?(name: string): boolean;
 }
 

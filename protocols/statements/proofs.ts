@@ -24,7 +24,7 @@ function checkDuplicity(record: DidRecord, { number, events }: DuplicityProof): 
 
 /** What proofs are checked with. */
 export interface ProofParts extends Pick<Identities, 'resolve' | 'known'> {
-  /** Whether this host has seen the record of a log's DID name that log, whatever the record says now. */
+  /** Whether this host has seen the record of a DID name that log or witness, whatever the record says now. */
   wasListed?(name: string): boolean;
 }
 

@@ -14,6 +14,7 @@ import { bundleOf, entriesOfBundle } from '../../storage/audit-tree.ts';
 import type { Change, Store } from '../ports.ts';
 import { mirror_cosigners_max } from './constants.ts';
 import { encodeMirror, mirror_keys, tileRange, type MirrorState } from './mirror-state.ts';
+import { NewTree, type HashTile } from './new-tree.ts';
 import type { TileSource } from './tiles.ts';
 
 /** What a mirror uses. */
@@ -24,11 +25,11 @@ export interface MirrorLogParts {
   fetch(path: string): Promise<Result<Uint8Array>>;
   /** The vkey of the witness of a name, if it can be known. */
   witnessKey(name: string): Promise<string | undefined>;
+  /** Hears of every checkpoint that the log signed and that the copy does not continue to. */
+  contradicted?(note: Uint8Array): void;
   /** Whether there is room for so many more bytes. */
   hasRoom(bytes: number): boolean;
 }
-
-type HashTile = Pick<TileName, 'number'> & { readonly level: number };
 
 interface Head {
   readonly note: Uint8Array;
@@ -89,7 +90,10 @@ export class MirrorLog implements TileSource {
     if (!edge.ok) return edge;
     const tree = new NewTree(checkpoint.size, edge.value);
     const continued = await this.#continues(tree);
-    if (!continued.ok) return continued;
+    if (!continued.ok) {
+      if (continued.failure.code === 'MIRROR_FORKED') this.#showBoth(note);
+      return continued;
+    }
     const top = edgeTiles(checkpoint.size).at(-1)?.level ?? 0;
     for (let level = top; level >= 0; level -= 1) {
       const pulled = await this.#pullLevel(level, checkpoint.size, tree);
@@ -149,6 +153,11 @@ export class MirrorLog implements TileSource {
       edge.push(hashes.value);
     }
     return equal(rootOfEdge(size, edge), root) ? ok(edge) : fail('MIRROR_MISMATCH', `the tiles at the right edge do not have the root of the checkpoint of ${size} entries`);
+  }
+
+  /** Two checkpoints that the log signed and that are of two histories: whoever follows logs makes it prove otherwise. */
+  #showBoth(note: Uint8Array): void {
+    for (const each of [this.#state.note, note]) this.#parts.contradicted?.(each);
   }
 
   // The old edge must stand where it stood: then the new tree begins with the old one.
@@ -247,9 +256,17 @@ export class MirrorLog implements TileSource {
   }
 
   async #write(changes: readonly Change[], bytes: number, head: Partial<MirrorState>): Promise<void> {
-    const state = { ...this.#state, ...head, bytes };
-    await this.#parts.store.batch([...changes, { space: 'witness', key: mirror_keys.state(this.origin), value: encodeMirror(state) }], { sync: head.size !== undefined });
-    this.#state = state;
+    const before = this.#state;
+    const state = { ...before, ...head, bytes };
+    // Counted at once, so that all mirrors together keep to their budget.
+    this.#state = { ...before, bytes };
+    try {
+      await this.#parts.store.batch([...changes, { space: 'witness', key: mirror_keys.state(this.origin), value: encodeMirror(state) }], { sync: head.size !== undefined });
+      this.#state = state;
+    } catch (error) {
+      this.#state = before;
+      throw error;
+    }
   }
 
   #stored(tile: Pick<TileName, 'level' | 'number'>): Promise<Uint8Array | undefined> {
@@ -272,25 +289,4 @@ function leadsTo(expected: Uint8Array, hashes: readonly Uint8Array[] | undefined
 function leavesOf(bundle: Uint8Array, width: number): Uint8Array[] | undefined {
   const entries = entriesOfBundle(bundle);
   return entries?.length === width ? entries.map(leafHash) : undefined;
-}
-
-/** The tree that is being copied: its edge, which leads to the signed root, and the last verified full tile of each level. */
-class NewTree {
-  readonly #edge: ReadonlyMap<string, readonly Uint8Array[]>;
-  readonly #verified = new Map<number, { readonly number: number; readonly hashes: readonly Uint8Array[] }>();
-
-  constructor(size: number, edge: readonly (readonly Uint8Array[])[]) {
-    this.#edge = new Map(edgeTiles(size).map(({ level, number }, at) => [`${level}/${number}`, edge[at] ?? []]));
-  }
-
-  /** The hashes of a tile that is partial in this tree, or was verified last at its level. */
-  known({ level, number }: HashTile): readonly Uint8Array[] | undefined {
-    const last = this.#verified.get(level);
-    return this.#edge.get(`${level}/${number}`) ?? (last?.number === number ? last.hashes : undefined);
-  }
-
-  /** Remembers the hashes of a full tile that was verified. */
-  verified({ level, number }: HashTile, hashes: readonly Uint8Array[]): void {
-    this.#verified.set(level, { number, hashes });
-  }
 }

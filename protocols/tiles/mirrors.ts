@@ -23,6 +23,10 @@ export interface MirrorParts {
   readonly store: Store;
   readonly recorder: Recorder;
   readonly tiles: Tiles;
+  /** Hears of every checkpoint of a log that contradicts what is mirrored of it, and of that. */
+  contradicted?(note: Uint8Array): void;
+  /** The log that goes on after a log of its host, if one is known to. */
+  successor?(origin: string): FollowedLog | undefined;
   /** The peer on which a DID lives. */
   place(did: string): Promise<Result<PeerId>>;
   /** The vkey of the witness of a name, if it can be known. */
@@ -57,7 +61,13 @@ export function mirrors(init: MirrorInit = {}): (parts: MirrorParts) => Mirrors 
 interface Followed {
   readonly log: MirrorLog;
   readonly unserve: () => void;
+  /** Ends what is under way for it. */
+  readonly stop: AbortController;
+  /** The copying that is under way: each log has its own, so that a host that answers slowly holds up no other. */
+  pulling?: Promise<Result<number>>;
   trouble?: { readonly code: string; readonly reason: string };
+  /** Whether it was recorded that the log after it finds no place. */
+  is_last?: boolean;
 }
 
 class MirrorService implements Mirrors {
@@ -65,7 +75,7 @@ class MirrorService implements Mirrors {
   readonly #parts: MirrorParts;
   readonly #mirror_ms: number;
   readonly #followed = new Map<string, Followed>();
-  readonly #stop = new AbortController();
+  #stopped = false;
   #cancel = (): void => undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -83,28 +93,33 @@ class MirrorService implements Mirrors {
       else this.#serve(state);
     }
     const failed = (error: unknown): void => recorder.record({ kind: 'mirror.failed', reason: messageOf(error) });
-    this.#cancel = every(clock, () => this.#mirror_ms * (0.9 + 0.2 * random.fraction()), () => this.#pullAll(), failed);
+    this.#cancel = every(clock, () => this.#mirror_ms * (0.9 + 0.2 * random.fraction()), async () => this.#pullAll(failed), failed);
   }
 
   async stop(): Promise<void> {
     this.#cancel();
-    this.#stop.abort();
+    this.#stopped = true;
+    for (const { stop } of this.#followed.values()) stop.abort();
     await this.#turn;
+    await Promise.allSettled([...this.#followed.values()].map(async ({ pulling }) => pulling));
   }
 
   async follow(log: FollowedLog): Promise<Result<MirrorView>> {
-    return this.#inTurn(async () => {
-      if (!this.#followed.has(log.origin)) {
-        if (this.#followed.size >= mirrors_max) return fail('MIRROR_LIMIT', `a host follows at most ${mirrors_max} logs`, { fix: 'drop one: agentmesh audit mirror WHO --drop' });
-        const state: MirrorState = { ...log, size: 0, note: new Uint8Array(), bytes: 0, time_ms: 0 };
-        await this.#parts.store.batch([{ space: 'witness', key: mirror_keys.state(log.origin), value: encodeMirror(state) }], { sync: true });
-        this.#serve(state);
-      }
-      const followed = this.#followed.get(log.origin);
-      if (followed === undefined) return fail('MIRROR_UNKNOWN', 'the log is not followed');
-      const pulled = await this.#pull(followed);
-      return pulled.ok ? ok(viewOf(followed)) : pulled;
-    });
+    const followed = await this.#inTurn(() => this.#begin(log));
+    if (!followed.ok) return followed;
+    // What is under way may have begun before the newest head.
+    await followed.value.pulling?.catch(() => undefined);
+    const pulled = await this.#pull(followed.value);
+    return pulled.ok ? ok(viewOf(followed.value)) : pulled;
+  }
+
+  async #begin(log: FollowedLog): Promise<Result<Followed>> {
+    const known = this.#followed.get(log.origin);
+    if (known !== undefined) return ok(known);
+    if (this.#followed.size >= mirrors_max) return fail('MIRROR_LIMIT', `a host follows at most ${mirrors_max} logs`, { fix: 'drop one: agentmesh audit mirror WHO --drop' });
+    const state: MirrorState = { ...log, size: 0, note: new Uint8Array(), bytes: 0, time_ms: 0 };
+    await this.#parts.store.batch([{ space: 'witness', key: mirror_keys.state(log.origin), value: encodeMirror(state) }], { sync: true });
+    return ok(this.#serve(state));
   }
 
   async drop(origin: string): Promise<Result<void>> {
@@ -113,6 +128,8 @@ class MirrorService implements Mirrors {
       if (followed === undefined) return fail('MIRROR_UNKNOWN', `no log ${origin} is followed`, { fix: 'agentmesh audit mirror lists those that are' });
       followed.unserve();
       this.#followed.delete(origin);
+      followed.stop.abort();
+      await followed.pulling?.catch(() => undefined);
       await followed.log.remove();
       return ok(undefined);
     });
@@ -122,16 +139,20 @@ class MirrorService implements Mirrors {
     return [...this.#followed.values()].map(viewOf);
   }
 
-  #serve(state: MirrorState): void {
+  #serve(state: MirrorState): Followed {
     const { clock, store, tiles } = this.#parts;
+    const stop = new AbortController();
     const log = new MirrorLog({
       store,
       now: () => clock.now(),
-      fetch: (path) => this.#fetch(state, path),
+      fetch: (path) => this.#fetch(state, path, stop.signal),
       witnessKey: (name) => this.#parts.witnessKey(name),
+      contradicted: (note) => this.#parts.contradicted?.(note),
       hasRoom: (bytes) => this.#used() + bytes <= this.bytes_max,
     }, state);
-    this.#followed.set(state.origin, { log, unserve: tiles.add(log) });
+    const followed: Followed = { log, unserve: tiles.add(log), stop };
+    this.#followed.set(state.origin, followed);
+    return followed;
   }
 
   #used(): number {
@@ -141,9 +162,9 @@ class MirrorService implements Mirrors {
   }
 
   // The host itself first: others may have less of its log.
-  async #fetch({ did, origin }: FollowedLog, path: string): Promise<Result<Uint8Array>> {
+  async #fetch({ did, origin }: FollowedLog, path: string, signal: AbortSignal): Promise<Result<Uint8Array>> {
     const { network, tiles } = this.#parts;
-    const { signal } = this.#stop;
+    if (signal.aborted) return stopped;
     const place = await this.#parts.place(did);
     const first = place.ok ? await tiles.fetch(place.value, origin, path, signal) : place;
     if (first.ok) return first;
@@ -156,18 +177,45 @@ class MirrorService implements Mirrors {
   }
 
   #inTurn<T>(work: () => Promise<Result<T>>): Promise<Result<T>> {
-    const done = this.#turn.then(() => (this.#stop.signal.aborted ? fail('MIRROR_STOPPED', 'this host is stopping') : work()));
+    const done = this.#turn.then(() => (this.#stopped ? stopped : work()));
     this.#turn = done.catch(() => undefined);
     return done;
   }
 
-  async #pullAll(): Promise<void> {
+  #pullAll(failed: (error: unknown) => void): void {
     for (const followed of this.#followed.values()) {
-      await this.#inTurn(() => (this.#followed.get(followed.log.origin) === followed ? this.#pull(followed) : Promise.resolve(ok(0))));
+      if (followed.pulling === undefined) this.#pull(followed).catch(failed);
+      this.#goOn(followed).catch(failed);
     }
   }
 
-  async #pull(followed: Followed): Promise<Result<number>> {
+  /** Follows the log after a followed one too, which stays as it is. */
+  async #goOn(followed: Followed): Promise<void> {
+    const { origin } = followed.log;
+    const next = this.#parts.successor?.(origin);
+    if (next === undefined || this.#followed.has(next.origin)) return;
+    // Who dropped it meanwhile wants no more of that host.
+    const begun = await this.#inTurn(async () => (this.#followed.get(origin) === followed ? this.#begin(next) : stopped));
+    const { recorder } = this.#parts;
+    if (!begun.ok) {
+      const { code, reason } = begun.failure;
+      if (code !== 'MIRROR_LIMIT' || followed.is_last === true) return;
+      followed.is_last = true;
+      recorder.record({ kind: 'mirror.refused', origin: next.origin, code, reason });
+      return;
+    }
+    if (this.#stopped) return;
+    recorder.record({ kind: 'mirror.succeeded', origin: next.origin, after: origin });
+    await this.#pull(begun.value);
+  }
+
+  /** Copies what is new of a log, once at a time. */
+  #pull(followed: Followed): Promise<Result<number>> {
+    followed.pulling ??= this.#pullNow(followed).finally(() => { delete followed.pulling; });
+    return followed.pulling;
+  }
+
+  async #pullNow(followed: Followed): Promise<Result<number>> {
     const { recorder } = this.#parts;
     const { origin } = followed.log;
     const pulled = await followed.log.pull();
@@ -183,6 +231,8 @@ class MirrorService implements Mirrors {
     return pulled;
   }
 }
+
+const stopped = fail('MIRROR_STOPPED', 'the log is followed no longer, or this host is stopping');
 
 function viewOf({ log: { state }, trouble }: Followed): MirrorView {
   const { did, origin, size, bytes, time_ms } = state;

@@ -21,6 +21,8 @@ export const witnesses_asked_max = 15;
 export const attempts_max = 3;
 /** The most logs that one host witnesses. */
 export const witnessed_logs_max = 4_096;
+/** Further ones, of hosts that this one has met and of logs that its owner named: strangers without number must not keep them out. */
+export const wanted_logs_max = 1_024;
 /** The most requests for one log that wait for their turn. */
 export const waiting_per_log_max = 128;
 /** How far the own clock may be from the median of other witnesses' before it signs nothing. */

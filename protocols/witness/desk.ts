@@ -17,11 +17,11 @@ export { askQuestion, type AuditQuestion } from './questions.ts';
 
 /**
  * The proof file of an entry at the newest cosigned checkpoint; its `extra`
- * data discloses the entry, never the payload. Fails with `AUDIT_NOT_ANCHORED`,
+ * data discloses the entry, never the payload; or at the checkpoint given. Fails with `AUDIT_NOT_ANCHORED`,
  * `AUDIT_NO_CHECKPOINT`, `AUDIT_DAMAGED` or `AUDIT_FROZEN`.
  */
-export async function proofOf(log: AuditLog, index: number): Promise<Result<Uint8Array>> {
-  const note = await log.cosigned();
+export async function proofOf(log: AuditLog, index: number, at?: Uint8Array): Promise<Result<Uint8Array>> {
+  const note = at === undefined ? await log.cosigned() : ok(at);
   if (!note.ok) return note;
   const parsed = parseNote(note.value);
   if (!parsed.ok) return parsed;
@@ -45,14 +45,15 @@ interface Held {
   readonly doubt?: string;
 }
 
-async function heldBy(log: Pick<AuditLog, 'verifier_key' | 'size' | 'rootAt'>, note: Uint8Array): Promise<Result<Held>> {
+async function heldBy(log: Pick<AuditLog, 'verifier_key' | 'size' | 'rootAt' | 'latest'>, note: Uint8Array): Promise<Result<Held>> {
   const own = parseVerifier(log.verifier_key);
   if (!own.ok) return own;
   const opened = openCheckpoint(note, own.value);
   if (!opened.ok) return opened;
   const { checkpoint } = opened.value;
   const { size } = checkpoint;
-  if (size > log.size()) return ok({ checkpoint, doubt: `with ${size} entries, this host only ${log.size()}` });
+  // Of a damaged log fewer entries hold than it is known to have signed: that is no second history.
+  if (size > Math.max(log.size(), log.latest()?.size ?? 0)) return ok({ checkpoint, doubt: `with ${size} entries, this host only ${log.size()}` });
   const root = await log.rootAt(size);
   if (!root.ok) return root;
   return ok(equal(root.value, checkpoint.root) ? { checkpoint } : { checkpoint, doubt: `with another root at ${size} entries` });
@@ -66,12 +67,12 @@ async function heldBy(log: Pick<AuditLog, 'verifier_key' | 'size' | 'rootAt'>, n
  * the log's own, and as reading the log does.
  */
 export async function holdAgainst(
-  log: Pick<AuditLog, 'verifier_key' | 'frozen' | 'size' | 'rootAt' | 'freeze'>, note: Uint8Array, from: string,
+  log: Pick<AuditLog, 'verifier_key' | 'frozen' | 'size' | 'rootAt' | 'freeze' | 'latest'>, note: Uint8Array, from: string,
 ): Promise<Result<Checkpoint>> {
   const held = await heldBy(log, note);
   if (!held.ok) return held;
   const { checkpoint, doubt } = held.value;
-  if (doubt !== undefined) await log.freeze(`${from} holds a checkpoint of this log ${doubt}`);
+  if (doubt !== undefined) await log.freeze(`${from} holds a checkpoint of this log ${doubt}`, 'history', note);
   return log.frozen === undefined ? ok(checkpoint) : { ok: false, failure: log.frozen };
 }
 
@@ -117,11 +118,18 @@ export class Desk {
     const { log, seen } = this.#parts;
     switch (question.kind) {
       case 'head': return log.cosigned();
-      case 'proof': return proofOf(log, question.index);
+      case 'proof': return this.#proof(question.index, question.origin ?? log.origin);
       case 'known': return this.#known(question.origin);
       case 'consistency': return this.#consistency(question.old, question.next, from);
       case 'heads': return ok(encodeCbor(await seen?.page(question.after) ?? { notes: [], after: null }));
     }
+  }
+
+  async #proof(index: number, origin: string): Promise<Result<Uint8Array>> {
+    const { log, past } = this.#parts;
+    const asked = origin === log.origin ? ok(log) : await past?.(origin);
+    if (asked === undefined) return fail('AUDIT_LOG_UNKNOWN', 'this host has no log of that origin');
+    return asked.ok ? proofOf(asked.value, index) : asked;
   }
 
   /** The larger of what was cosigned and what was seen: a host that was put back to an older copy learns of its past from either. */

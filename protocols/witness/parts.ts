@@ -41,8 +41,14 @@ export interface WitnessParts {
   past?(origin: string): Promise<Result<AuditLog>> | undefined;
   /** Hears of every own note that a quorum cosigned. */
   published?(note: Uint8Array): void;
+  /** Hears of every checkpoint of another log that its log signed and that was not cosigned here. */
+  refused?(note: Uint8Array): void;
   /** Takes an evidence file: verifies it, keeps it and tells others. Where it is absent or fails, the witness keeps the file itself. */
   accuse?(evidence: Uint8Array): Promise<Result<void>>;
+  /** Whether the record of a DID is at hand, so that resolving it costs nobody anything. */
+  isNear?(did: string): boolean;
+  /** Whether a host has proven to this one who it is: strangers never take the last places among the logs that are cosigned. */
+  met?(did: string): boolean;
   /** Whether evidence against a host is known: it is never asked, and its log never cosigned. */
   exposed?(did: string): boolean;
   /** Who answers for this host, if anybody does. */

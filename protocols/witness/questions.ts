@@ -11,8 +11,8 @@ import { audit_limits, audit_protocol } from './constants.ts';
 
 /** A question about a log, in deterministic CBOR on the wire. */
 export type AuditQuestion =
-  /** The proof file of an entry at the newest cosigned checkpoint of the host that is asked. */
-  | { readonly kind: 'proof'; readonly index: number }
+  /** The proof file of an entry at the newest cosigned checkpoint of the host that is asked, or of the one of its logs that is named. */
+  | { readonly kind: 'proof'; readonly index: number; readonly origin?: string }
   /** The newest cosigned checkpoint of the host that is asked. */
   | { readonly kind: 'head' }
   /** The largest checkpoint of a log that the host that is asked has cosigned or seen. */
@@ -40,7 +40,11 @@ export function parseQuestion(bytes: Uint8Array): Result<AuditQuestion> {
   const decoded = bytes.length > audit_limits.request_bytes_max ? undefined : decodeCbor(bytes);
   const value = decoded?.ok === true ? decoded.value : undefined;
   if (hasShape(value, ['kind']) && value['kind'] === 'head') return ok({ kind: 'head' });
-  if (hasShape(value, ['kind', 'index']) && value['kind'] === 'proof' && isWhole(value['index'])) return ok({ kind: 'proof', index: value['index'] });
+  if (hasShape(value, ['kind', 'index'], ['origin']) && value['kind'] === 'proof' && isWhole(value['index'])) {
+    const { index, origin } = value;
+    if (origin === undefined) return ok({ kind: 'proof', index });
+    if (isOrigin(origin)) return ok({ kind: 'proof', index, origin });
+  }
   if (hasShape(value, ['kind', 'origin']) && value['kind'] === 'known' && typeof value['origin'] === 'string') {
     return ok({ kind: 'known', origin: value['origin'] });
   }
@@ -48,7 +52,7 @@ export function parseQuestion(bytes: Uint8Array): Result<AuditQuestion> {
     return ok({ kind: 'consistency', old: value['old'], next: value['next'] });
   }
   if (hasShape(value, ['kind', 'after']) && value['kind'] === 'heads' && isOrigin(value['after'])) return ok({ kind: 'heads', after: value['after'] });
-  return fail('AUDIT_QUESTION_INVALID', 'a question is {kind: "head"}, {kind: "proof", index}, {kind: "known", origin}, {kind: "consistency", old, next} or {kind: "heads", after} in deterministic CBOR');
+  return fail('AUDIT_QUESTION_INVALID', 'a question is {kind: "head"}, {kind: "proof", index[, origin]}, {kind: "known", origin}, {kind: "consistency", old, next} or {kind: "heads", after} in deterministic CBOR');
 }
 
 function isOrigin(value: unknown): value is string {

@@ -79,7 +79,7 @@ export function operatorQuorum(needed: number, own_sponsor: () => string | undef
     weakness: (cosigned) => {
       const answered_for = firsts(cosigned.filter(({ sponsor }) => sponsor !== undefined && sponsor !== own_sponsor())).length;
       if (answered_for >= needed) return undefined;
-      return `only ${answered_for} of the ${needed} operators that are needed ${answered_for === 1 ? 'is' : 'are'} a sponsor other than this host's own: whoever runs the others could be one and the same`;
+      return `${answered_for === 0 ? 'none' : `only ${answered_for}`} of the ${needed} operators that are needed ${answered_for < 2 ? 'is' : 'are'} a sponsor other than this host's own: whoever runs the others could be one and the same`;
     },
   };
 }

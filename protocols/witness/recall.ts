@@ -19,7 +19,7 @@ export interface ShownCheckpoint extends SignedCheckpoint {
 }
 
 /** Whether two checkpoints of one log are of the same tree. */
-export function isSameTree(a: Checkpoint, b: Checkpoint): boolean {
+function isSameTree(a: Checkpoint, b: Checkpoint): boolean {
   return a.size === b.size && equal(a.root, b.root);
 }
 

@@ -13,9 +13,10 @@ import { parseVerifier, signature_type_log, signature_type_witness, verifierKey,
 import { fail, messageOf, ok, unwrap, type Result } from '../../crypto/result.ts';
 import type { AnchoredHead } from '../../storage/audit-entry.ts';
 import type { Change, Clock, Recorder, Store } from '../ports.ts';
+import type { LookUps } from '../statements/look-ups.ts';
 import { unixSeconds } from '../time.ts';
 import type { ClockSense } from './clock-sense.ts';
-import { waiting_per_log_max, witnessed_logs_max } from './constants.ts';
+import { waiting_per_log_max, wanted_logs_max, witnessed_logs_max } from './constants.ts';
 import { baseOf, recalled, rivalsAmong, shownBeyond, type ShownCheckpoint, type SignedCheckpoint } from './recall.ts';
 import { decodeState, encodeState, originOfState, stateKey, stateKeyOfHash, type WitnessState } from './state.ts';
 import { decodeRequest, type CheckpointRequest, type WitnessAnswer, type WitnessStatus } from './wire.ts';
@@ -34,6 +35,12 @@ export interface CheckpointWitnessParts {
   readonly foreign?: ReadonlyMap<string, Verifier>;
   /** The largest checkpoint of a log that this host has seen, whoever cosigned it. */
   seen?(origin: string): Uint8Array | undefined;
+  /** Hears of every checkpoint that its log signed and that was not cosigned: it may be of another history. */
+  refused?(note: Uint8Array): void;
+  /** Whether the record of a DID is at hand, so that resolving it costs nobody anything. */
+  isNear?(did: string): boolean;
+  /** Whether a host has proven to this one who it is. */
+  met?(did: string): boolean;
   /** Whether evidence against the host of a log is known. */
   exposed?(did: string): boolean;
   /** Keeps an evidence file against a log and tells others. */
@@ -75,19 +82,20 @@ export class CheckpointWitness {
     return this.#verifier.text;
   }
 
-  /** Answers an add-checkpoint request. Never throws. */
-  async add(bytes: Uint8Array): Promise<WitnessAnswer> {
+  /** Answers an add-checkpoint request. Never throws. `lookups` bounds what whoever sent it makes this host look up; without it, the caller does. */
+  async add(bytes: Uint8Array, lookups?: LookUps): Promise<WitnessAnswer> {
     const request = decodeRequest(bytes);
-    const { status, body } = request.ok ? await this.#judge(request.value) : answer(400, request.failure.reason);
+    const { status, body } = request.ok ? await this.#judge(request.value, lookups) : answer(400, request.failure.reason);
     const { origin, size } = request.ok ? request.value.checkpoint : { origin: null, size: null };
     const fact = { origin, size, status };
     this.#parts.recorder.record(status === 200 ? { kind: 'audit.witnessed', ...fact } : { kind: 'audit.refused', ...fact, reason: body });
     return answer(status, body);
   }
 
-  async #judge(request: CheckpointRequest): Promise<WitnessAnswer> {
+  async #judge(request: CheckpointRequest, lookups: LookUps | undefined): Promise<WitnessAnswer> {
     const { checkpoint, note, old_size } = request;
-    const log = await this.#log(request);
+    const log = await this.#log(request, lookups);
+    if (log === undefined) return answer(503, 'too many hosts are being looked up');
     if (!log.ok) return answer(404, log.failure.reason);
     const opened = openCheckpoint(note, log.value);
     if (!opened.ok) return answer(403, opened.failure.reason);
@@ -96,7 +104,10 @@ export class CheckpointWitness {
     if (old_size > checkpoint.size) return answer(400, `the old size ${old_size} is larger than the checkpoint's ${checkpoint.size}`);
     if (checkpoint.size === 0 && !equal(checkpoint.root, empty_root)) return answer(422, 'a tree of size 0 has the root of the empty tree');
     // Lines of others are dropped here: they are not ours to keep.
-    return this.#inTurn(checkpoint.origin, () => this.#decide({ ...request, note: opened.value.bare }, log.value));
+    const { bare } = opened.value;
+    const decided = await this.#inTurn(checkpoint.origin, () => this.#decide({ ...request, note: bare }, log.value));
+    if (decided.status === 409 || decided.status === 422) this.#parts.refused?.(bare);
+    return decided;
   }
 
   /** The newest checkpoint of a log that this witness cosigned, with that cosignature. Fails with `WITNESS_LOG_UNKNOWN` or `WITNESS_STATE_DAMAGED`. */
@@ -141,7 +152,7 @@ export class CheckpointWitness {
     return logs;
   }
 
-  async #log({ checkpoint, signatures }: CheckpointRequest): Promise<Result<Verifier>> {
+  async #log({ checkpoint, signatures }: CheckpointRequest, lookups: LookUps | undefined): Promise<Result<Verifier> | undefined> {
     const { origin } = checkpoint;
     const foreign = this.#parts.foreign?.get(origin);
     if (foreign !== undefined) return ok(foreign);
@@ -149,7 +160,9 @@ export class CheckpointWitness {
     const did = didOfOrigin(origin);
     // Resolving a DID may cost network requests, so what can be seen without comes first.
     if (did === undefined || did === this.#parts.did || !signatures.some(({ name }) => name === origin)) return unknown;
-    const vkey = await this.#parts.logKey(origin);
+    const ask = (): Promise<Result<string>> => this.#parts.logKey(origin);
+    const vkey = lookups === undefined || this.#parts.isNear?.(did) !== false ? await ask() : await lookups.ask(did, ask);
+    if (vkey === undefined) return undefined;
     if (!vkey.ok) return fail('WITNESS_LOG_UNKNOWN', `the log ${origin} could not be resolved: ${vkey.failure.reason}`, { cause: vkey.failure });
     const verifier = parseVerifier(vkey.value);
     if (!verifier.ok) return verifier;
@@ -189,7 +202,7 @@ export class CheckpointWitness {
     if (rivals !== undefined) return answer(422, `this log has signed two trees of ${rivals[0].size} entries`);
     const inconsistent = inconsistency(request, base);
     if (inconsistent !== undefined) return answer(422, inconsistent);
-    if (state === undefined && await this.#isFull()) return answer(403, `this host witnesses ${witnessed_logs_max} logs already`);
+    if (state === undefined && await this.#isFull(origin)) return answer(403, 'this host witnesses as many logs already as it can');
     const time_s = unixSeconds(this.#parts.clock);
     const doubt = time_s < (state?.time_s ?? 1) ? 'the clock has gone back since the last cosignature' : this.#parts.sense.doubt();
     return doubt === undefined ? this.#cosign(request, time_s, state === undefined) : answer(503, doubt);
@@ -243,13 +256,14 @@ export class CheckpointWitness {
     }
   }
 
-  async #isFull(): Promise<boolean> {
+  async #isFull(origin: string): Promise<boolean> {
     if (this.#logs === undefined) {
       let logs = 0;
       for await (const entry of this.#parts.store.entries('witness', state_range)) logs += entry.length > 0 ? 1 : 0;
       this.#logs = logs;
     }
-    return this.#logs >= witnessed_logs_max;
+    const is_wanted = this.#parts.foreign?.has(origin) === true || this.#parts.met?.(didOfOrigin(origin) ?? '') === true;
+    return this.#logs >= witnessed_logs_max + (is_wanted ? wanted_logs_max : 0);
   }
 }
 

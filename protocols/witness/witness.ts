@@ -7,11 +7,12 @@ import { sha256 } from '../../crypto/hash.ts';
 import { messageOf, type Result } from '../../crypto/result.ts';
 import { anchor_heads_max, anchorBody } from '../../storage/audit-entry.ts';
 import type { Change, PeerId } from '../ports.ts';
+import { PushedLookUps, type LookUps } from '../statements/look-ups.ts';
 import { every } from '../time.ts';
 import { ClockSense } from './clock-sense.ts';
 import type { Experience } from './collector.ts';
 import {
-  anchor_ms_default, audit_limits, audit_protocol, checkpoint_ms_default, witness_limits, witness_protocol, witnessed_logs_max,
+  anchor_ms_default, audit_limits, audit_protocol, checkpoint_ms_default, wanted_logs_max, witness_limits, witness_protocol, witnessed_logs_max,
 } from './constants.ts';
 import { askQuestion, Desk } from './desk.ts';
 import type { Anchored, WitnessInit, WitnessParts } from './parts.ts';
@@ -81,6 +82,7 @@ class WitnessService implements Witness {
   readonly #parts: WitnessParts;
   readonly #rule: CheckpointWitness;
   readonly #publisher: HeadPublisher;
+  readonly #lookups = new PushedLookUps();
   readonly #sense: ClockSense;
   readonly #checkpoint_ms: number;
   readonly #anchor_ms: number;
@@ -100,6 +102,9 @@ class WitnessService implements Witness {
       clock, store, recorder, key, did, sense, logKey, keepEvidence,
       foreign: new Map((init.witnessed_logs ?? []).map((verifier) => [verifier.name, verifier])),
       seen: (origin) => parts.seen?.largest(origin),
+      refused: (note) => parts.refused?.(note),
+      isNear: (did) => parts.isNear?.(did) !== false,
+      met: (did) => parts.met?.(did) === true,
       exposed: (accused) => parts.exposed?.(accused) === true,
       accuse: (evidence) => this.#accuse(evidence),
     });
@@ -168,16 +173,16 @@ class WitnessService implements Witness {
   }
 
   async report(): Promise<WitnessReport> {
-    return { ...this.#publisher.report(), clock_doubt: this.#sense.doubt(), witnessed: await this.#rule.list(witnessed_logs_max) };
+    return { ...this.#publisher.report(), clock_doubt: this.#sense.doubt(), witnessed: await this.#rule.list(witnessed_logs_max + wanted_logs_max) };
   }
 
   cosign(request: Uint8Array): Promise<WitnessAnswer> {
     return this.#add(request);
   }
 
-  async #add(request: Uint8Array): Promise<WitnessAnswer> {
+  async #add(request: Uint8Array, lookups?: LookUps): Promise<WitnessAnswer> {
     const reason = await this.#publisher.staleness();
-    if (reason === undefined) return this.#rule.add(request);
+    if (reason === undefined) return this.#rule.add(request, lookups);
     this.#parts.recorder.record({ kind: 'audit.refused', origin: null, size: null, status: 503, reason });
     return { status: 503, body: reason };
   }
@@ -187,7 +192,7 @@ class WitnessService implements Witness {
   }
 
   async #answer(request: Uint8Array, from: PeerId): Promise<Uint8Array> {
-    const answer = await this.#add(request);
+    const answer = await this.#add(request, this.#lookups.by(from));
     if (answer.status === 400) this.#parts.network.penalise(from, 'malformed request for a cosignature');
     return encodeAnswer(answer);
   }

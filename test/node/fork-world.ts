@@ -135,7 +135,9 @@ export async function forkWorld(context: TestContext, plan: ForkPlan = {}): Prom
           unwrap(await world.finish(face.host.log.append({ subject: 'agent', payload: Uint8Array.of(index, entry) })));
         }
       }
-      for (const face of [first, again]) await world.get(face.host.witness.anchor());
+      // At once: whoever has heard one of them does not cosign the other.
+      const anchored = await world.finish(Promise.all([first, again].map((face) => face.host.witness.anchor())));
+      anchored.forEach(unwrap);
     },
   };
 }

@@ -27,11 +27,13 @@ const followed = {
   open: [{ note: unwrap(seenNote(larger)), since_ms: 1_700_000_000_002, unanswered_ms: 3, tries: 4 }],
 };
 
+const succession = { entry: Uint8Array.of(1, 2), after: 'another', code: null, entries_lost: 7 };
+
 testParser(test, { name: 'seenNote', parse: seenNote, samples: [note, larger], bytes_max: pushed_note_bytes_max });
-testParser(test, { name: 'decodeFollowed', parse: decodeFollowed, samples: [encodeFollowed(followed), encodeFollowed({ ...followed, open: [], suspected_ms: 5 })], bytes_max: 65_536 });
+testParser(test, { name: 'decodeFollowed', parse: decodeFollowed, samples: [encodeFollowed(followed), encodeFollowed({ ...followed, succession }), encodeFollowed({ ...followed, open: [], suspected_ms: 5 })], bytes_max: 65_536 });
 testParser(test, {
   name: 'parseQuestion', parse: parseQuestion, bytes_max: audit_limits.request_bytes_max,
-  samples: [{ kind: 'head' }, { kind: 'proof', index: 7 }, { kind: 'known', origin: checkpoint.origin }, { kind: 'consistency', old: note, next: larger }, { kind: 'heads', after: '' }].map(encodeCbor),
+  samples: [{ kind: 'head' }, { kind: 'proof', index: 7 }, { kind: 'proof', index: 0, origin: checkpoint.origin }, { kind: 'known', origin: checkpoint.origin }, { kind: 'consistency', old: note, next: larger }, { kind: 'heads', after: '' }].map(encodeCbor),
 });
 testParser(test, {
   name: 'parseConsistencyAnswer', parse: parseConsistencyAnswer, bytes_max: audit_limits.response_bytes_max,
@@ -44,6 +46,7 @@ testParser(test, {
 
 test('a state is read back as it was written, under the key of its log', () => {
   assert.equal(unwrap(decodeFollowed(encodeFollowed(followed))), followed);
+  for (const each of [succession, { ...succession, after: null, code: 'ok' }]) assert.equal(unwrap(decodeFollowed(encodeFollowed({ ...followed, succession: each }))), { ...followed, succession: each });
   const foreign = unwrap(parseVerifier(verifierKey(logOrigin('did:mesh:bother', key.public_key), signature_type_log, key.public_key)));
   assert.not.ok(decodeFollowed(encodeFollowed({ ...followed, verifier: foreign })).ok, 'the key of another log');
   assert.is(followedKey(checkpoint.origin)[0], 'm'.charCodeAt(0));

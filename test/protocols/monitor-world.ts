@@ -51,6 +51,8 @@ export interface HostPlan {
   readonly kept?: Kept;
   readonly quorum?: number;
   readonly interpose?: (network: Network) => Network;
+  /** Takes what it has evidence of, instead of noting it. */
+  readonly accuse?: (evidence: Uint8Array) => Promise<Result<void>>;
 }
 
 /** A world of hosts. */
@@ -115,11 +117,11 @@ export class MonitorWorld {
       isNear: () => true,
       isMet: () => true,
       locate: (of) => Promise.resolve(ok(places.get(Number(of.slice('did:mesh:bhost'.length))) ?? 'nobody')),
-      accuse: (bytes) => {
+      accuse: plan.accuse ?? ((bytes) => {
         const verified = verifyEvidence(bytes);
         if (verified.ok) evidence.push({ verified: verified.value, at_ms: clock.now() });
         return Promise.resolve(verified.ok ? ok(undefined) : verified);
-      },
+      }),
       exposed: (of) => evidence.some(({ verified }) => verified.accused.did === of),
     });
     const service = witness({ quorum })({

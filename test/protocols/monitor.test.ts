@@ -10,8 +10,11 @@ import { seenNote } from '../../protocols/monitor/seen-note.ts';
 import type { Network } from '../../protocols/ports.ts';
 import { encodeFailure } from '../../protocols/reply.ts';
 import { audit_protocol } from '../../protocols/witness/constants.ts';
+import { holdAgainst } from '../../protocols/witness/desk.ts';
 import { askConsistency, parseConsistencyAnswer, type ConsistencyAnswer } from '../../protocols/witness/questions.ts';
 import { simulatedNetwork } from '../../simulator/network.ts';
+import { decodeFreeze, frozen_file } from '../../storage/audit-freeze.ts';
+import { log_keys } from '../../storage/audit-group.ts';
 import { suite, type TestContext } from '../harness.ts';
 import { interposed } from '../simulated-hosts.ts';
 import { code } from '../storage/audit-world.ts';
@@ -118,6 +121,18 @@ test('a host that takes the key of its log out of its record is held to what it 
   await world.pass(10_000);
   const found = [honest[2], again].map((host) => host?.evidence.map(({ verified: { kind, accused } }) => [kind, accused.did]));
   assert.equal(found, [[['same-size', a.did]], [['same-size', a.did]]]);
+});
+
+test('a checkpoint that another part of the host came upon counts like one that was pushed', async (context) => {
+  const { world, a, b, honest } = await cloned(context, { here: 2, there: 2 });
+  tell(honest[0], unwrap(await a.log.checkpoint()));
+  await world.pass(5_000);
+  const judge = honest[1];
+  judge?.monitor.look(utf8('no note'));
+  assert.equal(judge?.evidence, []);
+  judge?.monitor.look(unwrap(await b.log.checkpoint()));
+  await world.pass(5_000);
+  assert.equal(judge?.evidence.map(({ verified: { kind, accused } }) => [kind, accused.did]), [['same-size', a.did]]);
 });
 
 test('two histories of different sizes expose a log that answers, by its own signature', async (context) => {
@@ -307,6 +322,34 @@ test('a host that was put back to an older copy stops when it hears its own newe
   await world.pass(10_000);
   assert.is(back.log.frozen?.code, 'AUDIT_FROZEN');
   assert.ok(kinds(back).includes('audit.frozen'));
+});
+
+test('a frozen log keeps the largest checkpoint that it is shown, and what was damaged is no second history', async (context) => {
+  const world = new MonitorWorld(context);
+  await world.startAll(4);
+  const author = world.at(0);
+  await world.grow(author, 'kept');
+  const old = await copyOf(author);
+  await world.grow(author, 'lost');
+  const middle = author.log.latest();
+  const largest = await world.grow(author, 'lost too');
+  const damaged = await copyOf(author);
+  await world.pass(5_000);
+  await world.stop(author);
+  const back = await world.start({ number: 0, peer: 'host-0-back', kept: old });
+  await back.log.freeze('a witness holds more', 'history', middle?.note);
+  await world.connect(back, world.at(1));
+  await world.pass(10_000);
+  const kept = await back.files.read(frozen_file);
+  assert.is(unwrap(seenNote(decodeFreeze(kept ?? new Uint8Array()).note ?? new Uint8Array())).size, largest);
+  await world.stop(back);
+  for await (const [key] of damaged.store.entries('log', { gte: log_keys.group(1), lt: utf8('h') })) await damaged.store.batch([{ space: 'log', key }], { sync: true });
+  const broken = await world.start({ number: 0, peer: 'host-0-broken', kept: damaged });
+  assert.equal([broken.log.frozen?.detail?.['cause'], broken.log.size() < largest], ['damage', true]);
+  await world.connect(broken, world.at(1));
+  await world.pass(10_000);
+  const asked = await world.simulator.finish(holdAgainst(broken.log, world.at(1).monitor.head(broken.log.origin) ?? new Uint8Array(), 'a peer'));
+  assert.equal([asked.ok, broken.log.frozen?.detail?.['cause']], [false, 'damage'], 'it can be filled again');
 });
 
 test('a peer that only followed a log tells its rolled-back host what it has seen, before that signs', async (context) => {

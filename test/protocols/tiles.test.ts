@@ -1,8 +1,9 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { utf8 } from '../../crypto/bytes.ts';
+import { logOrigin } from '../../crypto/checkpoint.ts';
 import { Frontier, leafHash } from '../../crypto/merkle.ts';
-import { ok, unwrap, type Result } from '../../crypto/result.ts';
+import { fail, ok, unwrap, type Result } from '../../crypto/result.ts';
 import { edgeTiles, hasTile, parseTilePath, rootOfEdge, tilePath } from '../../crypto/tlog-tiles.ts';
 import type { Fact, Network } from '../../protocols/ports.ts';
 import { unlessFailure } from '../../protocols/reply.ts';
@@ -32,6 +33,10 @@ interface World {
   /** What the mirror believes to be told; the truth when it is not set. */
   tamper: (path: string, answer: Uint8Array) => Uint8Array;
   readonly asked: string[];
+  /** Checkpoints that contradict each other. */
+  readonly contradicted: Uint8Array[];
+  /** From now on nobody answers for a log, until whoever asks gives up. */
+  hold(origin: string): { held: number };
   mirrors(init?: MirrorInit): Promise<Mirrors>;
 }
 
@@ -50,7 +55,14 @@ async function world(from: number | LogInMemory): Promise<World> {
   for (const each of [server, network]) unwrap(await each.start());
   unwrap(await simulator.finish(network.dial('/simulated/server', { signal: never })));
   const asked: string[] = [];
+  const held = new Map<string, { held: number }>();
   const made: World = {
+    contradicted: [],
+    hold: (origin) => {
+      const counter = { held: 0 };
+      held.set(origin, counter);
+      return counter;
+    },
     simulator, log, server, network, tiles: own, store, facts, asked,
     tamper: (_path, answer) => answer,
     mirrors: async (init = {}) => {
@@ -59,12 +71,19 @@ async function world(from: number | LogInMemory): Promise<World> {
         read: (path) => own.read(path),
         fetch: async (peer, origin, path, signal) => {
           asked.push(path);
+          const counter = held.get(origin ?? '');
+          if (counter !== undefined) {
+            counter.held += 1;
+            if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+            return fail('PEER_UNREACHABLE', 'it did not answer');
+          }
           const answer = await own.fetch(peer, origin, path, signal);
           return answer.ok ? ok(made.tamper(path, answer.value)) : answer;
         },
       };
       const service = mirrors(init)({
         clock, random: simulator.random('mirror'), network, store, recorder, tiles: told,
+        contradicted: (note) => void made.contradicted.push(note),
         place: () => Promise.resolve(ok('server')),
         witnessKey: (name) => Promise.resolve(name === cosigner.name ? cosigner.vkey : undefined),
       });
@@ -241,6 +260,7 @@ test('a log that does not continue, goes back, or is cosigned by nobody is not f
     made.tamper = (path) => fork.answer(path);
     assert.is(code(await made.simulator.finish(service.follow(followed(made.log)))), 'MIRROR_FORKED', `${size} from ${forked_at}`);
     assert.equal(unwrap(await made.tiles.read(`${originHash(made.log.origin)}/checkpoint`)), before);
+    assert.equal(made.contradicted.splice(0), [before, unwrap(await fork.checkpoint())], 'both are shown to whoever follows logs');
   }
   await service.stop();
 }, { ms: 60_000 });
@@ -265,6 +285,21 @@ test('a dropped mirror leaves nothing behind', async () => {
   assert.is(code(await service.drop(made.log.origin)), 'MIRROR_UNKNOWN');
   assert.is(code(await made.tiles.read(`${originHash(made.log.origin)}/checkpoint`)), 'TILE_LOG_UNKNOWN');
   for await (const [key] of made.store.entries('witness', {})) assert.unreachable(`left: ${key.length}`);
+  await service.stop();
+});
+
+test('a host that answers slowly holds up neither another mirror nor its own end', async () => {
+  const made = await world(300);
+  const fetch = made.hold(made.log.origin);
+  const service = await made.mirrors();
+  const slow = service.follow(followed(made.log));
+  await made.simulator.run(made.simulator.now_ms + 1000);
+  assert.ok(fetch.held > 0, 'it is being asked');
+  const quick = service.follow({ ...followed(made.log), origin: logOrigin('did:mesh:bother', made.log.key.public_key) });
+  assert.not(unwrap(ok(await made.simulator.finish(quick))).ok, 'this one has no such log, and says so');
+  unwrap(await made.simulator.finish(service.drop(made.log.origin)));
+  assert.not((await slow).ok);
+  for await (const [key] of made.store.entries('witness', { gte: utf8('t'), lt: utf8('u') })) assert.unreachable(`left: ${key.length}`);
   await service.stop();
 });
 

@@ -1,8 +1,11 @@
 import * as assert from 'uvu/assert';
+import { utf8 } from '../../crypto/bytes.ts';
 import { cosign, signCheckpoint, withLines } from '../../crypto/checkpoint.ts';
 import { verifyEvidence } from '../../crypto/fork-evidence.ts';
 import { signingKey } from '../../crypto/keys.ts';
 import { unwrap } from '../../crypto/result.ts';
+import type { Change } from '../../protocols/ports.ts';
+import { wanted_logs_max, witnessed_logs_max } from '../../protocols/witness/constants.ts';
 import { stateKey } from '../../protocols/witness/state.ts';
 import { decodeAnswer, encodeAnswer, encodeRequest } from '../../protocols/witness/wire.ts';
 import { assertCosigned, forked, honest, knownSize, origin, witness_key, witnessContract, witnessWorld as world } from '../contract/witness.ts';
@@ -98,6 +101,33 @@ test('less or other than what was seen of a log is not cosigned, whoever cosigne
   made.seen = honest.note(25);
   assertCosigned(made.witness, await made.witness.add(honest.request(25, 30)), 30);
   assert.equal(made.evidence, []);
+});
+
+test('logs of strangers leave places for those of hosts that were met', async () => {
+  const made = await world();
+  const strangers = (from: number, count: number): Change[] => Array.from({ length: count }, (_, at) => ({ space: 'witness', key: stateKey(`${from + at}`), value: new Uint8Array() }));
+  await made.store.batch(strangers(0, witnessed_logs_max), { sync: true });
+  assert.is((await made.witness.add(honest.request(0, 8))).status, 403);
+  made.met.add('did:mesh:blog');
+  await made.store.batch(strangers(witnessed_logs_max, wanted_logs_max), { sync: true });
+  made.restart();
+  assert.is((await made.witness.add(honest.request(0, 8))).status, 403, 'these places have an end as well');
+  await made.store.batch([{ space: 'witness', key: stateKey('0') }], { sync: true });
+  made.restart();
+  assertCosigned(made.witness, await made.witness.add(honest.request(0, 8)), 8);
+  made.met.clear();
+  assertCosigned(made.witness, await made.witness.add(honest.request(8, 20)), 20);
+});
+
+test('what a log signed and was not cosigned is shown to whoever follows logs, and nothing else', async () => {
+  const made = await world();
+  assertCosigned(made.witness, await made.witness.add(honest.request(0, 8)), 8);
+  const stranger = signCheckpoint(signingKey(new Uint8Array(32).fill(6)), { origin, size: 30, root: honest.root(0, 30) });
+  for (const request of [encodeRequest(8, [], stranger), utf8('old 8'), encodeRequest(9, [], honest.note(8))]) await made.witness.add(request);
+  assert.equal(made.refused, []);
+  assert.is((await made.witness.add(encodeRequest(8, forked.proof(8, 30), withLines(forked.note(30), ['— other AAAAAAA='])))).status, 422);
+  assert.is((await made.witness.add(encodeRequest(3, forked.proof(3, 40), forked.note(40)))).status, 409);
+  assert.equal(made.refused, [forked.note(30), forked.note(40)]);
 });
 
 test('another root at the size that was seen is evidence, and a log that was never cosigned stays without a state', async () => {

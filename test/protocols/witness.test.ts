@@ -1,16 +1,18 @@
 import * as assert from 'uvu/assert';
 import { fromUtf8, utf8 } from '../../crypto/bytes.ts';
 import { encodeCbor } from '../../crypto/canonical.ts';
-import { openCheckpoint, signCheckpoint, witnessName } from '../../crypto/checkpoint.ts';
+import { logOrigin, openCheckpoint, signCheckpoint, witnessName } from '../../crypto/checkpoint.ts';
 import { signingKey } from '../../crypto/keys.ts';
 import { leafHash } from '../../crypto/merkle.ts';
 import { parseVerifier, signature_type_witness, verifierKey } from '../../crypto/note.ts';
-import { unwrap } from '../../crypto/result.ts';
+import { fail, ok, unwrap, type Result } from '../../crypto/result.ts';
 import { parseLogPolicy } from '../../crypto/tlog-policy.ts';
 import { parseProof, verifyProof } from '../../crypto/tlog-proof.ts';
 import { encodeFailure, unlessFailure } from '../../protocols/reply.ts';
 import { audit_limits, audit_protocol, witness_limits, witness_protocol } from '../../protocols/witness/constants.ts';
+import type { WitnessParts } from '../../protocols/witness/parts.ts';
 import { operatorQuorum, type WitnessContact } from '../../protocols/witness/quorum.ts';
+import { stateKey } from '../../protocols/witness/state.ts';
 import { decodeAnswer, encodeAnswer, encodeRequest } from '../../protocols/witness/wire.ts';
 import { Simulator } from '../../simulator/kernel.ts';
 import { simulatedNetwork } from '../../simulator/network.ts';
@@ -62,6 +64,50 @@ test('the second head costs each witness one request', async () => {
     unwrap(await world.simulator.finish(a.witness.anchor()));
   }
   assert.equal(b.facts.map(({ kind }) => kind).filter((kind) => kind.startsWith('audit.')), ['audit.witnessed', 'audit.witnessed', 'audit.witnessed']);
+});
+
+test('a peer makes a witness look up one stranger at a time, and the logs of hosts that are known wait for none of that', async () => {
+  let asked = 0;
+  const answers = Promise.withResolvers<Result<string>>();
+  const parts = (known: string): Partial<WitnessParts> => ({
+    isNear: (did) => did === known,
+    logKey: (origin) => {
+      if (origin.startsWith(known)) return Promise.resolve(ok(host(world, 0).log.verifier_key));
+      asked += 1;
+      return answers.promise;
+    },
+  });
+  const world: World = await makeWorld(3, [], (index) => (index === 1 ? { parts: parts('did:mesh:bhost0') } : {}));
+  const [a, b, c] = [host(world, 0), host(world, 1), host(world, 2)];
+  const key = signingKey(new Uint8Array(32).fill(9));
+  const strangers = Array.from({ length: 10 }, (_, at) => encodeRequest(0, [], signCheckpoint(key, { origin: logOrigin(`did:mesh:bstranger${at}`, key.public_key), size: 1, root: new Uint8Array(32) })));
+  const flood = Promise.all(strangers.map((request) => c.network.request(b.name, witness_protocol, request, { limits: witness_limits, signal: never })));
+  await append(a, 'x');
+  assert.is(unwrap(await world.simulator.finish(a.witness.anchor())).cosignatures, 2);
+  assert.is(asked, 1);
+  answers.resolve(fail('DID_NOT_FOUND', 'nobody knows it'));
+  const statuses = (await world.simulator.finish(flood)).map((answer) => unwrap(decodeAnswer(unwrap(answer))).status);
+  assert.equal(statuses.toSorted((one, other) => one - other), [404, ...Array.from({ length: 9 }, () => 503)]);
+});
+
+test('a witness that lost its memory takes it back from what it has seen, and a log costs it one request more', async () => {
+  let seen: Uint8Array | undefined;
+  const refused: Uint8Array[] = [];
+  const parts = {
+    seen: { largest: () => seen, page: () => Promise.resolve({ notes: [], after: null }), proof: () => undefined },
+    refused: (note: Uint8Array) => void refused.push(note),
+  };
+  const world = await makeWorld(3, [], (index) => (index === 1 ? { parts } : {}));
+  const [a, b] = [host(world, 0), host(world, 1)];
+  await append(a, 'one');
+  seen = unwrap(await world.simulator.finish(a.witness.anchor())).note;
+  await b.store.batch([{ space: 'witness', key: stateKey(a.log.origin) }], { sync: true });
+  const smaller = signCheckpoint(a.key, { origin: a.log.origin, size: 1, root: unwrap(await a.log.rootAt(1)) });
+  assert.is((await b.witness.cosign(encodeRequest(0, [], smaller))).status, 409);
+  assert.equal(refused, [smaller]);
+  assert.ok(b.facts.some(({ kind, remembered }) => kind === 'audit.witness-recalled' && remembered === null));
+  await append(a, 'two');
+  assert.is(unwrap(await world.simulator.finish(a.witness.anchor())).cosignatures, 2);
 });
 
 test('what a peer saw of a host can be asked when that host is gone', async () => {
