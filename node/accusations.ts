@@ -28,11 +28,11 @@ export interface AccusationsParts {
   readonly clock: Clock;
   readonly store: Store;
   readonly recorder: Recorder;
-  readonly identities: Pick<Identities, 'node'>;
+  readonly identities: { readonly node: Pick<Identities['node'], 'did' | 'signer'> };
   readonly identity: Pick<Records, 'resolve'>;
   readonly statement_store: Pick<StatementStore, 'auditEvidence' | 'exposures'>;
   readonly statements: Pick<Statements, 'publish'>;
-  /** Whether this host has seen the record of a log's DID name that log, whatever the record says now. */
+  /** Whether this host has seen the record of a DID name that log or witness, whatever the record says now. */
   wasListed(name: string): boolean;
   /** The log of this host, as it is at present. */
   log(): Pick<AuditLog, 'appendRecord'>;
@@ -72,10 +72,11 @@ export class Accusations {
   readonly #parts: AccusationsParts;
   /** What is kept, by its SHA-256 in hex. */
   readonly #kept = new Map<string, Kept>();
-  /** Kept evidence that others have not been told of yet. */
-  readonly #untold = new Set<string>();
+  /** Kept evidence that others cannot be told, whatever time brings. */
+  readonly #untellable = new Set<string>();
   #turn: Promise<unknown> = Promise.resolve();
   #stop = (): void => undefined;
+  #is_stopped = false;
 
   constructor(parts: AccusationsParts) {
     this.#parts = parts;
@@ -95,12 +96,16 @@ export class Accusations {
     }
   }
 
-  /** Publishes what others have not been told of, now and every few minutes. After the network has started. */
+  /** Publishes what is kept against hosts that are not exposed, now and every few minutes: nobody has told it yet, or it has lost its place. After the network has started. */
   start(): void {
     const { clock, recorder } = this.#parts;
     const failed = (error: unknown): void => recorder.record({ kind: 'audit.evidence-unsent', reason: messageOf(error) });
-    void this.#inTurn(() => this.#tellAll()).catch(failed);
-    this.#stop = every(clock, () => republish_ms, () => this.#inTurn(() => this.#tellAll()), failed);
+    void this.#tellAll().catch(failed);
+    const cancel = every(clock, () => republish_ms, () => this.#tellAll(), failed);
+    this.#stop = () => {
+      this.#is_stopped = true;
+      cancel();
+    };
   }
 
   /** Ends what is under way. */
@@ -168,7 +173,6 @@ export class Accusations {
 
   #remember(hash: string, { accused: { name, did } }: VerifiedEvidence): void {
     this.#kept.set(hash, { name, did });
-    this.#untold.add(hash);
   }
 
   async #take(evidence: Uint8Array, verified: VerifiedEvidence): Promise<Result<void>> {
@@ -197,21 +201,24 @@ export class Accusations {
   }
 
   async #tellAll(): Promise<void> {
-    for (const hash of this.#untold) await this.#tell(hash);
+    for (const hash of this.#kept.keys()) {
+      if (this.#is_stopped) return;
+      // One turn each: nobody who reports waits for all of them.
+      await this.#inTurn(() => this.#tell(hash));
+    }
   }
 
   /** Signs and publishes kept evidence with the key of the node: it proves itself, so it matters little who reports it. Of one host one proof is enough. */
   async #tell(hash: string): Promise<void> {
     const { clock, store, recorder, identities, statements } = this.#parts;
     const kept = this.#kept.get(hash);
-    const bytes = kept === undefined || this.exposed(kept.did) ? undefined : await store.get('witness', concat(first_key, new Uint8Array(Buffer.from(hash, 'hex'))));
-    if (bytes === undefined) {
-      this.#untold.delete(hash);
-      return;
-    }
+    if (kept === undefined || this.#untellable.has(hash) || this.exposed(kept.did)) return;
+    const bytes = await store.get('witness', concat(first_key, new Uint8Array(Buffer.from(hash, 'hex'))));
+    if (bytes === undefined) return;
     const signed = await signAuditEvidence(identities.node.signer, { evidence: bytes, nbf: unixSeconds(clock) });
     const published = signed.ok ? await statements.publish(signed.value) : signed;
-    if (published.ok || !may_change.has(published.failure.code)) this.#untold.delete(hash);
-    if (!published.ok && published.failure.code !== 'STATEMENT_STALE') recorder.record({ kind: 'audit.evidence-unsent', evidence: hash, code: published.failure.code, reason: published.failure.reason });
+    if (published.ok || published.failure.code === 'STATEMENT_STALE') return;
+    if (!may_change.has(published.failure.code)) this.#untellable.add(hash);
+    recorder.record({ kind: 'audit.evidence-unsent', evidence: hash, code: published.failure.code, reason: published.failure.reason });
   }
 }

@@ -4,14 +4,18 @@
  * moves old entries to an archive when told to.
  */
 import { utf8 } from '../crypto/bytes.ts';
+import { canonicalJsonBytes } from '../crypto/canonical.ts';
 import { fail, messageOf, ok, type Failure, type Result } from '../crypto/result.ts';
 import type { Clock, Recorder } from '../protocols/ports.ts';
 import { decodeState, originOfState } from '../protocols/witness/state.ts';
 import { archiveLog, restoreArchive, sweepArchived, type Archived } from '../storage/audit-archive.ts';
+import { decodeState as decodeTreeState, log_keys } from '../storage/audit-group.ts';
 import type { AuditLog } from '../storage/audit-log.ts';
+import { logStore } from '../storage/log-view.ts';
 import { budgetLevel, checkpointDrop, cutoff, erasedBefore, erasedBeforeChange, firstSince, lonelyCheckpoints, type BudgetLevel, type DiskUse, type RetentionPolicy } from '../storage/retention.ts';
 import type { Change, Store } from '../storage/store.ts';
 import type { Progress } from '../storage/tile-folder.ts';
+import type { PastLogs } from './own-logs.ts';
 
 const measure_ms = 10_000;
 const first_run_ms = 60_000;
@@ -33,6 +37,8 @@ export interface RetentionParts {
   readonly did: string;
   readonly policy: RetentionPolicy;
   readonly free_bytes?: FreeBytes;
+  /** The logs that came before this one: what they hold grows old too. */
+  readonly past_logs?: Pick<PastLogs, 'count' | 'log'>;
 }
 
 /** What a run drops, or would. */
@@ -55,6 +61,7 @@ export interface Work {
   readonly order: ArchiveOrder;
   progress: Progress;
   readonly ended: Promise<Result<Archived>>;
+  is_over: boolean;
 }
 
 function readable(bytes: number): string {
@@ -91,7 +98,7 @@ export class AuditRetention {
       const done = await this.run();
       if (!done.ok) this.#parts.recorder.record({ kind: 'audit.retention.failed', code: done.failure.code, reason: done.failure.reason });
     }, run_ms);
-    const swept = await sweepArchived(this.#parts.log_store);
+    const swept = await sweepArchived({ store: this.#parts.log_store, log: this.#parts.log });
     if (swept.ok && swept.value.swept > 0) this.#parts.recorder.record({ kind: 'audit.archive.swept', records: swept.value.swept });
   }
 
@@ -152,10 +159,12 @@ export class AuditRetention {
     const { clock, log, log_store, store } = this.#parts;
     const { payload_days, checkpoint_days, witness_days } = this.policy;
     const now_ms = clock.now();
-    const from = await erasedBefore(log_store);
+    const mark = await erasedBefore(log_store);
+    // A log that lost its end is shorter than it was then, and has other entries there by now.
+    const from = mark > log.size() ? 0 : mark;
     const before = payload_days === undefined ? ok(from) : await firstSince(log, cutoff(now_ms, payload_days), from);
     if (!before.ok) return before;
-    const checkpoints = checkpoint_days === undefined ? ok([]) : await lonelyCheckpoints(log_store, log, cutoff(now_ms, checkpoint_days));
+    const checkpoints = checkpoint_days === undefined || log.frozen !== undefined ? ok([]) : await lonelyCheckpoints(log_store, log, cutoff(now_ms, checkpoint_days));
     if (!checkpoints.ok) return checkpoints;
     const witnessed = witness_days === undefined ? [] : await unseenLogs(store, cutoff(now_ms, witness_days));
     return ok({ payloads_before: before.value > from ? before.value : undefined, checkpoints: checkpoints.value, witnessed: witnessed.map(({ origin }) => origin) });
@@ -174,6 +183,8 @@ export class AuditRetention {
       if (!erased.ok && erased.failure.code !== 'AUDIT_ERASED') return erased;
       await log_store.batch([erasedBeforeChange(payloads_before)], { sync: false });
     }
+    const past = await this.#erasePast();
+    if (!past.ok) return past;
     await inBatches(log_store, checkpoints.map(checkpointDrop));
     if (this.policy.witness_days !== undefined) {
       const unseen = await unseenLogs(store, cutoff(clock.now(), this.policy.witness_days));
@@ -183,6 +194,31 @@ export class AuditRetention {
       recorder.record({ kind: 'audit.retention', payloads_before, checkpoints: checkpoints.length, witnessed: witnessed.length });
     }
     return due;
+  }
+
+  /** The same in the logs before this one. They take no entry any more, so this one says it where it can. */
+  async #erasePast(): Promise<Result<void>> {
+    const { clock, log, did, store, past_logs } = this.#parts;
+    const { payload_days } = this.policy;
+    if (past_logs === undefined || payload_days === undefined) return ok(undefined);
+    for (let number = 0; number < past_logs.count; number += 1) {
+      const past_store = logStore(store, number);
+      const from = await erasedBefore(past_store);
+      // Opening a log reads all of it: not where nothing is left to be done.
+      const state = decodeTreeState(await past_store.get('log', log_keys.state()) ?? new Uint8Array());
+      if (state.ok && from >= state.value.size) continue;
+      const past = await past_logs.log(number);
+      const before = past.ok ? await firstSince(past.value, cutoff(clock.now(), payload_days), from) : past;
+      if (!past.ok) return past;
+      if (!before.ok) return before;
+      if (before.value <= from) continue;
+      const event = { kind: 'erased', origin: past.value.origin, before: before.value, basis: 'retention' };
+      const told = log.frozen === undefined ? await log.append({ subject: did, payload: canonicalJsonBytes(event) }) : ok(undefined);
+      const erased = told.ok ? await past.value.erase({ before: before.value }, 'retention') : told;
+      if (!erased.ok && erased.failure.code !== 'AUDIT_ERASED') return erased;
+      await past_store.batch([erasedBeforeChange(before.value)], { sync: true });
+    }
+    return ok(undefined);
   }
 
   /** The work on an archive that is under way, or that ended and was not asked after. */
@@ -197,9 +233,13 @@ export class AuditRetention {
   begin(order: ArchiveOrder): Result<Work> {
     if (this.#work !== undefined) {
       const same = JSON.stringify(this.#work.order) === JSON.stringify(order);
-      return same ? ok(this.#work) : fail('AUDIT_ARCHIVE_BUSY', `entries are being moved to or from ${this.#work.order.folder}`, { fix: 'wait until that is done: agentmesh audit retention' });
+      if (same) return ok(this.#work);
+      if (!this.#work.is_over) return fail('AUDIT_ARCHIVE_BUSY', `entries are being moved to or from ${this.#work.order.folder}`, { fix: 'wait until that is done: agentmesh audit retention' });
     }
-    const work: Work = { order, progress: { done: 0, total: 0 }, ended: this.#move(order, (progress) => { work.progress = progress; }) };
+    const work: Work = {
+      order, progress: { done: 0, total: 0 }, is_over: false,
+      ended: this.#move(order, (progress) => { work.progress = progress; }).finally(() => { work.is_over = true; }),
+    };
     this.#work = work;
     return ok(work);
   }

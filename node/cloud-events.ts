@@ -4,9 +4,6 @@ import { isFields } from '../crypto/canonical.ts';
 import { sha256 } from '../crypto/hash.ts';
 import type { LogEntryView } from './control/audit-entry-views.ts';
 
-/** The media type of one event. */
-export const cloud_event_media_type = 'application/cloudevents+json';
-
 const type_prefix = 'io.agentmesh.audit.';
 const type_name = /^[a-z][a-z0-9_-]{0,63}$/;
 const origin_hash_characters = 32;

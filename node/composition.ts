@@ -13,6 +13,7 @@ import { mirrors, tiles, type Mirrors, type Tiles } from '../protocols/tiles/ind
 import { trust, type Trust } from '../protocols/trust/index.ts';
 import { witness, type Witness, type WitnessContact } from '../protocols/witness/index.ts';
 import type { AuditLog } from '../storage/audit-log.ts';
+import { EntrySeal } from '../storage/entry-seal.ts';
 import type { Keystore } from '../storage/keystore.ts';
 import { logFiles, logStore } from '../storage/log-view.ts';
 import type { StatementStore } from '../storage/statements.ts';
@@ -98,7 +99,7 @@ export class Composition implements Host {
     this.past_logs = built.past_logs;
     const { count: number } = built.past_logs;
     this.keeper = new AuditKeeper({
-      clock, random, network, recorder, keystore: parts.keystore, vault: built.vault, log, number, did: identities.node.did,
+      clock, random, network, recorder, keystore: parts.keystore, vault: built.vault, log, number, past_logs: built.past_logs, did: identities.node.did,
       host_store: store, store: logStore(store, number), files: logFiles(parts.files, number),
       tiles: () => this.tiles,
       witnessKey: (name) => Promise.resolve(this.#parties.knownWitnessKey(name)),
@@ -111,11 +112,11 @@ export class Composition implements Host {
       equivocated: (issuer, tokens) => reportEquivocation({ clock, recorder, identities, store: statement_store, statements: this.statements }, issuer, tokens),
     })({
       clock, random, network, store: statement_store, identity: this.identity, recorder,
-      wasListed: (name) => this.monitor.state(name) !== undefined,
+      wasListed: (name) => this.#wasListed(name),
     });
     this.accusations = new Accusations({
       clock, store, recorder, identities, identity: this.identity, statement_store, statements: this.statements, log: () => this.log,
-      wasListed: (name) => this.monitor.state(name) !== undefined,
+      wasListed: (name) => this.#wasListed(name),
     });
     this.revocation = revocation({
       clock, store: statement_store, identity: this.identity, statements: this.statements,
@@ -151,7 +152,7 @@ export class Composition implements Host {
       },
     });
     this.#parties = new AuditParties({
-      network, identity: this.identity, revocation: this.revocation, neighbours: this.neighbours, exposed: (did) => this.accusations.exposed(did),
+      clock, network, identity: this.identity, revocation: this.revocation, neighbours: this.neighbours, exposed: (did) => this.accusations.exposed(did),
     });
     this.delegations = delegation({
       clock, random, network, store, identity: this.identity, recorder,
@@ -164,7 +165,7 @@ export class Composition implements Host {
     this.imports = new Imports({ clock, random, store, log });
     this.books = new Books({ clock, log, trust: this.trust, store, recorder });
     this.retention = new AuditRetention({
-      clock, recorder, store, log_store: logStore(store, number), log, did: identities.node.did, policy: settings.retention ?? {},
+      clock, recorder, store, log_store: logStore(store, number), log, past_logs: built.past_logs, did: identities.node.did, policy: settings.retention ?? {},
       ...(parts.free_bytes === undefined ? {} : { free_bytes: parts.free_bytes }),
     });
     this.agents = new AgentHouse({
@@ -176,8 +177,7 @@ export class Composition implements Host {
     });
     this.endings = new Endings({ clock, recorder, identity: this.identity, revocation: this.revocation, handshake: () => this.handshake, agents: () => this.agents.list() });
     this.message = message({
-      clock, random, network, store, identity: this.identity, handshake: this.handshake, recorder,
-      origin: log.origin,
+      clock, random, network, store, identity: this.identity, handshake: this.handshake, recorder, origin: log.origin,
       executor: (did) => authority.executor(did),
       caughtUp: async (parties) => {
         await caughtUp({ clock, network, completeAsOf: () => this.statements.completeAsOf() });
@@ -186,24 +186,26 @@ export class Composition implements Host {
       evidence: () => authority.evidence(),
       distrusted: (observer, subject, required) => authority.distrusted(observer, subject, Math.max(required, authority.requiredTrust(observer))),
       execute: (call, signal) => this.agents.execute(call, signal),
+      entry_seal: new EntrySeal({ vault: built.vault, log_number: number, size: () => log.size() }),
       refused: (executor, invocation, failure) => this.books.recordRefusal(executor, invocation, failure),
       settled: (observer, subject, receipt, receipt_hash, changes) => this.books.settled(observer, subject, receipt, receipt_hash, changes),
     });
     this.monitor = monitoring({
       clock, random, network, store, log, recorder, identity: this.identity, neighbours: this.neighbours,
       logKey: (origin) => this.logKey(origin),
+      witnessKey: (name) => this.#parties.namedWitnessKey(name),
       accuse: (evidence) => this.accusations.report(evidence),
       exposed: (did) => this.accusations.exposed(did),
     });
     this.witness = witness(settings.witness ?? {})({
       clock, random, network, store, log, recorder,
-      witness_key: built.witness_key,
-      did: identities.node.did,
+      witness_key: built.witness_key, did: identities.node.did,
       witnesses: () => this.witnesses(),
       logKey: (origin) => this.logKey(origin),
       published: (note) => this.monitor.publish(note),
       past: (origin) => this.past_logs.named(origin),
-      seen: this.monitor,
+      seen: this.monitor, refused: (note) => this.monitor.look(note), isNear: (did) => this.identity.known(did) !== undefined,
+      met: (did) => [...this.neighbours.nodes()].some(([, node]) => node === did),
       accuse: (evidence) => this.accusations.report(evidence),
       exposed: (did) => this.accusations.exposed(did),
       sponsor: () => this.#parties.operatorOf(identities.node.did),
@@ -211,8 +213,7 @@ export class Composition implements Host {
     this.tiles = tiles()({
       clock, network, recorder,
       own: {
-        origin: log.origin,
-        checkpoint: () => this.witness.checkpoint(),
+        origin: log.origin, checkpoint: () => this.witness.checkpoint(),
         tile: (level, number, width) => log.tile(level, number, width),
         bundle: (number, width) => log.bundle(number, width),
       },
@@ -222,6 +223,7 @@ export class Composition implements Host {
       clock, random, network, store, recorder,
       tiles: this.tiles,
       place: (did) => this.#parties.place(did),
+      contradicted: (note) => this.monitor.look(note), successor: (origin) => this.monitor.successor(origin),
       witnessKey: (name) => this.#parties.witnessKey(name),
     });
   }
@@ -230,6 +232,11 @@ export class Composition implements Host {
   #exposed(evidence: AuditEvidence): void {
     this.accusations.heard(evidence);
     for (const [peer, did] of this.neighbours.nodes()) if (did === evidence.sub) this.handshake.closeAt(peer, this.identities.node.did);
+  }
+
+  /** Whether this host has seen the record of a host name this log or witness, whatever the record says now. */
+  #wasListed(name: string): boolean {
+    return this.monitor.state(name) !== undefined || this.#parties.hasSeenWitness(name);
   }
 
   logKey(origin: string): Promise<Result<string>> {

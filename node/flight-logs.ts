@@ -78,7 +78,12 @@ function matches({ record, payload }: LoggedEntry, { agent, kind, verdict, from 
 /** The payload of an entry as others may see it: all of it, but for the key under which imports are known again. */
 export function shownPayload({ payload }: AuditRecord): Json | undefined {
   const value = payload === undefined ? undefined : readPayload(payload);
-  return textOf(value, 'kind') === 'import-key' ? { kind: 'import-key' } : value;
+  return isImportKey(value) ? { kind: 'import-key' } : value;
+}
+
+/** Whether a payload is the key under which imports are known again. */
+export function isImportKey(payload: Json | undefined): boolean {
+  return textOf(payload, 'kind') === 'import-key';
 }
 
 function opened(record: AuditRecord): LoggedEntry {

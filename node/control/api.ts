@@ -4,10 +4,10 @@
  * Every method takes one object of parameters and answers with a `Result`.
  */
 import type { Result } from '../../crypto/result.ts';
-import type { EntryView, ErasedView, ImportView, LogPageView, VerifiedView } from './audit-entry-views.ts';
+import type { EntryView, ErasedView, ImportView, LogPageView, OwnLogView, VerifiedView } from './audit-entry-views.ts';
 import type { ChainCheckView, ChainView } from './delegation-views.ts';
 import { sponsor_params, type SponsorControlApi } from './sponsor-api.ts';
-import type { NodeStatus, FsckView, RecoveredView, AgentView, PeerView, CallView, DelegationView, RevocationPreview, RevocationView, ScoreView, HeadView, ProofView, CheckView, IdentityView, VoidedView, EvidenceFileView, EvidenceView, ExposureView, SuspicionView, MirroredLogView, WitnessesView, ArchiveWorkView, RetentionView } from './views.ts';
+import type { NodeStatus, FsckView, RecoveredView, AgentView, PeerView, CallView, DelegationView, RevocationPreview, RevocationView, ScoreView, HeadView, ProofView, CheckView, IdentityView, VoidedView, EvidenceFileView, EvidenceView, ExposureView, SuccessionView, SuspicionView, MirroredLogView, WitnessesView, ArchiveWorkView, RetentionView } from './views.ts';
 
 /** Parameter types that the server checks before a method sees them. */
 export type ParamType = 'string' | 'number' | 'boolean' | 'strings' | 'json';
@@ -51,19 +51,19 @@ export interface ControlApi extends SponsorControlApi {
   'revocation.preview': { params: { from: Who; kind: string; target: Who }; value: RevocationPreview };
   'revocations': { params: { by?: Who; of?: Who; pending?: boolean; limit?: number }; value: { readonly total: number; readonly revocations: readonly RevocationView[] } };
   'trust.show': { params: { subject: Who; observer?: Who }; value: ScoreView };
-  'audit.head': { params: { did?: Who }; value: HeadView };
+  'audit.head': { params: { did?: Who; log?: string }; value: HeadView };
   'audit.anchor': { params: Record<string, never>; value: HeadView };
-  'audit.prove': { params: { index: number; did?: Who; open?: boolean }; value: ProofView };
+  'audit.prove': { params: { index: number; did?: Who; open?: boolean; log?: string }; value: ProofView };
   'audit.verify': { params: { proof: string; policy?: string }; value: VerifiedView };
-  'audit.export': { params: { folder: string }; value: { readonly folder: string; readonly size: number; readonly files: number } };
+  'audit.export': { params: { folder: string; log?: string }; value: { readonly folder: string; readonly size: number; readonly files: number } };
   'audit.entries': {
-    params: { before?: number; from?: number; agent?: Who; kind?: string; verdict?: string; since_ms?: number; until_ms?: number; limit?: number };
+    params: { before?: number; from?: number; agent?: Who; kind?: string; verdict?: string; since_ms?: number; until_ms?: number; limit?: number; log?: string };
     value: LogPageView;
   };
-  'audit.show': { params: { index: number }; value: EntryView };
-  'audit.erase': { params: { subject?: Who; index?: number; basis: string }; value: ErasedView };
+  'audit.show': { params: { index: number; log?: string }; value: EntryView };
+  'audit.erase': { params: { subject?: Who; index?: number; basis: string; log?: string }; value: ErasedView };
   'audit.import': { params: { lines: string[]; subject?: Who; source?: string }; value: ImportView };
-  'audit.evidence': { params: Record<string, never>; value: { readonly exposed: readonly ExposureView[]; readonly suspected: readonly SuspicionView[] } };
+  'audit.evidence': { params: Record<string, never>; value: { readonly exposed: readonly ExposureView[]; readonly suspected: readonly SuspicionView[]; readonly succeeded: readonly SuccessionView[] } };
   'audit.evidence.file': { params: { who: Who }; value: EvidenceFileView };
   'audit.evidence.report': { params: { file: string }; value: EvidenceView };
   'audit.witnesses': { params: Record<string, never>; value: WitnessesView };
@@ -72,8 +72,9 @@ export interface ControlApi extends SponsorControlApi {
   'audit.retention': { params: Record<string, never>; value: RetentionView };
   'audit.archive': { params: { folder: string; before_ms?: number; keep?: number; restore?: boolean }; value: ArchiveWorkView };
   'audit.mirror.drop': { params: { who: Who }; value: { readonly dropped: number } };
+  'audit.logs': { params: Record<string, never>; value: readonly OwnLogView[] };
   'audit.fsck': { params: { begin?: boolean }; value: FsckView };
-  'audit.recover': { params: { from?: string[]; dry_run?: boolean }; value: RecoveredView };
+  'audit.recover': { params: { from?: string[]; dry_run?: boolean; log?: string }; value: RecoveredView };
   'audit.succeed': { params: { yes: boolean }; value: { readonly origin: string; readonly verifier_key: string } };
   'doctor': { params: Record<string, never>; value: readonly CheckView[] };
 }
@@ -130,17 +131,17 @@ export const control_params: { readonly [Method in ControlMethod]: { readonly [N
   'revocation.preview': { from: text, kind: text, target: text },
   'revocations': { by: text_optional, of: text_optional, pending: { type: 'boolean', optional: true }, limit: number_optional },
   'trust.show': { subject: text, observer: text_optional },
-  'audit.head': { did: text_optional },
+  'audit.head': { did: text_optional, log: text_optional },
   'audit.anchor': {},
-  'audit.prove': { index: number, did: text_optional, open: { type: 'boolean', optional: true } },
+  'audit.prove': { index: number, did: text_optional, open: { type: 'boolean', optional: true }, log: text_optional },
   'audit.verify': { proof: text, policy: text_optional },
-  'audit.export': { folder: text },
+  'audit.export': { folder: text, log: text_optional },
   'audit.entries': {
     before: number_optional, from: number_optional, agent: text_optional, kind: text_optional, verdict: text_optional,
-    since_ms: number_optional, until_ms: number_optional, limit: number_optional,
+    since_ms: number_optional, until_ms: number_optional, limit: number_optional, log: text_optional,
   },
-  'audit.show': { index: number },
-  'audit.erase': { subject: text_optional, index: number_optional, basis: text },
+  'audit.show': { index: number, log: text_optional },
+  'audit.erase': { subject: text_optional, index: number_optional, basis: text, log: text_optional },
   'audit.import': { lines: texts, subject: text_optional, source: text_optional },
   'audit.evidence': {},
   'audit.evidence.file': { who: text },
@@ -151,8 +152,9 @@ export const control_params: { readonly [Method in ControlMethod]: { readonly [N
   'audit.retention': {},
   'audit.archive': { folder: text, before_ms: number_optional, keep: number_optional, restore: { type: 'boolean', optional: true } },
   'audit.mirror.drop': { who: text },
+  'audit.logs': {},
   'audit.fsck': { begin: { type: 'boolean', optional: true } },
-  'audit.recover': { from: { type: 'strings', optional: true }, dry_run: { type: 'boolean', optional: true } },
+  'audit.recover': { from: { type: 'strings', optional: true }, dry_run: { type: 'boolean', optional: true }, log: text_optional },
   'audit.succeed': { yes: { type: 'boolean' } },
   'doctor': {},
 };

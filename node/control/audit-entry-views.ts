@@ -47,10 +47,12 @@ export interface EntryView extends LogEntryView {
   readonly checkpoint: HeadView | null;
 }
 
-/** What was erased: the payloads are gone; `entry` is where that stands in the log, `null` where a frozen log could not take it. */
+/** What was erased: the payloads are gone; `entry` is where that stands in the newest log, `null` where a frozen log could not take it. */
 export interface ErasedView {
   readonly entry: number | null;
   readonly payloads: number;
+  /** How many of them are in logs before the newest. */
+  readonly past_payloads: number;
   readonly subject: string | null;
 }
 
@@ -61,4 +63,18 @@ export interface ImportView {
     | { readonly at: number; readonly state: 'added' | 'known'; readonly index: number | null; readonly leaf_hash: string | null }
     | { readonly at: number; readonly state: 'refused'; readonly code: string; readonly reason: string; readonly fix?: string }
   )[];
+}
+
+/** A log of this host: the newest takes entries, those before it are closed. */
+export interface OwnLogView {
+  /** 0 for the first. */
+  readonly number: number;
+  readonly origin: string;
+  readonly newest: boolean;
+  /** Entries; `null` where the store cannot say it. */
+  readonly size: number | null;
+  /** Damaged records that the last check found. */
+  readonly damaged_count: number;
+  /** Why it proves nothing, as far as it was opened. */
+  readonly frozen: string | null;
 }

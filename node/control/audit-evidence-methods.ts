@@ -7,7 +7,7 @@ import type { FollowedLog } from '../../protocols/monitor/index.ts';
 import type { Exposure } from '../accusations.ts';
 import type { Host } from '../host.ts';
 import type { ControlMethods } from './api.ts';
-import type { CheckView, EvidenceFileView, EvidenceView, ExposureView, SuspicionView } from './views.ts';
+import type { CheckView, EvidenceFileView, EvidenceView, ExposureView, SuccessionView, SuspicionView } from './views.ts';
 
 type EvidenceMethods = Pick<ControlMethods, 'audit.evidence' | 'audit.evidence.file' | 'audit.evidence.report'>;
 
@@ -21,6 +21,10 @@ function exposureView(host: Host, exposure: Exposure): ExposureView {
 
 function suspicionView(host: Host, { origin, did, state, since_ms, reason = '' }: FollowedLog): readonly SuspicionView[] {
   return state === 'suspected' ? [{ did, did_name: called(host, did), origin, since_ms, reason }] : [];
+}
+
+function successionView(host: Host, { origin, did, after, follows, entries_lost }: FollowedLog): readonly SuccessionView[] {
+  return after === undefined ? [] : [{ did, did_name: called(host, did), origin, after, follows: follows ?? null, entries_lost: entries_lost ?? null }];
 }
 
 /** What verified evidence says, as it is shown. */
@@ -53,6 +57,7 @@ export function auditEvidenceMethods(host: Host): EvidenceMethods {
     'audit.evidence': () => Promise.resolve(ok({
       exposed: host.accusations.list().map((exposure) => exposureView(host, exposure)),
       suspected: host.monitor.logs().flatMap((log) => suspicionView(host, log)),
+      succeeded: host.monitor.logs().flatMap((log) => successionView(host, log)),
     })),
     'audit.evidence.file': ({ who }) => Promise.resolve(fileOf(host, who)),
     'audit.evidence.report': ({ file }) => report(host, file),

@@ -10,8 +10,11 @@ import { locate } from '../../protocols/place.ts';
 import { proofOf } from '../../protocols/witness/index.ts';
 import { decodeDisclosure, encodeDisclosure } from '../../storage/audit-entry.ts';
 import { exportLog } from '../../storage/audit-export.ts';
+import type { AuditLog } from '../../storage/audit-log.ts';
 import { verifyEntryProof } from '../entry-proof.ts';
+import { isImportKey, shownPayload } from '../flight-logs.ts';
 import type { Host } from '../host.ts';
+import { chosenLog } from '../own-logs.ts';
 import { recordedKey } from '../recorded-keys.ts';
 import type { ControlApi, ControlMethods } from './api.ts';
 import type { HeadView, ProofView } from './views.ts';
@@ -31,10 +34,12 @@ export function headOf(note: Uint8Array): Result<HeadView> {
   });
 }
 
-async function ownHead(host: Host): Promise<Result<HeadView>> {
-  const cosigned = await host.log.cosigned();
+async function ownHead(host: Host, which: string | undefined): Promise<Result<HeadView>> {
+  const log = await chosenLog(host, which);
+  if (!log.ok) return log;
+  const cosigned = await log.value.cosigned();
   if (cosigned.ok) return headOf(cosigned.value);
-  const latest = host.log.latest();
+  const latest = log.value.latest();
   return latest === undefined ? cosigned : headOf(latest.note);
 }
 
@@ -92,16 +97,27 @@ async function policyFor(host: Host, note: Uint8Array): Promise<Result<string>> 
 }
 
 /** The proof with the payload and the salt of its commitment in the `extra` data: whoever gets it can read the payload. */
-async function withPayload(host: Host, bytes: Uint8Array, index: number): Promise<Result<Uint8Array>> {
+async function withPayload(log: AuditLog, bytes: Uint8Array, index: number): Promise<Result<Uint8Array>> {
   const proof = parseProof(bytes);
   if (!proof.ok) return proof;
-  const record = await host.log.read(index);
+  const record = await log.read(index);
   if (!record.ok) return record;
   const { kind, entry, payload, salt } = record.value;
   if (kind !== 'event') return fail('AUDIT_NO_PAYLOAD', `entry ${index} is an entry of kind ${kind}, which has no payload`, { fix: 'leave out --open' });
   if (payload === undefined || salt === undefined) return fail('AUDIT_ERASED', `the payload of entry ${index} was erased; that the entry is in the log can still be proved`, { fix: 'leave out --open' });
+  if (isImportKey(shownPayload(record.value))) return fail('AUDIT_PAYLOAD_SECRET', `entry ${index} holds a key of this host, under which entries from elsewhere are known again`, { fix: 'leave out --open' });
   return ok(formatProof({ ...proof.value, extra: encodeDisclosure({ entry, opened: { salt, payload } }) }));
 }
+
+/** What no cosigned checkpoint covers at the end of a closed log never gets one, and is proven under its last signed head. */
+async function ownProof(log: AuditLog, index: number, is_past: boolean): Promise<Result<Uint8Array>> {
+  const proof = await proofOf(log, index);
+  const last = log.latest();
+  const is_bare = !proof.ok && ['AUDIT_NOT_ANCHORED', 'AUDIT_NO_CHECKPOINT'].includes(proof.failure.code);
+  return is_past && is_bare && last !== undefined && index < last.size ? proofOf(log, index, last.note) : proof;
+}
+
+const foreign_log = fail('PARAMS_INVALID', 'earlier logs can be named of this host alone', { fix: 'leave out the DID, or ask the owner of the log' });
 
 async function prove(host: Host, params: ControlApi['audit.prove']['params']): Promise<Result<ProofView>> {
   const did = params.did === undefined ? ok(host.identities.node.did) : host.identities.didOf(params.did);
@@ -110,11 +126,14 @@ async function prove(host: Host, params: ControlApi['audit.prove']['params']): P
   if (record?.ok === false) return record;
   const place = record === undefined ? undefined : await locate(host.parts.network, record.value);
   if (place?.ok === false) return place;
+  if (params.log !== undefined && place !== undefined) return foreign_log;
   if (params.open === true && place !== undefined) {
     return fail('PARAMS_INVALID', 'only the owner of a log can show a payload', { fix: 'ask the owner for a proof with --open' });
   }
-  const closed = place === undefined ? await proofOf(host.log, params.index) : await host.witness.askProof(place.value, params.index);
-  const bytes = closed.ok && params.open === true ? await withPayload(host, closed.value, params.index) : closed;
+  const log = await chosenLog(host, params.log);
+  if (!log.ok) return log;
+  const closed = place === undefined ? await ownProof(log.value, params.index, log.value !== host.log) : await host.witness.askProof(place.value, params.index);
+  const bytes = closed.ok && params.open === true ? await withPayload(log.value, closed.value, params.index) : closed;
   if (!bytes.ok) return bytes;
   const proof = parseProof(bytes.value);
   if (!proof.ok) return proof;
@@ -137,8 +156,9 @@ async function verify(host: Host, params: ControlApi['audit.verify']['params']):
 /** The methods about audit logs of a host. */
 export function auditMethods(host: Host): AuditMethods {
   return {
-    'audit.head': async ({ did }) => {
-      if (did === undefined) return ownHead(host);
+    'audit.head': async ({ did, log }) => {
+      if (did === undefined) return ownHead(host, log);
+      if (log !== undefined) return foreign_log;
       const found = host.identities.didOf(did);
       return found.ok ? remoteHead(host, found.value) : found;
     },
@@ -148,6 +168,9 @@ export function auditMethods(host: Host): AuditMethods {
     },
     'audit.prove': (params) => prove(host, params),
     'audit.verify': (params) => verify(host, params),
-    'audit.export': async ({ folder }) => exportLog(host.log, folder),
+    'audit.export': async ({ folder, log: which }) => {
+      const log = await chosenLog(host, which);
+      return log.ok ? exportLog(log.value, folder) : log;
+    },
   };
 }

@@ -1,6 +1,6 @@
 /** The control methods about who witnesses this log, whom this host witnesses, and the logs of others that it keeps copies of. */
-import { didOfOrigin } from '../../crypto/checkpoint.ts';
-import { parseVerifier } from '../../crypto/note.ts';
+import { didOfOrigin, parseCheckpoint } from '../../crypto/checkpoint.ts';
+import { parseNote, parseVerifier } from '../../crypto/note.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
 import type { MirrorView } from '../../protocols/tiles/index.ts';
 import type { WitnessReport } from '../../protocols/witness/index.ts';
@@ -14,7 +14,9 @@ type WitnessMethods = Pick<ControlMethods, 'audit.witnesses' | 'audit.mirrors' |
 const sponsor_fix = 'on the hosts that witness: agentmesh sponsor host NAME of their owner';
 
 function called(host: Host, did: string | undefined): string | null {
-  return did === undefined ? null : host.identity.known(did)?.document.name ?? null;
+  const name = did === undefined ? undefined : host.identity.known(did)?.document.name;
+  // Records of humans name nobody.
+  return name === undefined || name === '' ? null : name;
 }
 
 function askedView(host: Host, { contact, did, cosigned, refused }: WitnessReport['witnesses'][number]): AskedWitnessView {
@@ -60,16 +62,26 @@ async function follow(host: Host, who: string): Promise<Result<MirroredLogView>>
   return followed.ok ? ok(mirrorView(host, followed.value)) : followed;
 }
 
+/** The host of a mirror: also by the name that the list of mirrors shows, where only one has it. */
+function mirroredHost(host: Host, who: string): Result<string> {
+  const named = new Set(host.mirrors.list().map(({ did }) => did).filter((did) => called(host, did) === who));
+  const [only] = named;
+  return named.size === 1 && only !== undefined ? ok(only) : host.identities.didOf(who);
+}
+
 async function drop(host: Host, who: string): Promise<Result<{ readonly dropped: number }>> {
-  const did = host.identities.didOf(who);
+  const did = mirroredHost(host, who);
   if (!did.ok) return did;
-  const logs = host.mirrors.list().filter((mirror) => mirror.did === did.value);
-  if (logs.length === 0) return fail('MIRROR_UNKNOWN', `no log of ${did.value} is mirrored here`, { fix: 'agentmesh audit mirror lists those that are' });
-  for (const { origin } of logs) {
-    const dropped = await host.mirrors.drop(origin);
+  const next = (): MirrorView | undefined => host.mirrors.list().find((mirror) => mirror.did === did.value);
+  if (next() === undefined) return fail('MIRROR_UNKNOWN', `no log of ${did.value} is mirrored here`, { fix: 'agentmesh audit mirror lists those that are' });
+  let count = 0;
+  // Meanwhile a mirror may have gone on to the next log.
+  for (let mirror = next(); mirror !== undefined; mirror = next()) {
+    const dropped = await host.mirrors.drop(mirror.origin);
     if (!dropped.ok) return dropped;
+    count += 1;
   }
-  return ok({ dropped: logs.length });
+  return ok({ dropped: count });
 }
 
 /** Who witnesses this log, whom this host witnesses, and its copies of others' logs. */
@@ -82,9 +94,19 @@ export function auditWitnessMethods(host: Host): WitnessMethods {
   };
 }
 
+async function cosignedCheck({ log }: Host): Promise<CheckView> {
+  const note = await log.cosigned();
+  const parsed = note.ok ? parseNote(note.value) : note;
+  const checkpoint = parsed.ok ? parseCheckpoint(parsed.value.text) : parsed;
+  // The log's own signature is one of them.
+  const count = parsed.ok ? parsed.value.signatures.length - 1 : 0;
+  if (checkpoint.ok && count > 0) return { name: 'witnesses', state: 'ok', text: `a checkpoint of ${checkpoint.value.size} of ${log.size()} entries is cosigned by ${count}` };
+  return { name: 'witnesses', state: 'warning', text: 'no checkpoint is cosigned yet', fix: 'connect to at least two other nodes, then agentmesh audit anchor' };
+}
+
 /** What a diagnosis says of the witnesses and the mirrors of this host. */
 export async function witnessChecks(host: Host): Promise<readonly CheckView[]> {
-  const checks: CheckView[] = [];
+  const checks: CheckView[] = [await cosignedCheck(host)];
   const { quorum, clock_doubt, absent } = await host.witness.report();
   if (quorum.failure !== undefined) checks.push({ name: 'quorum of witnesses', state: 'warning', text: quorum.failure, fix: 'agentmesh audit witnesses says who was asked' });
   else if (quorum.weakness !== undefined) checks.push({ name: 'quorum of witnesses', state: 'warning', text: quorum.weakness, fix: sponsor_fix });

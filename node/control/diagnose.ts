@@ -38,12 +38,7 @@ export async function diagnose(node: Node): Promise<readonly CheckView[]> {
   const checks: CheckView[] = [];
   const add = (name: string, state: CheckView['state'], text: string, fix?: string): void =>
     void checks.push({ name, state, text, ...(fix === undefined ? {} : { fix }) });
-  const { log } = host;
-  checks.push(...logChecks(host));
-  const cosigned = await log.cosigned();
-  if (cosigned.ok) add('witnesses', 'ok', 'the newest checkpoint is cosigned');
-  else add('witnesses', 'warning', 'no checkpoint is cosigned yet', 'connect to at least two other nodes, then agentmesh audit head');
-  checks.push(...await witnessChecks(host), ...await retentionChecks(host));
+  checks.push(...logChecks(host), ...await witnessChecks(host), ...await retentionChecks(host));
   const peers = host.parts.network.peers().length;
   if (peers > 0) add('peers', 'ok', `connected to ${peers}`);
   else add('peers', 'warning', 'connected to nobody', 'agentmesh join ADDRESS');

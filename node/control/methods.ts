@@ -53,6 +53,7 @@ async function statusOf(node: Node, started_ms: number): Promise<NodeStatus> {
     revocations: { complete_as_of_ms: freshness.completeAsOf() || null, max_age_ms: freshness.age_ms_max },
     audit: {
       origin: log.origin,
+      past: node.host.past_logs.origins,
       size: log.size(),
       cosigned_size: cosigned?.ok === true ? cosigned.value.size : 0,
       cosignatures: cosigned?.ok === true ? cosigned.value.cosignatures.length : 0,

@@ -16,7 +16,7 @@ export interface NodeStatus {
   readonly statements: number;
   /** By when everything that peers knew of revocations was known here (null for never), and how old that may be for commands that read, write or delete. */
   readonly revocations: { readonly complete_as_of_ms: number | null; readonly max_age_ms: { readonly read: number; readonly write: number; readonly delete: number } };
-  readonly audit: { readonly origin: string; readonly size: number; readonly cosigned_size: number; readonly cosignatures: number; /** When every record was last checked while the node ran. */ readonly checked_ms: number | null; /** What is wrong with the quorum of witnesses: it was missed, or those who cosigned are worth less than they seem. */ readonly quorum_doubt: string | null; readonly frozen: { readonly code: string; readonly reason: string; readonly fix?: string } | null };
+  readonly audit: { readonly origin: string; /** The origins of the logs before this one, the first log's first. */ readonly past: readonly string[]; readonly size: number; readonly cosigned_size: number; readonly cosignatures: number; /** When every record was last checked while the node ran. */ readonly checked_ms: number | null; /** What is wrong with the quorum of witnesses: it was missed, or those who cosigned are worth less than they seem. */ readonly quorum_doubt: string | null; readonly frozen: { readonly code: string; readonly reason: string; readonly fix?: string } | null };
   readonly memory_bytes: number;
   /** What was refused or went wrong since the start, and how often. */
   readonly troubles: readonly { readonly what: string; readonly count: number }[];
@@ -212,6 +212,19 @@ export interface SuspicionView {
   readonly reason: string;
 }
 
+/** A log that took the place of another one of its host. */
+export interface SuccessionView {
+  readonly did: string;
+  readonly did_name: string | null;
+  readonly origin: string;
+  /** The log that was followed before. */
+  readonly after: string;
+  /** Whether it goes on where that one ended; `null` while its first entry was not read. */
+  readonly follows: boolean | null;
+  /** Entries of the log before it that are gone or not followed; `null` while that is not known. */
+  readonly entries_lost: number | null;
+}
+
 /** What an evidence file proves about whom. */
 export interface EvidenceView {
   readonly kind: string;
@@ -329,7 +342,7 @@ export interface FsckView {
   readonly done: number;
   readonly total: number;
   /** The first thousand. */
-  readonly damaged: readonly { readonly name: string; readonly reason: string }[];
+  readonly damaged: readonly { /** The number of a log before the newest; `null` for the newest. */ readonly log: number | null; readonly name: string; readonly reason: string }[];
   readonly damaged_count: number;
   /** When the last whole check ended, Unix milliseconds. */
   readonly ended_ms: number | null;

@@ -28,9 +28,9 @@ export function gatewayUrl({ host, port }: GatewayAddress): string {
   return `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 }
 
-/** Whether only this host reaches an address. */
+/** Whether only this host reaches an address. Names are the same in either case (RFC 4343). */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+  return host.toLowerCase() === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
 /**

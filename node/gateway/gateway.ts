@@ -121,6 +121,8 @@ class GatewayServer {
     const { method = '', url: target = '' } = request;
     const key = limitKey(request.socket.remoteAddress);
     if (!this.#requests.spend(key, 1)) return textAnswer(429, 'too many requests from this address', { 'retry-after': '60' });
+    // RFC 9112 section 3.2: of two names, nobody can say which one counts.
+    if ((request.headersDistinct['host']?.length ?? 0) > 1) return textAnswer(400, 'a request has one Host field');
     if (!isHostAllowed(request.headers.host, this.#bound)) return textAnswer(421, 'this gateway is not known under that name');
     if (target.length > target_length_max) return textAnswer(414, `a target has at most ${target_length_max} characters`);
     const methods = methodsOf(target);

@@ -3,13 +3,17 @@ import { concat, toBase64, utf8 } from '../../crypto/bytes.ts';
 import { signCheckpoint } from '../../crypto/checkpoint.ts';
 import { cosignerSplitEvidence, sameSizeEvidence, verifyEvidence } from '../../crypto/fork-evidence.ts';
 import { sha256 } from '../../crypto/hash.ts';
-import { unwrap } from '../../crypto/result.ts';
+import { fail, ok, unwrap } from '../../crypto/result.ts';
+import { parseStatement, signAuditEvidence } from '../../crypto/statement.ts';
+import { Accusations, republish_ms } from '../../node/accusations.ts';
 import { accusationChecks, auditEvidenceMethods } from '../../node/control/audit-evidence-methods.ts';
 import { encodeRequest } from '../../protocols/witness/wire.ts';
+import { Simulator } from '../../simulator/kernel.ts';
 import { decodeEntry } from '../../storage/audit-entry.ts';
+import { openStore } from '../../storage/store.ts';
 import { TestLog, TestWitness, treeOf } from '../crypto/fork-evidence-world.ts';
 import { suite } from '../harness.ts';
-import { keyNamed } from '../people.ts';
+import { keyNamed, person } from '../people.ts';
 import { codeOf, copyOf, hostWorld, type HostWorld, type SimulatedHost } from '../simulated-hosts.ts';
 
 const test = suite('node/accusations');
@@ -95,6 +99,41 @@ test('each file is kept and noted once, one statement is told of a host, and one
   const after = await world.restart(1);
   await world.get(after.host.accusations.report(file));
   assert.is((await evidenceEntries(after)).length, 8, 'nor again after a restart');
+});
+
+test('evidence is told again when the statement about it has lost its place', async () => {
+  const simulator = new Simulator('accusations');
+  const clock = simulator.clock('accuser');
+  const reporter = await person('reporter', { kind: 'node' });
+  const log = new TestLog(reporter.did, keyNamed('log'));
+  const file = unwrap(sameSizeEvidence(log.verifier_key, [log.note(tree), log.note(other)]));
+  const { statement: evidence } = unwrap(parseStatement(unwrap(await signAuditEvidence(reporter.signer, { evidence: file, nbf: 0 }))));
+  if (evidence.kind !== 'audit-evidence') throw new Error('it is evidence');
+  const told: string[] = [];
+  let is_exposed = false;
+  const accusations = new Accusations({
+    clock, store: unwrap(await openStore({ kind: 'memory' })), recorder: { record: () => undefined },
+    identities: { node: { did: reporter.did, signer: reporter.signer } },
+    identity: { resolve: () => Promise.resolve(fail('DID_NOT_FOUND', 'nobody has it')) },
+    statement_store: { auditEvidence: () => (is_exposed ? evidence : undefined), exposures: () => [] },
+    statements: {
+      publish: (token) => {
+        told.push(token);
+        is_exposed = true;
+        return Promise.resolve(ok(unwrap(parseStatement(token)).statement));
+      },
+    },
+    wasListed: () => true,
+    log: () => ({ appendRecord: () => Promise.resolve(fail('AUDIT_FROZEN', 'not now')) }),
+  });
+  unwrap(await accusations.report(file));
+  accusations.start();
+  await simulator.run(simulator.now_ms + 3 * republish_ms);
+  assert.is(told.length, 1, 'once, while it is known');
+  is_exposed = false;
+  await simulator.run(simulator.now_ms + 2 * republish_ms);
+  assert.is(told.length, 2);
+  await simulator.finish(accusations.stop());
 });
 
 test('what was kept and not told before a crash is told after it, and without a record it waits', async (context) => {

@@ -124,7 +124,9 @@ test('a sound log is closed by its successor, and the host governs on after a re
   await world.hire(1, 'bob');
   const { host: { log, keeper } } = world.at(0);
   await world.get(log.checkpoint());
-  const { origin } = await world.get(keeper.succeed());
+  const both = [keeper.succeed(), keeper.succeed()] as const;
+  const { origin, verifier_key } = await world.get(both[0]);
+  assert.is((await world.get(both[1])).origin, origin);
   assert.is(codeOf(await world.finish(log.append({ subject: 'x', payload: utf8('late') }))), 'AUDIT_CLOSED');
   const again = await world.restart(0);
   assert.is(again.host.log.origin, origin);
@@ -132,6 +134,7 @@ test('a sound log is closed by its successor, and the host governs on after a re
   const past = await world.get(again.host.past_logs.log(0));
   const last = await world.get(past.read(past.size() - 1));
   assert.is(last.kind, 'genesis');
+  assert.equal(Buffer.from(last.entry.subarray(12)).toString(), `${verifier_key}\n`);
   assert.is(codeOf(await world.finish(past.inclusion(0, past.size()))), 'ok');
   const twice = await world.get(again.host.keeper.succeed());
   const third = await world.restart(0);

@@ -108,6 +108,11 @@ test('an opened proof shows the payload, verifies, and fails when the payload is
   assert.is(codeOf(await world.finish(methods['audit.prove']({ index: 0, open: true }, never))), 'AUDIT_NO_PAYLOAD');
   assert.is(codeOf(await world.finish(methodsOf(world, 0)['audit.prove']({ index, open: true, did: world.at(1).host.identities.node.did }, never))), 'PARAMS_INVALID');
 
+  await world.get(methods['audit.import']({ lines: ['{"agent":"elsewhere","time":1700000000}'] }, never));
+  const [secret] = (await world.get(methods['audit.entries']({ kind: 'import-key' }, never))).entries;
+  await world.get(world.at(1).host.witness.anchor());
+  assert.is(codeOf(await world.finish(methods['audit.prove']({ index: secret?.index ?? -1, open: true }, never))), 'AUDIT_PAYLOAD_SECRET');
+
   const erased = await world.get(methods['audit.erase']({ index, basis: 'mistake' }, never));
   assert.is(erased.payloads, 1);
   assert.is((await world.get(methods['audit.show']({ index: erased.entry ?? -1 }, never))).about, `erased the payload of entry ${index}: mistake`);
@@ -131,6 +136,13 @@ test('the payloads of an agent are erased by its name, and those of others stay'
   const logs = unwrap(await world.finish(world.at(1).host.logs.newest(undefined)));
   assert.is(logs.filter(({ kind }) => kind === 'erased').length, before.length, 'they are said to be erased');
   assert.is((await world.get(methods['audit.erase']({ subject: 'elsewhere', basis: 'consent' }, never))).payloads, 2, 'by a name elsewhere');
+});
+
+test('a frozen log refuses an import once, and not every line of it', async (context) => {
+  const world = await hostWorld(context, { count: 1 });
+  const methods = methodsOf(world, 0);
+  await world.finish(world.at(0).host.log.freeze('a witness has seen more'));
+  assert.is(codeOf(await world.finish(methods['audit.import']({ lines: ['{"agent":"a"}', '{"agent":"b"}'] }, never))), 'AUDIT_FROZEN');
 });
 
 test('pages walk the whole log from either end, whatever is selected, and meet every entry once', async () => {

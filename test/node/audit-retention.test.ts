@@ -2,15 +2,19 @@ import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { utf8 } from '../../crypto/bytes.ts';
+import { signingKey } from '../../crypto/keys.ts';
 import { unwrap } from '../../crypto/result.ts';
 import { AuditRetention } from '../../node/audit-retention.ts';
 import { createNode } from '../../node/node.ts';
+import { PastLogs } from '../../node/own-logs.ts';
 import type { Fact } from '../../protocols/ports.ts';
 import { encodeState, stateKey } from '../../protocols/witness/state.ts';
 import { Simulator } from '../../simulator/kernel.ts';
 import { openAuditLog } from '../../storage/audit-log.ts';
 import { memoryFiles } from '../../storage/files.ts';
-import type { RetentionPolicy } from '../../storage/retention.ts';
+import { openNewestLog } from '../../storage/log-chain.ts';
+import { logStore } from '../../storage/log-view.ts';
+import { erasedBeforeChange, type RetentionPolicy } from '../../storage/retention.ts';
 import { openStore } from '../../storage/store.ts';
 import { openVault } from '../../storage/vault.ts';
 import { suite, type TestContext } from '../harness.ts';
@@ -83,6 +87,54 @@ test('payloads past their days are erased in the next round, once, and the erasu
   await retention.stop();
   await pass(20 * day_ms);
   assert.is(await kinds(), '........EE', 'nothing happens after the end');
+});
+
+test('what a frozen log holds grows old too, and so does what a log holds that lost its end', async () => {
+  const frozen = await world({ payload_days: 30, checkpoint_days: 30 });
+  await frozen.append(4);
+  await frozen.log.freeze('a witness has seen more');
+  await frozen.pass(31 * day_ms);
+  unwrap(await frozen.retention.run());
+  assert.equal(await frozen.opened(), []);
+  const shorter = await world({ payload_days: 30 });
+  await shorter.append(4);
+  await shorter.store.batch([erasedBeforeChange(100)], { sync: false });
+  await shorter.pass(31 * day_ms);
+  unwrap(await shorter.retention.run());
+  assert.equal(await shorter.opened(), []);
+});
+
+test('payloads of the logs before the newest are erased by their age too, and the newest says so', async () => {
+  const simulator = new Simulator('past logs');
+  const clock = simulator.clock('host');
+  const [store, files] = [unwrap(await openStore({ kind: 'memory' })), memoryFiles()];
+  const vault = unwrap(await openVault({ files, random, create: true }));
+  const keys = [log_key, signingKey(new Uint8Array(32).fill(8))];
+  const chain = { store, files, vault, now: () => clock.now(), keys, did };
+  const first = unwrap(await openNewestLog({ ...chain, keys: keys.slice(0, 1), create: true }));
+  for (let at = 0; at < 3; at += 1) unwrap(await first.append({ subject: 'agent', payload: utf8(`old ${at}`) }));
+  await first.close();
+  const log = unwrap(await openNewestLog({ ...chain, create: false }));
+  const past_logs = new PastLogs(chain);
+  const retention = new AuditRetention({ clock, store, log_store: logStore(store, 1), log, past_logs, did, policy: { payload_days: 30 }, recorder: { record: () => undefined } });
+  const payloads = async (number: number): Promise<number> => {
+    let count = 0;
+    for await (const record of unwrap(await past_logs.log(number)).entries()) count += unwrap(record).payload === undefined ? 0 : 1;
+    return count;
+  };
+  await simulator.run(clock.now() + 29 * day_ms);
+  unwrap(await retention.run());
+  assert.is(await payloads(0), 3);
+  await simulator.run(clock.now() + 2 * day_ms);
+  unwrap(await log.append({ subject: 'agent', payload: utf8('young') }));
+  unwrap(await retention.run());
+  assert.is(await payloads(0), 0);
+  const said = unwrap(await log.read(log.size() - 1)).payload ?? new Uint8Array();
+  assert.equal(JSON.parse(Buffer.from(said).toString()), { kind: 'erased', origin: first.origin, before: 5, basis: 'retention' });
+  const size = log.size();
+  unwrap(await retention.run());
+  assert.is(log.size(), size, 'once');
+  assert.is(unwrap(await log.read(size - 2)).payload?.length, 5, 'what is young stays');
 });
 
 test('what a witness remembers goes when a log was not seen for its days, but never of one that was exposed', async () => {

@@ -125,13 +125,16 @@ test('nothing is erased without a confirmation, of nothing or of two things', as
     assert.equal([wrong.code, wrong.stderr], [2, 'error USAGE_INVALID: an erasure is of a subject or of one entry\nfix: give either --subject or --entry\n']);
   }
   assert.is((await run('audit', 'erase', '--subject', 'a', '--yes')).code, 2, 'a basis is needed');
+  const baseless = await run('audit', 'erase', '--subject', 'a', '--basis', 'whim');
+  assert.is(baseless.code, 2);
+  assert.match(baseless.stderr, /^error USAGE_INVALID: .*art17/, 'and is one that there is, before anybody is asked to confirm');
   assert.equal(asked, []);
 });
 
 test('an erasure says what is left to do, also when the log is frozen', async (context) => {
   const erased = await (await host(context)).run('audit', 'erase', '--entry', '3', '--basis', 'order', '--yes');
   assert.match(erased.stderr, /^backups of the file "vault" still hold the key: destroy those made before now/);
-  const frozen = await host(context, { 'audit.erase': () => Promise.resolve(ok({ entry: null, payloads: 1, subject: null })) });
+  const frozen = await host(context, { 'audit.erase': () => Promise.resolve(ok({ entry: null, payloads: 1, past_payloads: 0, subject: null })) });
   assert.match((await frozen.run('audit', 'erase', '--entry', '3', '--basis', 'order', '--yes')).stdout, /^erased: 1 payload is unreadable for good\nwritten down +nowhere: the audit log is frozen and takes no entry\n$/);
 });
 
@@ -172,7 +175,17 @@ test('an import that breaks off says that what was taken stays', async (context)
   const ended = await run('audit', 'import', '--file', join(data, 'f'));
   assert.is(ended.code, 5);
   assert.match(ended.stderr, /^error AUDIT_FROZEN: the log is frozen; what was taken before is in the log, and is not taken twice\nfix: agentmesh doctor\n$/);
-  assert.match((await run('audit', 'import', '--file', join(data, 'none'))).stderr, /^error FILE_UNREADABLE: /);
+  const midway = await host(context, {
+    'audit.import': ({ lines }) => Promise.resolve(ok({ origin, outcomes: lines.map((_, at) => (at === 0 ? { at, state: 'added', index: 7, leaf_hash: 'x' } : { at, state: 'refused', code: 'AUDIT_FROZEN', reason: 'the log is frozen', fix: 'agentmesh doctor' })) })),
+  });
+  writeFileSync(join(midway.data, 'many'), '{}\n'.repeat(3000));
+  const stopped = await midway.run('audit', 'import', '--file', join(midway.data, 'many'));
+  assert.equal([stopped.code, stopped.stderr], [5, 'error AUDIT_FROZEN: the log is frozen; what was taken before is in the log, and is not taken twice\nfix: agentmesh doctor\n']);
+  assert.match(stopped.stdout, /^added +1 entry\n/);
+  assert.is(midway.asked.length, 1, 'no more is sent');
+  const missing = await run('audit', 'import', '--file', join(data, 'none'));
+  assert.match(missing.stderr, /^error FILE_UNREADABLE: [^;]*\nfix: /);
+  assert.is(missing.stdout, '', 'where nothing was sent, nothing is reported');
 });
 
 test('CloudEvents go to standard output or a file that nobody else may read, one a line', async (context) => {

@@ -46,6 +46,21 @@ function publishedPackage(root: string, program: string): string {
   return join(root, 'node', 'cli', 'launch.js');
 }
 
+if (old_node === undefined) test.skip('one press of Ctrl-C, which the terminal gives to both Nodes, ends a command once', 'no old Node in the PATH');
+else {
+  test('one press of Ctrl-C, which the terminal gives to both Nodes, ends a command once', async (context) => {
+    const program = publishedPackage(context.folder(), `export function main() {
+      const work = setInterval(() => undefined, 1000);
+      process.once('SIGINT', () => setTimeout(() => { clearInterval(work); process.exitCode = 7; }, 30));
+      console.log('ready');
+    }`);
+    const child = spawn(old_node, [program], { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+    await once(child.stdout, 'data');
+    process.kill(-(child.pid ?? 0), 'SIGINT');
+    assert.equal(await once(child, 'close'), [7, null]);
+  });
+}
+
 if (old_node === undefined) test.skip('signals and the end pass through an old Node', 'no old Node in the PATH');
 else {
   test('signals and the end pass through an old Node', async (context) => {

@@ -46,7 +46,13 @@ test('verify holds a proof against a policy with no node running, and refuses ev
     return inside(['audit', 'verify', '--proof', join(folder, 'proof'), '--policy', join(folder, 'policy'), '--data', join(folder, 'none'), ...more]);
   };
   const verified = await verify(proof, policy);
-  assert.is(verified.code, 0, verified.stderr);
+  assert.equal([verified.code, verified.stderr], [0, '']);
+  const [log_line = ''] = policy.split('\n');
+  for (const flags of [[], ['--json']]) {
+    const alone = await verify(proof, `${log_line}\nquorum none\n`, ...flags);
+    assert.is(alone.code, 0, alone.stderr);
+    assert.match(alone.stderr, /^warning: nobody cosigned: /);
+  }
   assert.match(verified.stdout, /^verified\nlog +did:mesh:.*\nentry +1 of 3\n.*\ncosignatures +1\nkind +event\ntime +2023-11-14 22:13:20Z\npayload +shown, and the one that the entry commits to\n\n\{"verdict":"allow"\}\n$/);
   const { payload, index, size } = JSON.parse((await verify(proof, policy, '--json')).stdout);
   assert.equal([payload, index, size], ['{"verdict":"allow"}', 1, 3]);

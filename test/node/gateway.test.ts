@@ -127,6 +127,7 @@ test('requests that are too long, malformed or for another name are refused, eac
     [`GET /checkpoint HTTP/1.1\r\nHost: evil.example\r\n${close}`, /^HTTP\/1\.1 421 /],
     [`GET /checkpoint HTTP/1.1\r\nHost: 127.0.0.1.evil.example\r\n${close}`, /^HTTP\/1\.1 421 /],
     [`GET /checkpoint HTTP/1.1\r\nHost: 127.evil.example\r\n${close}`, /^HTTP\/1\.1 421 /],
+    [`GET /checkpoint HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n${close}`, /^HTTP\/1\.1 400 /],
     ['rubbish\r\n\r\n', /^HTTP\/1\.1 400 /],
     [`POST /add-checkpoint HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${witness_limits.request_bytes_max + 1}\r\n\r\n`, /^HTTP\/1\.1 413 /],
     [`POST /add-checkpoint HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n${`fff\r\n${'x'.repeat(4095)}\r\n`.repeat(30)}`, /^HTTP\/1\.1 413 /],
@@ -214,7 +215,7 @@ test('addresses: what is accepted, what is loopback, and what counts as one subs
     assert.ok(!parsed.ok && parsed.failure.code === 'GATEWAY_INVALID', bad);
   }
   for (const [header, bound, allowed] of [
-    ['127.0.0.1:8080', '127.0.0.1', true], ['localhost', '127.0.0.1', true], ['[::1]:1', '::1', true], ['example.com', '127.0.0.1', false], [undefined, '127.0.0.1', false],
+    ['127.0.0.1:8080', '127.0.0.1', true], ['localhost', '127.0.0.1', true], ['LocalHost:80', '127.0.0.1', true], ['[::1]:1', '::1', true], ['example.com', '127.0.0.1', false], [undefined, '127.0.0.1', false],
     ['localhost.evil.com', '127.0.0.1', false], ['a b', '0.0.0.0', false], ['log.example.com:443', '0.0.0.0', true], ['', '0.0.0.0', false],
   ] as const) assert.is(isHostAllowed(header, bound), allowed, `${header} on ${bound}`);
   assert.is(limitKey('::ffff:192.0.2.1'), limitKey('192.0.2.1'));

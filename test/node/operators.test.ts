@@ -1,7 +1,7 @@
 /** Who operates a host that witnesses: the word of its owner counts, and only for that host, as long as it stands. */
 import * as assert from 'uvu/assert';
 import { unwrap } from '../../crypto/result.ts';
-import { witnessChecks } from '../../node/control/audit-witness-methods.ts';
+import { auditWitnessMethods, witnessChecks } from '../../node/control/audit-witness-methods.ts';
 import { Sponsoring } from '../../node/sponsoring.ts';
 import { suite } from '../harness.ts';
 import { codeOf, hostWorld, type HostWorld } from '../simulated-hosts.ts';
@@ -29,7 +29,7 @@ test('the owner\'s word is seen by others, is asked first, and a withdrawn one c
   await world.until('an anchor', () => observer.log.latest() !== undefined && world.at(0).facts.some(({ kind }) => kind === 'audit.anchored'));
   const weak = (await witnessChecks(observer)).find(({ name }) => name === 'quorum of witnesses');
   assert.is(weak?.state, 'warning');
-  assert.match(weak?.text ?? '', /only 0 of the 2 operators/);
+  assert.match(weak?.text ?? '', /none of the 2 operators/);
   assert.match(weak?.fix ?? '', /agentmesh sponsor host/);
   const [bob, carol] = [await own(world, 1, 'bob'), await own(world, 2, 'carol')];
   // A renewed record reaches others when they resolve it again.
@@ -39,11 +39,25 @@ test('the owner\'s word is seen by others, is asked first, and a withdrawn one c
   await world.get(observer.witness.anchor());
   const { quorum, witnesses } = await observer.witness.report();
   assert.is(quorum.weakness, undefined);
+  const shown = await world.get(auditWitnessMethods(observer)['audit.witnesses']({}, new AbortController().signal));
+  assert.equal(shown.witnesses.slice(0, 2).map(({ sponsor, sponsor_name }) => [sponsor, sponsor_name]), [[bob, null], [carol, null]], 'a human has no name in the mesh, not an empty one');
   assert.equal(witnesses.map(({ contact }) => contact.sponsor), [bob, carol, undefined]);
   assert.is((await witnessChecks(observer)).find(({ name }) => name === 'quorum of witnesses')?.state, 'ok');
   const { host } = world.at(1);
   await world.get(new Sponsoring(host).withdraw(host.identities.node.did, 'sold'));
   await world.until('it is withdrawn everywhere', () => sponsorsSeen(world, 0)['host-1'] === undefined, 60_000);
+});
+
+test('a host that nobody cosigned for is told so, and one with cosigners how many they are', async (context) => {
+  const alone = (await hostWorld(context, { count: 1, seed: 'alone' })).at(0).host;
+  unwrap(await alone.log.checkpoint());
+  const [lonely] = await witnessChecks(alone);
+  assert.equal([lonely?.name, lonely?.state, lonely?.text], ['witnesses', 'warning', 'no checkpoint is cosigned yet']);
+  const world = await hostWorld(context, { count: 3 });
+  const { size } = await world.get(world.at(0).host.witness.anchor());
+  const [seen] = await witnessChecks(world.at(0).host);
+  assert.equal([seen?.name, seen?.state], ['witnesses', 'ok']);
+  assert.match(seen?.text ?? '', new RegExp(`^a checkpoint of ${size} of \\d+ entries is cosigned by 2$`));
 });
 
 test('two hosts of one owner are one operator', async (context) => {

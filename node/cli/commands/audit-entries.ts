@@ -2,17 +2,18 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { FailureError, ok, type Result } from '../../../crypto/result.ts';
 import type { EntryView, LogEntryView, LogPageView } from '../../control/audit-entry-views.ts';
-import { ask, printLines, show as showAnswer, type CommonFlags, type Outcome } from '../ask.ts';
+import { ask, printLines, show as showAnswer, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { details, table } from '../view/table.ts';
-import { jsonText, moment, shortId } from '../view/text.ts';
+import { jsonText, moment, shellWord, shortId } from '../view/text.ts';
+import { logParam, type LogFlags } from './audit.ts';
 
 const lines_default = 20;
 const page_entries = 500;
 const poll_ms = 400;
 
 /** Flags that select entries. */
-export interface SelectFlags extends CommonFlags {
+export interface SelectFlags extends LogFlags {
   readonly agent?: string | undefined;
   readonly kind?: string | undefined;
   readonly verdict?: string | undefined;
@@ -64,9 +65,9 @@ function printEntries(context: Context, entries: readonly LogEntryView[], titled
   printLines(context, titled ? lines : lines.slice(lines.length > entries.length ? 1 : 0));
 }
 
-function selection(flags: SelectFlags): { agent?: string; kind?: string; verdict?: string } {
+function selection(flags: SelectFlags): { agent?: string; kind?: string; verdict?: string; log?: string } {
   const { agent, kind, verdict } = flags;
-  return { ...(agent === undefined ? {} : { agent }), ...(kind === undefined ? {} : { kind }), ...(verdict === undefined ? {} : { verdict }) };
+  return { ...(agent === undefined ? {} : { agent }), ...(kind === undefined ? {} : { kind }), ...(verdict === undefined ? {} : { verdict }), ...logParam(flags) };
 }
 
 /** The newest entries that are selected, in as many requests as it takes. */
@@ -121,7 +122,8 @@ export async function tail(context: Context, flags: TailFlags): Promise<Outcome>
     else context.talk('no entry matches; all of them: agentmesh audit tail -n 100');
     if (flags.follow) return await follow(context, flags, size, stop.signal);
   } finally {
-    if (flags.follow) for (const signal of signals) process.off(signal, end);
+    // One press of Ctrl-C may come twice, from the terminal and from the process above; the second must not turn a good end into a bad one.
+    if (flags.follow && !stop.signal.aborted) for (const signal of signals) process.off(signal, end);
   }
 }
 
@@ -147,9 +149,9 @@ function printEntry(context: Context, entry: EntryView): void {
 }
 
 /** `agentmesh audit show`. */
-export async function show(context: Context, flags: CommonFlags, index: number): Promise<Outcome> {
-  return showAnswer(context, flags, 'audit.show', { index }, (entry) => {
+export async function show(context: Context, flags: LogFlags, index: number): Promise<Outcome> {
+  return showAnswer(context, flags, 'audit.show', { index, ...logParam(flags) }, (entry) => {
     printEntry(context, entry);
-    context.talk(`to prove it to others: agentmesh audit prove ${entry.index}`);
+    context.talk(`to prove it to others: agentmesh audit prove ${entry.index}${flags.log === undefined ? '' : ` --log ${shellWord(flags.log)}`}`);
   });
 }

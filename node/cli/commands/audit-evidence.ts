@@ -2,7 +2,7 @@
 import { fromBase64, toBase64 } from '../../../crypto/bytes.ts';
 import { verifyEvidence } from '../../../crypto/fork-evidence.ts';
 import { FailureError } from '../../../crypto/result.ts';
-import type { EvidenceView, ExposureView, SuspicionView } from '../../control/views.ts';
+import type { EvidenceView, ExposureView, SuccessionView, SuspicionView } from '../../control/views.ts';
 import { ask, printLines, show as showAnswer, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { readInput, writeOutput } from '../input.ts';
@@ -38,6 +38,17 @@ function printSuspected(context: Context, suspected: readonly SuspicionView[]): 
   printLines(context, table([{ title: 'SUSPECTED SINCE' }, { title: 'HOST' }, { title: 'DID' }, { title: 'WHY' }], rows, context.width));
 }
 
+function printSucceeded(context: Context, succeeded: readonly SuccessionView[]): void {
+  if (succeeded.length === 0) return;
+  context.print();
+  const words = ({ follows, after }: SuccessionView): string => {
+    if (follows === null) return 'its first entry was not read yet';
+    return follows ? `goes on after ${shortId(after.split('/log/')[1] ?? after)}` : `is not shown to follow ${shortId(after.split('/log/')[1] ?? after)}`;
+  };
+  const rows = succeeded.map((each) => [shortId(each.origin.split('/log/')[1] ?? each.origin), each.did_name ?? '-', shortId(each.did), String(each.entries_lost ?? '?'), words(each)]);
+  printLines(context, table([{ title: 'NEW LOG' }, { title: 'HOST' }, { title: 'DID' }, { title: 'ENTRIES LOST', right: true }, { title: 'HOW' }], rows, context.width));
+}
+
 function printEvidence(context: Context, evidence: EvidenceView): void {
   printLines(context, details([
     ['proven', visible(evidence.reason)],
@@ -51,9 +62,10 @@ function printEvidence(context: Context, evidence: EvidenceView): void {
 
 /** `agentmesh audit evidence list`. */
 export function list(context: Context, flags: CommonFlags): Promise<Outcome> {
-  return showAnswer(context, flags, 'audit.evidence', {}, ({ exposed, suspected }) => {
+  return showAnswer(context, flags, 'audit.evidence', {}, ({ exposed, suspected, succeeded }) => {
     printExposed(context, exposed);
     printSuspected(context, suspected);
+    printSucceeded(context, succeeded);
   });
 }
 

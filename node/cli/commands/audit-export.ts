@@ -8,6 +8,7 @@ import type { LogPageView } from '../../control/audit-entry-views.ts';
 import { ask, printLines, show, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { details } from '../view/table.ts';
+import { logParam } from './audit.ts';
 import type { SelectFlags } from './audit-entries.ts';
 
 const page_entries = 500;
@@ -40,7 +41,7 @@ async function writeEvents(context: Context, flags: ExportFlags, write: Write): 
   const { agent, kind, verdict, from, to } = flags;
   const query = {
     ...(agent === undefined ? {} : { agent }), ...(kind === undefined ? {} : { kind }), ...(verdict === undefined ? {} : { verdict }),
-    ...(from === undefined ? {} : { since_ms: from }), ...(to === undefined ? {} : { until_ms: to }), limit: page_entries,
+    ...(from === undefined ? {} : { since_ms: from }), ...(to === undefined ? {} : { until_ms: to }), ...logParam(flags), limit: page_entries,
   };
   let events = 0;
   let place: { from: number } | undefined = { from: 0 };
@@ -85,7 +86,7 @@ export async function exportLog(context: Context, flags: ExportFlags): Promise<O
     });
     return written instanceof FailureError ? written : undefined;
   }
-  return show(context, flags, 'audit.export', { folder: resolve(flags.dir ?? '') }, ({ folder, size, files }) => printLines(context, details([
+  return show(context, flags, 'audit.export', { folder: resolve(flags.dir ?? ''), ...logParam(flags) }, ({ folder, size, files }) => printLines(context, details([
     ['folder', folder], ['entries', String(size)], ['files', String(files)],
   ])));
 }

@@ -1,5 +1,5 @@
 /** `agentmesh audit import`: logs from elsewhere, a line of JSON each, into the audit log. */
-import { FailureError, ok, type Result } from '../../../crypto/result.ts';
+import { FailureError, ok, type Failure, type Result } from '../../../crypto/result.ts';
 import type { ImportView } from '../../control/audit-entry-views.ts';
 import { ask, printLines, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
@@ -9,6 +9,8 @@ import { count, visible } from '../view/text.ts';
 
 const batch_lines_max = 512;
 const batch_bytes_max = 786_432;
+// The log takes nothing more: what holds for one line holds for all after it.
+const ended_codes: ReadonlySet<string> = new Set(['AUDIT_FROZEN', 'AUDIT_CLOSED']);
 
 /** Flags of `audit import`. */
 export interface ImportFlags extends CommonFlags {
@@ -36,12 +38,18 @@ async function send(context: Context, flags: ImportFlags, lines: readonly Line[]
   });
   if (!taken.ok) return taken;
   report.origin = taken.value.origin;
+  let ended: Failure | undefined;
   for (const outcome of taken.value.outcomes) {
+    if (outcome.state === 'refused' && ended_codes.has(outcome.code)) {
+      const { code, reason, fix } = outcome;
+      ended ??= { code, reason, ...(fix === undefined ? {} : { fix }) };
+      continue;
+    }
     report[outcome.state] += 1;
     if (outcome.state !== 'refused') report.size = Math.max(report.size, (outcome.index ?? -1) + 1);
     told({ ...outcome, line: lines[outcome.at]?.number ?? 0 });
   }
-  return ok(undefined);
+  return ended === undefined ? ok(undefined) : { ok: false, failure: ended };
 }
 
 async function sendAll(context: Context, flags: ImportFlags, told: (outcome: LineOutcome) => void, report: Report): Promise<Result<void>> {
@@ -78,6 +86,7 @@ export async function importLogs(context: Context, flags: ImportFlags): Promise<
     if (outcome.state === 'refused') context.talk(`line ${outcome.line}: ${visible(outcome.code)}: ${visible(outcome.reason)}`);
   }, report);
   const { origin, added, known, refused, size } = report;
+  if (!done.ok && done.failure.code === 'FILE_UNREADABLE' && added + known + refused === 0) return new FailureError(done.failure);
   if (flags.json) context.printJson({ origin, added, known, refused, outcomes, checkpoint: { origin, size } });
   else {
     printLines(context, details([

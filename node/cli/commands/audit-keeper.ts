@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { FailureError, ok, type Result } from '../../../crypto/result.ts';
 import { controlClient } from '../../control/client.ts';
 import { controlSocketPath } from '../../control/socket.ts';
+import type { OwnLogView } from '../../control/audit-entry-views.ts';
 import type { FsckView, RecoveredView } from '../../control/views.ts';
 import { ask, dataFolder, printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
 import { confirmed } from '../confirm.ts';
@@ -11,6 +12,7 @@ import type { Context } from '../context.ts';
 import { exit_codes } from '../exit.ts';
 import { details, table } from '../view/table.ts';
 import { count, visible } from '../view/text.ts';
+import { logParam, type LogFlags } from './audit.ts';
 
 const poll_ms = 200;
 const progress_ms = 2_000;
@@ -18,7 +20,7 @@ const progress_ms = 2_000;
 const recover_ms_max = 6 * 3_600_000;
 
 /** Flags of `audit recover`. */
-export interface RecoverFlags extends CommonFlags {
+export interface RecoverFlags extends LogFlags {
   readonly from?: readonly string[] | undefined;
   readonly dryRun: boolean;
 }
@@ -47,8 +49,7 @@ async function checked(context: Context, flags: CommonFlags): Promise<Result<Fsc
     const { fsckFolder } = await import('../../audit-offline.ts');
     const stored = await fsckFolder(dataFolder(flags.data, context.process.env), tell);
     if (!stored.ok) return stored;
-    const damaged = stored.value.damaged.map(({ name, reason }) => ({ name, reason }));
-    return ok({ ...stored.value, damaged, running: false, ended_ms: Date.now() });
+    return ok({ ...stored.value, running: false, ended_ms: Date.now() });
   }
   while (answer.ok && answer.value.running) {
     tell(answer.value);
@@ -66,9 +67,12 @@ export async function fsck(context: Context, flags: CommonFlags): Promise<Outcom
   if (damaged_count > 0) context.process.exitCode = exit_codes.damaged;
   if (flags.json) return context.printJson(answer.value);
   if (damaged_count === 0) return context.print(context.paint('green', `nothing is damaged: ${count(done, 'entry', 'entries')} with tiles, bundles, heads and cosignatures`));
-  printLines(context, table([{ title: 'DAMAGED' }, { title: 'WHAT IS WRONG' }], damaged.map(({ name, reason }) => [name, reason]), context.width));
+  printLines(context, table([{ title: 'DAMAGED' }, { title: 'WHAT IS WRONG' }], damaged.map(({ log, name, reason }) => [log === null ? name : `log ${log}: ${name}`, reason]), context.width));
   if (damaged_count > damaged.length) context.print(`and ${damaged_count - damaged.length} more`);
-  context.talk('the log takes no entry until it is mended\nfix: agentmesh audit recover --dry-run says what can be had again');
+  const newest = damaged.some(({ log }) => log === null);
+  const past = damaged.find(({ log }) => log !== null)?.log ?? 0;
+  context.talk(newest ? 'the log takes no entry until it is mended\nfix: agentmesh audit recover --dry-run says what can be had again'
+    : `the newest log is sound and goes on\nfix: agentmesh audit recover --log ${past} --dry-run says what of log ${past} can be had again`);
 }
 
 function printRecovered(context: Context, value: RecoveredView, dry_run: boolean): void {
@@ -88,16 +92,25 @@ export async function recover(context: Context, flags: RecoverFlags): Promise<Ou
   const from = (flags.from ?? []).map((folder) => resolve(folder));
   const data = dataFolder(flags.data, context.process.env);
   const client = controlClient(controlSocketPath(data));
-  let answer: Result<RecoveredView> = await client.call('audit.recover', { from, dry_run: flags.dryRun }, { signal: AbortSignal.timeout(recover_ms_max) });
+  let answer: Result<RecoveredView> = await client.call('audit.recover', { from, dry_run: flags.dryRun, ...logParam(flags) }, { signal: AbortSignal.timeout(recover_ms_max) });
   const stopped = !answer.ok && answer.failure.code === 'NODE_NOT_RUNNING';
   if (stopped) {
     const { recoverFolder } = await import('../../audit-offline.ts');
-    answer = await recoverFolder(data, from, flags.dryRun);
+    answer = await recoverFolder(data, from, flags.dryRun, flags.log);
   }
   if (!answer.ok) return new FailureError(answer.failure);
   if (flags.json) context.printJson(answer.value);
   else printRecovered(context, answer.value, flags.dryRun);
-  if (!flags.dryRun) context.talk(stopped ? 'start the node: its log says what was done' : 'restart the node: agentmesh stop, then agentmesh up; its log then says what was done');
+  if (!flags.dryRun && flags.log !== undefined && !stopped) context.talk('an earlier log is in use again, and the newest says what was done; where it is the newest, restart the node: agentmesh stop, then agentmesh up');
+  else if (!flags.dryRun) context.talk(stopped ? 'start the node: its log says what was done' : 'restart the node: agentmesh stop, then agentmesh up; its log then says what was done');
+}
+
+/** `agentmesh audit logs`. */
+export function logs(context: Context, flags: CommonFlags): Promise<Outcome> {
+  return show(context, flags, 'audit.logs', {}, (found) => {
+    const state = ({ newest, damaged_count, frozen }: OwnLogView): string => (frozen !== null ? visible(frozen) : damaged_count > 0 ? `${count(damaged_count, 'record')} damaged` : newest ? 'takes entries' : 'closed');
+    printLines(context, table([{ title: 'NUMBER', right: true }, { title: 'LOG' }, { title: 'ENTRIES', right: true }, { title: 'STATE' }], found.map((log) => [String(log.number), log.origin, String(log.size ?? '-'), state(log)]), context.width));
+  });
 }
 
 /** `agentmesh audit succeed`. */

@@ -4,7 +4,7 @@ import type { MirroredLogView, WitnessedLogView, WitnessesView } from '../../con
 import { ask, printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { details, table } from '../view/table.ts';
-import { bytesText, moment, shortId, visible } from '../view/text.ts';
+import { bytesText, count, moment, shortId, visible } from '../view/text.ts';
 
 /** Flags of `audit mirror`. */
 export interface MirrorFlags extends CommonFlags {
@@ -19,7 +19,7 @@ function printQuorum(context: Context, view: WitnessesView): void {
   const { needed, policy, anchored, failure } = view;
   printLines(context, details([
     ['needed', `${needed}${policy ? '' : ' (no witness policy is given)'}`],
-    ['newest', anchored === null ? 'none since the start of this host' : `${anchored.size} entries at ${moment(anchored.at_ms)}, cosigned by ${anchored.cosigners}`],
+    ['newest', anchored === null ? 'none since the start of this host' : `${count(anchored.size, 'entry', 'entries')} at ${moment(anchored.at_ms)}, cosigned by ${anchored.cosigners}`],
     ['missed', failure === null ? undefined : visible(failure)],
     ['not asked', view.absent.length === 0 ? undefined : view.absent.join(', ')],
   ]));

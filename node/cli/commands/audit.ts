@@ -7,8 +7,18 @@ import { writeOutput } from '../input.ts';
 import { details } from '../view/table.ts';
 import { shellWord, visible } from '../view/text.ts';
 
+/** Flags of the commands that are about one of the logs of the node. */
+export interface LogFlags extends CommonFlags {
+  readonly log?: string | undefined;
+}
+
+/** The log that the flags name, as a parameter. */
+export function logParam({ log }: LogFlags): { log?: string } {
+  return log === undefined ? {} : { log };
+}
+
 /** Flags of `audit head`. */
-export interface DidFlags extends CommonFlags {
+export interface DidFlags extends LogFlags {
   readonly did?: string | undefined;
 }
 
@@ -44,7 +54,7 @@ function printHead(context: Context, head: HeadView): void {
 
 /** `agentmesh audit head`. */
 export function head(context: Context, flags: DidFlags): Promise<Outcome> {
-  return show(context, flags, 'audit.head', flags.did === undefined ? {} : { did: flags.did }, (value) => printHead(context, value));
+  return show(context, flags, 'audit.head', { ...logParam(flags), ...(flags.did === undefined ? {} : { did: flags.did }) }, (value) => printHead(context, value));
 }
 
 /** `agentmesh audit anchor`. */
@@ -55,7 +65,7 @@ export function anchor(context: Context, flags: CommonFlags): Promise<Outcome> {
 /** `agentmesh audit prove`. */
 export async function prove(context: Context, flags: ProveFlags, index: number): Promise<Outcome> {
   const answer = await ask(context, flags, 'audit.prove', {
-    index, ...(flags.did === undefined ? {} : { did: flags.did }), ...(flags.open ? { open: true } : {}),
+    index, ...(flags.did === undefined ? {} : { did: flags.did }), ...(flags.open ? { open: true } : {}), ...logParam(flags),
   });
   if (!answer.ok) return new FailureError(answer.failure);
   const { proof, policy } = answer.value;

@@ -28,6 +28,11 @@ function printVerified(context: Context, verified: VerifiedView): void {
   context.print(visible(payload));
 }
 
+/** A policy with the quorum `none` is met by the log alone. */
+function warn(context: Context, { cosignatures }: VerifiedView): void {
+  if (cosignatures === 0) context.talk('warning: nobody cosigned: this rests on the word of the log alone, which may tell others of another history; ask for a policy with a quorum of witnesses');
+}
+
 /** Verifies a proof under the policy given, or has the running node verify it under its own. */
 export async function verify(context: Context, flags: VerifyProofFlags): Promise<Outcome> {
   const proof = await readInput(flags.proof);
@@ -35,7 +40,10 @@ export async function verify(context: Context, flags: VerifyProofFlags): Promise
   if (flags.policy === undefined) {
     const text = fromUtf8(proof.value);
     if (text === undefined) return new FailureError({ code: 'TLOG_PROOF_INVALID', reason: 'the proof is not UTF-8 text' });
-    return show(context, flags, 'audit.verify', { proof: text }, (value) => printVerified(context, value));
+    return show(context, flags, 'audit.verify', { proof: text }, (value) => {
+      printVerified(context, value);
+      warn(context, value);
+    });
   }
   const policy = await readInput(flags.policy);
   if (!policy.ok) return new FailureError(policy.failure);
@@ -45,4 +53,5 @@ export async function verify(context: Context, flags: VerifyProofFlags): Promise
   if (!verified.ok) return new FailureError(verified.failure);
   if (flags.json) context.printJson(verified.value);
   else printVerified(context, verified.value);
+  warn(context, verified.value);
 }

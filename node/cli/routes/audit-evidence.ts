@@ -10,7 +10,7 @@ const list: Command<Context> = buildCommand<CommonFlags, [], Context>({
   parameters: { flags: common_flags },
   docs: docs('List who was proven to have contradicted itself', [
     'Lists the hosts whose audit log or witness is exposed: what it did, since when that is known, and who reported it; and the logs that are suspected because they leave a question about their own checkpoints unanswered.',
-    'An exposed host has no trust any more, for good; a suspected log clears itself by answering. The word "list" may be left out.',
+    'An exposed host has no trust any more, for good; a suspected log clears itself by answering. Logs that took the place of another one of their host are listed with the entries that were lost: after a damaged disk that is honest, and no evidence. The word "list" may be left out.',
   ].join(' '), ['audit evidence list', 'audit evidence list --json']),
 });
 

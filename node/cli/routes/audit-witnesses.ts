@@ -25,6 +25,6 @@ export const mirror: Command<Context> = buildCommand<MirrorFlags, [string?], Con
   },
   docs: docs('Keep a copy of another host\'s log', [
     'Copies the log of a host after each newer cosigned checkpoint, and serves the copy to whoever asks. Every hash is recomputed before anything is kept.',
-    'A host whose disk was damaged gets its log back from such copies. Without an argument it lists the mirrors.',
+    'A host whose disk was damaged gets its log back from such copies. Where a log is followed by another one of its host, that is mirrored too, and the older copy stays. Without an argument it lists the mirrors.',
   ].join(' '), ['audit mirror', 'audit mirror did:mesh:<id>', 'audit mirror did:mesh:<id> --drop']),
 });

@@ -3,22 +3,23 @@ import { buildCommand, buildRouteMap, type Command, type RouteMap } from '@stric
 import type { CommonFlags } from '../ask.ts';
 import { evidence_routes } from './audit-evidence.ts';
 import { archive, retention } from './audit-retention.ts';
-import { fsck, recover, succeed } from './audit-keeper.ts';
+import { fsck, logs, recover, succeed } from './audit-keeper.ts';
 import { mirror, witnesses } from './audit-witnesses.ts';
 import type { EraseFlags } from '../commands/audit-erase.ts';
 import type { TailFlags } from '../commands/audit-entries.ts';
 import type { ExportFlags } from '../commands/audit-export.ts';
 import type { ImportFlags } from '../commands/audit-import.ts';
-import type { DidFlags, ProveFlags, VerifyProofFlags } from '../commands/audit.ts';
+import type { DidFlags, LogFlags, ProveFlags, VerifyProofFlags } from '../commands/audit.ts';
 import type { Context } from '../context.ts';
 import { common_flags, docs, lazily, neededFlag, numberFlag, pastMoment, textFlag, wholeNumber } from '../flags.ts';
 
 const entry_argument = { parse: wholeNumber, placeholder: 'index', brief: 'Index of the entry, as a call prints it' } as const;
+const log_flag = textFlag('which', 'Which log of the node: its number, 0 for the first, or its origin, as audit logs lists them (default: the newest)');
 const did_flag = textFlag('who', 'Node whose log is meant (default: this one)');
 
 const head: Command<Context> = buildCommand<DidFlags, [], Context>({
   loader: lazily(async () => (await import('../commands/audit.ts')).head),
-  parameters: { flags: { ...common_flags, did: did_flag } },
+  parameters: { flags: { ...common_flags, did: did_flag, log: log_flag } },
   docs: docs('Show the latest cosigned head of a log', 'Prints the head with the witnesses that cosigned it, and the signed note itself.', ['audit head', 'audit head --did did:mesh:<id> --json']),
 });
 
@@ -34,6 +35,7 @@ const prove: Command<Context> = buildCommand<ProveFlags, [number], Context>({
     flags: {
       ...common_flags,
       did: did_flag,
+      log: log_flag,
       proof: textFlag('file', 'Write the proof to this file (default: standard output)'),
       policy: textFlag('file', 'Write the policy under which it can be verified to this file'),
       open: { kind: 'boolean', default: false, withNegated: false, brief: 'Show the payload in the proof, to whoever gets it; own log only' },
@@ -56,6 +58,7 @@ const verify: Command<Context> = buildCommand<VerifyProofFlags, [], Context>({
 });
 
 const select_flags = {
+  log: log_flag,
   agent: textFlag('who', 'Only what is recorded of this agent: its name, DID, or name elsewhere'),
   kind: textFlag('kind', 'Only this kind: decision, outcome, refusal, completion, imported, or a kind of entry such as anchor'),
   verdict: textFlag('verdict', 'Only decisions with this verdict: allow, deny or require_approval'),
@@ -94,10 +97,10 @@ const tail: Command<Context> = buildCommand<TailFlags, [], Context>({
   docs: docs('Show the newest entries of the log', 'Lists what this node\'s audit log records, the newest last.', ['audit tail -n 50', 'audit tail --follow', 'audit tail --agent analyst --verdict deny --since 24h']),
 });
 
-const show: Command<Context> = buildCommand<CommonFlags, [number], Context>({
+const show: Command<Context> = buildCommand<LogFlags, [number], Context>({
   loader: lazily(async () => (await import('../commands/audit-entries.ts')).show),
-  parameters: { flags: common_flags, positional: { kind: 'tuple', parameters: [entry_argument] } },
-  docs: docs('Show one entry', 'Shows an entry with its time, leaf hash and payload, whether the payload was erased, and which checkpoint covers it, cosigned by whom.', ['audit show 12', 'audit show 12 --json']),
+  parameters: { flags: { ...common_flags, log: log_flag }, positional: { kind: 'tuple', parameters: [entry_argument] } },
+  docs: docs('Show one entry', 'Shows an entry with its time, leaf hash and payload, whether the payload was erased, and which checkpoint covers it, cosigned by whom.', ['audit show 12', 'audit show 12 --log 0 --json']),
 });
 
 const erase: Command<Context> = buildCommand<EraseFlags, [], Context>({
@@ -107,12 +110,13 @@ const erase: Command<Context> = buildCommand<EraseFlags, [], Context>({
       ...common_flags,
       subject: textFlag('who', 'Whose payloads: the name or DID of an agent or person, or a name elsewhere'),
       entry: numberFlag('index', 'The entry whose payload it is'),
-      basis: neededFlag('why', 'art17 (request under article 17 GDPR), consent (withdrawn), retention (its time is over), order (of a court or authority), mistake (should never have been recorded)'),
+      log: log_flag,
+      basis: { kind: 'enum', values: ['art17', 'consent', 'retention', 'order', 'mistake'], brief: 'Why: art17 (request under article 17 GDPR), consent (withdrawn), retention (its time is over), order (of a court or authority), mistake (should never have been recorded)' },
       yes: { kind: 'boolean', default: false, withNegated: false, brief: 'Do not ask at the terminal' },
     },
   },
-  docs: docs('Make payloads unreadable for good', 'Destroys the keys of payloads. The entries, the tree and every proof stay valid, and the erasure is itself an entry. Backups of the file "vault" must be destroyed as well.', [
-    'audit erase --subject analyst --basis art17', 'audit erase --entry 12 --basis mistake --yes',
+  docs: docs('Make payloads unreadable for good', 'Destroys the keys of payloads. The entries, the tree and every proof stay valid, and the erasure is itself an entry, of the newest log also where the payload is in an earlier one; those of a subject are erased in all logs. Backups of the file "vault" must be destroyed as well.', [
+    'audit erase --subject analyst --basis art17', 'audit erase --entry 12 --basis mistake --yes', 'audit erase --entry 12 --log 0 --basis order',
   ]),
 });
 
@@ -144,6 +148,6 @@ const topicExitCodes: Command<Context> = buildCommand<NonNullable<unknown>, [], 
 });
 
 /** `agentmesh audit`. */
-export const audit_routes: RouteMap<Context> = buildRouteMap({ routes: { tail, show, head, anchor, prove, verify, import: importLogs, export: exportLog, erase, fsck, recover, succeed, witnesses, mirror, archive, retention, evidence: evidence_routes }, docs: { brief: 'The audit log: entries, heads, proofs' } });
+export const audit_routes: RouteMap<Context> = buildRouteMap({ routes: { tail, show, head, anchor, prove, verify, import: importLogs, export: exportLog, erase, logs, fsck, recover, succeed, witnesses, mirror, archive, retention, evidence: evidence_routes }, docs: { brief: 'The audit log: entries, heads, proofs' } });
 /** `agentmesh help`. */
 export const help_routes: RouteMap<Context> = buildRouteMap({ routes: { environment: topicEnvironment, 'exit-codes': topicExitCodes }, docs: { brief: 'More help' } });
