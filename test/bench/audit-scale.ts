@@ -2,7 +2,7 @@
  * A log of a million entries and more: the memory that it takes above that of an
  * empty one while it grows, proves, is read through, exported and opened, and
  * how long the check at open takes. Runs in a process of its own, so that no
- * other benchmark's memory is counted.
+ * other benchmark's memory is counted, with the flag of V8 that `npm start` gives.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -123,7 +123,7 @@ async function main(folder: string, count: number): Promise<void> {
 export async function benchAuditScale(home: string, print: (text: string) => void): Promise<void> {
   const flag = process.argv.indexOf('--entries');
   const entries = flag < 0 ? entries_default : Number(process.argv[flag + 1]);
-  const child = spawn(process.execPath, [import.meta.filename, join(home, 'audit-scale'), String(entries)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--max-semi-space-size=16', import.meta.filename, join(home, 'audit-scale'), String(entries)], { stdio: ['ignore', 'pipe', 'inherit'] });
   child.stdout.setEncoding('utf8');
   child.stdout.on('data', (text: string) => { for (const printed of text.trimEnd().split('\n')) print(printed); });
   const [code]: unknown[] = await once(child, 'close');
