@@ -35,6 +35,8 @@ const block_bytes = 64;
 const hmac_message_bytes_max = 8_192;
 const inner = Buffer.alloc(block_bytes + hmac_message_bytes_max, 0x36);
 const outer = Buffer.alloc(block_bytes + digest_bytes, 0x5c);
+// Behind a key as long as the last one both blocks are padding already.
+let last_key_bytes = 0;
 
 /** HMAC-SHA-256 (RFC 2104). Short ones are two one-shot hashes, which cost a third of the library's object for it. */
 export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
@@ -46,8 +48,11 @@ export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Ui
     inner[at] = byte ^ 0x36;
     outer[at] = byte ^ 0x5c;
   }
-  inner.fill(0x36, key.length, block_bytes);
-  outer.fill(0x5c, key.length, block_bytes);
+  if (key.length < last_key_bytes) {
+    inner.fill(0x36, key.length, last_key_bytes);
+    outer.fill(0x5c, key.length, last_key_bytes);
+  }
+  last_key_bytes = key.length;
   end = block_bytes;
   for (const part of parts) {
     inner.set(part, end);

@@ -68,6 +68,10 @@ export interface WitnessWorld {
   now_ms: number;
   /** The largest checkpoint of the log that went around. */
   seen: Uint8Array | undefined;
+  /** Checkpoints that the log signed and that were not cosigned. */
+  readonly refused: Uint8Array[];
+  /** Hosts that have proven who they are. */
+  readonly met: Set<string>;
   witness: CheckpointWitness;
   /** The same witness after a restart. */
   restart(): void;
@@ -85,13 +89,15 @@ export async function witnessWorld(): Promise<WitnessWorld> {
     recorder: { record: (fact) => void facts.push(fact) },
     logKey: (asked): Promise<Result<string>> => Promise.resolve(asked === origin ? ok(vkey) : fail('DID_NOT_FOUND', 'nobody knows it')),
     seen: () => made.seen,
+    met: (did) => made.met.has(did),
+    refused: (note) => void made.refused.push(note),
     accuse: (file) => {
       evidence.push(file);
       return Promise.resolve();
     },
     keepEvidence: () => Promise.reject(new Error('only the evidence against logs of other systems is kept raw')),
   });
-  const made: WitnessWorld = { store, sense, evidence, facts, now_ms: 1_700_000_000_000, seen: undefined, witness: make(), restart: () => { made.witness = make(); } };
+  const made: WitnessWorld = { store, sense, evidence, facts, now_ms: 1_700_000_000_000, seen: undefined, refused: [], met: new Set(), witness: make(), restart: () => { made.witness = make(); } };
   return made;
 }
 
