@@ -7,7 +7,8 @@ import type { Result } from '../../crypto/result.ts';
 import type { EntryView, ErasedView, ImportView, LogPageView, OwnLogView, VerifiedView } from './audit-entry-views.ts';
 import type { ChainCheckView, ChainView } from './delegation-views.ts';
 import { sponsor_params, type SponsorControlApi } from './sponsor-api.ts';
-import type { NodeStatus, FsckView, RecoveredView, AgentView, PeerView, CallView, DelegationView, RevocationPreview, RevocationView, ScoreView, HeadView, ProofView, CheckView, IdentityView, VoidedView, EvidenceFileView, EvidenceView, ExposureView, SuccessionView, SuspicionView, MirroredLogView, WitnessesView, ArchiveWorkView, RetentionView } from './views.ts';
+import type { FsckView, RecoveredView, HeadView, ProofView, EvidenceFileView, EvidenceView, ExposureView, SuccessionView, SuspicionView, MirroredLogView, WitnessesView, ArchiveWorkView, RetentionView } from './audit-views.ts';
+import type { NodeStatus, AgentView, PeerView, CallView, DelegationView, RevocationPreview, RevocationView, ScoreView, CheckView, IdentityView, VoidedView } from './views.ts';
 
 /** Parameter types that the server checks before a method sees them. */
 export type ParamType = 'string' | 'number' | 'boolean' | 'strings' | 'json';

@@ -15,7 +15,7 @@ import { chosenLog, numberOfLog } from '../own-logs.ts';
 import type { ControlApi, ControlMethods } from './api.ts';
 import type { EntryView, ErasedView, ImportView, LogEntryView, LogPageView } from './audit-entry-views.ts';
 import { headOf } from './audit-methods.ts';
-import type { HeadView } from './views.ts';
+import type { HeadView } from './audit-views.ts';
 
 type EntryMethods = Pick<ControlMethods, 'audit.entries' | 'audit.show' | 'audit.erase' | 'audit.import'>;
 

@@ -1,5 +1,5 @@
 /** What the control methods about the entries of a log answer with. */
-import type { HeadView } from './views.ts';
+import type { HeadView } from './audit-views.ts';
 
 /** What a verified proof says of the entry that it proves. */
 export interface VerifiedView {

@@ -7,7 +7,8 @@ import type { FollowedLog } from '../../protocols/monitor/index.ts';
 import type { Exposure } from '../accusations.ts';
 import type { Host } from '../host.ts';
 import type { ControlMethods } from './api.ts';
-import type { CheckView, EvidenceFileView, EvidenceView, ExposureView, SuccessionView, SuspicionView } from './views.ts';
+import type { EvidenceFileView, EvidenceView, ExposureView, SuccessionView, SuspicionView } from './audit-views.ts';
+import type { CheckView } from './views.ts';
 
 type EvidenceMethods = Pick<ControlMethods, 'audit.evidence' | 'audit.evidence.file' | 'audit.evidence.report'>;
 

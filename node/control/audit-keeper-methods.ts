@@ -6,7 +6,8 @@ import type { Host } from '../host.ts';
 import { numberOfLog } from '../own-logs.ts';
 import type { ControlApi, ControlMethods } from './api.ts';
 import type { OwnLogView } from './audit-entry-views.ts';
-import type { CheckView, FsckView, RecoveredView } from './views.ts';
+import type { FsckView, RecoveredView } from './audit-views.ts';
+import type { CheckView } from './views.ts';
 
 type KeeperMethods = Pick<ControlMethods, 'audit.logs' | 'audit.fsck' | 'audit.recover' | 'audit.succeed'>;
 

@@ -17,7 +17,7 @@ import type { Host } from '../host.ts';
 import { chosenLog } from '../own-logs.ts';
 import { recordedKey } from '../recorded-keys.ts';
 import type { ControlApi, ControlMethods } from './api.ts';
-import type { HeadView, ProofView } from './views.ts';
+import type { HeadView, ProofView } from './audit-views.ts';
 
 type AuditMethods = Pick<ControlMethods, 'audit.head' | 'audit.anchor' | 'audit.prove' | 'audit.verify' | 'audit.export'>;
 

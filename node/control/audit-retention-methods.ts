@@ -7,7 +7,8 @@ import { timeOf } from '../../storage/retention.ts';
 import type { ArchiveOrder, Work } from '../audit-retention.ts';
 import type { Host } from '../host.ts';
 import type { ControlApi, ControlMethods } from './api.ts';
-import type { ArchiveWorkView, CheckView, RetentionView } from './views.ts';
+import type { ArchiveWorkView, RetentionView } from './audit-views.ts';
+import type { CheckView } from './views.ts';
 
 type RetentionMethods = Pick<ControlMethods, 'audit.retention' | 'audit.archive'>;
 type ArchiveParams = ControlApi['audit.archive']['params'];

@@ -7,7 +7,8 @@ import type { WitnessReport } from '../../protocols/witness/index.ts';
 import type { Host } from '../host.ts';
 import { recordedKey } from '../recorded-keys.ts';
 import type { ControlMethods } from './api.ts';
-import type { AskedWitnessView, CheckView, MirroredLogView, WitnessedLogView, WitnessesView } from './views.ts';
+import type { AskedWitnessView, MirroredLogView, WitnessedLogView, WitnessesView } from './audit-views.ts';
+import type { CheckView } from './views.ts';
 
 type WitnessMethods = Pick<ControlMethods, 'audit.witnesses' | 'audit.mirrors' | 'audit.mirror' | 'audit.mirror.drop'>;
 

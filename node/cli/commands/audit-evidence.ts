@@ -2,7 +2,7 @@
 import { fromBase64, toBase64 } from '../../../crypto/bytes.ts';
 import { verifyEvidence } from '../../../crypto/fork-evidence.ts';
 import { FailureError } from '../../../crypto/result.ts';
-import type { EvidenceView, ExposureView, SuccessionView, SuspicionView } from '../../control/views.ts';
+import type { EvidenceView, ExposureView, SuccessionView, SuspicionView } from '../../control/audit-views.ts';
 import { ask, printLines, show as showAnswer, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { readInput, writeOutput } from '../input.ts';

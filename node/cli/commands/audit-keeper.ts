@@ -5,7 +5,7 @@ import { FailureError, ok, type Result } from '../../../crypto/result.ts';
 import { controlClient } from '../../control/client.ts';
 import { controlSocketPath } from '../../control/socket.ts';
 import type { OwnLogView } from '../../control/audit-entry-views.ts';
-import type { FsckView, RecoveredView } from '../../control/views.ts';
+import type { FsckView, RecoveredView } from '../../control/audit-views.ts';
 import { ask, dataFolder, printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
 import { confirmed } from '../confirm.ts';
 import type { Context } from '../context.ts';

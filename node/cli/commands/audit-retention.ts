@@ -1,7 +1,7 @@
 /** What the commands about archives and retention do. */
 import { resolve } from 'node:path';
 import { FailureError } from '../../../crypto/result.ts';
-import type { ArchiveWorkView, RetentionView } from '../../control/views.ts';
+import type { ArchiveWorkView, RetentionView } from '../../control/audit-views.ts';
 import { ask, printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { details, table } from '../view/table.ts';

@@ -1,6 +1,6 @@
 /** What the commands about witnesses and mirrors do. */
 import { FailureError } from '../../../crypto/result.ts';
-import type { MirroredLogView, WitnessedLogView, WitnessesView } from '../../control/views.ts';
+import type { MirroredLogView, WitnessedLogView, WitnessesView } from '../../control/audit-views.ts';
 import { ask, printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { details, table } from '../view/table.ts';

@@ -1,6 +1,6 @@
 /** What the commands about the audit log of a node do. */
 import { FailureError } from '../../../crypto/result.ts';
-import type { HeadView } from '../../control/views.ts';
+import type { HeadView } from '../../control/audit-views.ts';
 import { ask, printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { writeOutput } from '../input.ts';
