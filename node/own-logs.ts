@@ -7,6 +7,7 @@ import { parseVerifier, signature_type_log, verifierKey } from '../crypto/note.t
 import { fail, ok, unwrap, type Result } from '../crypto/result.ts';
 import type { Store } from '../protocols/ports.ts';
 import type { TileSource } from '../protocols/tiles/index.ts';
+import { ErasureQueue } from '../storage/audit-eraser.ts';
 import { log_keys } from '../storage/audit-group.ts';
 import type { AuditLog } from '../storage/audit-log.ts';
 import type { Keystore } from '../storage/keystore.ts';
@@ -57,9 +58,12 @@ export async function logMethods(store: Store, keys: readonly SigningKey[]): Pro
 export class PastLogs {
   readonly #parts: LogChainParts;
   readonly #opened = new Map<number, Promise<Result<AuditLog>>>();
+  // Who has a log from before it was opened anew may still erase in it.
+  readonly #erasures: readonly ErasureQueue[];
 
   constructor(parts: LogChainParts) {
     this.#parts = parts;
+    this.#erasures = parts.keys.map(() => new ErasureQueue());
   }
 
   /** How many there are: the number of the newest log. */
@@ -107,7 +111,7 @@ export class PastLogs {
   log(number: number): Promise<Result<AuditLog>> {
     const opened = this.#opened.get(number);
     if (opened !== undefined) return opened;
-    const opening = openPastLog(this.#parts, number);
+    const opening = openPastLog(this.#parts, number, this.#erasures[number]);
     this.#opened.set(number, opening);
     const forget = (): void => {
       if (this.#opened.get(number) === opening) this.#opened.delete(number);

@@ -84,6 +84,21 @@ export function decodeMark(bytes: Uint8Array): Result<Forgetting> {
   return ok({ boxes, ...(handle === undefined ? {} : { handle }), ...(below === undefined ? {} : { below }) });
 }
 
+/**
+ * What changes the payloads of one log, one after the other, however often the log is opened: two
+ * erasures that read the same group at once would each write back what the other took.
+ */
+export class ErasureQueue {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Runs work when what came before it has ended; settles as it does. */
+  run<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+}
+
 /** Works out erasures and ends those that a crash interrupted. Whoever asks waits for his turn between commits. */
 export class AuditEraser {
   readonly #store: Store;

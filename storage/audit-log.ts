@@ -11,7 +11,7 @@ import { fail, ok, type Failure, type Result } from '../crypto/result.ts';
 import { log_numbers_max } from './audit-box.ts';
 import { replay } from './audit-check.ts';
 import type { EntryKind, ErasureBasis } from './audit-entry.ts';
-import type { Erased, ErasureTarget } from './audit-eraser.ts';
+import { ErasureQueue, type Erased, type ErasureTarget } from './audit-eraser.ts';
 import { earlierFreeze, frozenFailure, shownIn, type FreezeCause } from './audit-freeze.ts';
 import { SignedHeads, type SignedHead } from './audit-heads.ts';
 import type { Appended, AppendOptions } from './audit-queue.ts';
@@ -95,6 +95,8 @@ export interface AuditLogParts {
   readonly genesis?: Uint8Array;
   /** Which log of the host it is: 0 (the default) for the first, a successor has the next. Payload keys are apart by it. */
   readonly number?: number;
+  /** Shared by all who have this log open at once; its own by default. */
+  readonly erasures?: ErasureQueue;
 }
 
 // A log that was set up but crashed before its first head was signed: nothing of it was acknowledged.
@@ -119,7 +121,7 @@ export async function openAuditLog(parts: AuditLogParts): Promise<Result<AuditLo
   const { tree, generation, news, damage } = await replay(store, checkpoint);
   const log_number = parts.number ?? 0;
   assert(Number.isSafeInteger(log_number) && log_number >= 0 && log_number < log_numbers_max, 'a host has at most 32,768 logs');
-  const writer = new AuditWriter({ store, files, vault, now, key, heads, log_number, tree, generation, news, origin, verifier_key: verifier.value.text, past: parts.past ?? false });
+  const writer = new AuditWriter({ store, files, vault, now, key, heads, log_number, tree, generation, news, origin, verifier_key: verifier.value.text, past: parts.past ?? false, erasures: parts.erasures ?? new ErasureQueue() });
   if (create) {
     const fresh = head.ok && head.value === undefined && damage === undefined && tree.size <= unfinished_genesis_entries_max;
     if (!fresh) return fail('AUDIT_EXISTS', 'there is a log already', { fix: 'open it, or set up the host in an empty folder' });
@@ -133,7 +135,7 @@ export async function openAuditLog(parts: AuditLogParts): Promise<Result<AuditLo
   const earlier = await earlierFreeze(files);
   const doubt = (parts.past === true && earlier?.cause === 'history' ? undefined : earlier) ?? (found === undefined ? undefined : { cause: 'damage', reason: found } as const);
   if (doubt !== undefined) writer.frozen = frozenFailure(doubt);
-  writer.shown = shownIn(earlier, verifier.value)?.size ?? 0;
+  writer.shown = earlier?.cause === 'history' ? shownIn(earlier, verifier.value)?.size ?? 0 : -1;
   return ok(writer);
 }
 

@@ -6,7 +6,7 @@ import { fail, messageOf, ok, type Failure, type Result } from '../crypto/result
 import { unrecordedIndex } from './audit-box.ts';
 import { AuditCommitter } from './audit-committer.ts';
 import { erasureBody, isBodyOf, type EntryKind, type ErasureBasis } from './audit-entry.ts';
-import { AuditEraser, type Erased, type ErasureTarget, type Survey } from './audit-eraser.ts';
+import { AuditEraser, type Erased, type ErasureQueue, type ErasureTarget, type Survey } from './audit-eraser.ts';
 import { encodeFreeze, frozen_file, frozenFailure, type FreezeCause } from './audit-freeze.ts';
 import { decodeState, log_keys } from './audit-group.ts';
 import { signedHead, type SignedHead, type SignedHeads } from './audit-heads.ts';
@@ -23,8 +23,8 @@ export class AuditWriter {
   readonly origin: string;
   readonly verifier_key: string;
   frozen: Failure | undefined;
-  /** Entries of the largest checkpoint that others showed when it was frozen, and that is kept with the freeze. */
-  shown = 0;
+  /** Entries of the largest checkpoint that others showed and that is kept with the freeze for another history, 0 where none was shown; -1 where no such freeze is kept. */
+  shown = -1;
   readonly #store: Store;
   readonly #files: Files;
   readonly #vault: Vault;
@@ -36,13 +36,13 @@ export class AuditWriter {
   readonly #proofs: AuditProofs;
   readonly #eraser: AuditEraser;
   readonly #past: boolean;
+  readonly #erasures: ErasureQueue;
   #closed = false;
-  // One erasure after the other, and none while a part of the log is moved.
-  #erasing: Promise<unknown> = Promise.resolve();
 
   constructor(parts: {
     readonly store: Store; readonly files: Files; readonly vault: Vault; readonly now: () => number; readonly key: SigningKey; readonly heads: SignedHeads;
     readonly tree: LogTree; readonly generation: number; readonly news: number; readonly origin: string; readonly verifier_key: string; readonly log_number: number; readonly past: boolean;
+    readonly erasures: ErasureQueue;
   }) {
     this.origin = parts.origin;
     this.verifier_key = parts.verifier_key;
@@ -53,6 +53,7 @@ export class AuditWriter {
     this.#heads = parts.heads;
     this.#tree = parts.tree;
     this.#past = parts.past;
+    this.#erasures = parts.erasures;
     this.#reader = new AuditReader(parts);
     this.#proofs = new AuditProofs({ ...parts, reader: this.#reader });
     this.#eraser = new AuditEraser({ ...parts, reader: this.#reader });
@@ -144,9 +145,7 @@ export class AuditWriter {
   }
 
   holdErasures<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#erasing.then(work);
-    this.#erasing = done.catch(() => undefined);
-    return done;
+    return this.#erasures.run(work);
   }
 
   erase(target: ErasureTarget, basis: ErasureBasis): Promise<Result<Erased>> {
@@ -193,15 +192,16 @@ export class AuditWriter {
     const verifier = parseVerifier(this.verifier_key);
     const shown = note !== undefined && verifier.ok ? signedHead(note, verifier.value) : undefined;
     // Damage can be mended, a second history cannot: the worse cause stays, with the largest checkpoint that proves it.
-    if (this.frozen?.detail?.['cause'] === 'history' && (shown?.size ?? 0) <= this.shown) return;
+    if (this.frozen?.detail?.['cause'] === 'history' && (cause === 'damage' || (shown?.size ?? 0) <= this.shown)) return;
     if (cause === 'history') this.frozen = frozenFailure({ cause, reason });
     this.#doubt(reason, cause);
-    this.shown = shown?.size ?? 0;
+    const kept = this.shown;
+    this.shown = cause === 'history' ? shown?.size ?? 0 : -1;
     try {
       await this.#files.write(frozen_file, encodeFreeze({ cause, reason, ...(shown === undefined ? {} : { note: shown.note }) }));
     } catch (error) {
-      // What could not be kept is kept when it is shown again.
-      this.shown = -1;
+      // What could not be kept is kept when it is shown again; the file has what it had before.
+      this.shown = kept;
       this.frozen = frozenFailure({ cause, reason: `${reason}; and that could not be written down: ${messageOf(error)}` });
     }
   }

@@ -10,6 +10,7 @@ import type { SigningKey } from '../crypto/keys.ts';
 import { parseVerifier, signature_type_log, verifierKey } from '../crypto/note.ts';
 import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
 import { decodeEntry } from './audit-entry.ts';
+import { ErasureQueue } from './audit-eraser.ts';
 import { earlierFreeze, shownIn } from './audit-freeze.ts';
 import { head_file, signedHead, type SignedHead } from './audit-heads.ts';
 import { openAuditLog, type AuditLog } from './audit-log.ts';
@@ -36,7 +37,7 @@ function vkeyOf(did: string, key: SigningKey): string {
 }
 
 /** One log of the chain. */
-async function openNumber(parts: LogChainParts, number: number, how: { readonly create: boolean; readonly genesis?: Uint8Array; readonly past?: boolean }): Promise<Result<AuditLog>> {
+async function openNumber(parts: LogChainParts, number: number, how: { readonly create: boolean; readonly genesis?: Uint8Array; readonly past?: boolean; readonly erasures?: ErasureQueue }): Promise<Result<AuditLog>> {
   const { store, files, vault, now, keys, did } = parts;
   const key = keys[number];
   assert(key !== undefined, 'a log has a key');
@@ -153,10 +154,10 @@ export async function reportPastRecoveries(log: AuditLog, store: Store, did: str
   }
 }
 
-/** Opens a log that came before the newest: closed, so that it only reads and proves. Fails as {@link openAuditLog} does. */
-export async function openPastLog(parts: LogChainParts, number: number): Promise<Result<AuditLog>> {
+/** Opens a log that came before the newest: closed, so that it only reads, proves and erases. Who opens it again gives the same queue. Fails as {@link openAuditLog} does. */
+export async function openPastLog(parts: LogChainParts, number: number, erasures: ErasureQueue = new ErasureQueue()): Promise<Result<AuditLog>> {
   assert(number >= 0 && number < parts.keys.length - 1, 'a past log has a successor');
-  const opened = await openNumber(parts, number, { create: false, past: true });
+  const opened = await openNumber(parts, number, { create: false, past: true, erasures });
   if (opened.ok) await opened.value.close();
   return opened;
 }

@@ -137,6 +137,23 @@ test('an earlier log is not opened anew while something is erased in it', async 
   assert.is(await past_logs.opened(0), undefined);
 });
 
+test('what is erased in an earlier log by who had it before it was opened anew stays erased', async (context) => {
+  const world = await hostWorld(context, { count: 1 });
+  const { log, keeper } = world.at(0).host;
+  const appended = await world.finish(Promise.all(['a', 'b', 'c'].map((text) => log.append({ subject: 'old', payload: utf8(text) }))));
+  const [kept, first, second] = appended.map((each) => unwrap(each).index);
+  assert.ok(kept !== undefined && first !== undefined && second !== undefined);
+  await world.get(keeper.succeed());
+  const { past_logs } = (await world.restart(0)).host;
+  const before = await world.get(past_logs.log(0));
+  await world.finish(past_logs.reopen(0));
+  const after = await world.get(past_logs.log(0));
+  assert.is.not(after, before);
+  for (const erased of await world.finish(Promise.all([before.erase({ index: first }, 'art17'), after.erase({ index: second }, 'art17')]))) unwrap(erased);
+  const payloads = await world.finish(Promise.all([kept, first, second].map((index) => after.read(index))));
+  assert.equal(payloads.map((record) => unwrap(record).payload === undefined), [false, true, true]);
+});
+
 test('an earlier log that nothing here can fill says that only copies help', async (context) => {
   const { world } = await succeeded(context);
   const groups: Uint8Array[] = [];

@@ -3,12 +3,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { bigEndian, concat, equal, toHex, utf8 } from '../../crypto/bytes.ts';
-import { cosign, openCheckpoint, witnessName } from '../../crypto/checkpoint.ts';
+import { cosign, openCheckpoint, signCheckpoint, witnessName } from '../../crypto/checkpoint.ts';
+import { sha256 } from '../../crypto/hash.ts';
 import { signingKey } from '../../crypto/keys.ts';
 import { Frontier, leafHash, verifyConsistency, verifyInclusion } from '../../crypto/merkle.ts';
 import { parseVerifier, signature_type_witness, verifierKey } from '../../crypto/note.ts';
 import { unwrap } from '../../crypto/result.ts';
 import { decodeDisclosure, decodeEntry, encodeDisclosure } from '../../storage/audit-entry.ts';
+import { earlierFreeze } from '../../storage/audit-freeze.ts';
 import { decodeGroup, encodeGroup, log_keys } from '../../storage/audit-group.ts';
 import { openAuditLog, type AuditLog } from '../../storage/audit-log.ts';
 import { payload_bytes_max, queue_entries_max } from '../../storage/audit-queue.ts';
@@ -501,6 +503,35 @@ test('a log is never created over another, and an unfinished beginning is taken 
   const taken_up = unwrap(await openAuditLog({ ...parts, create: true }));
   assert.is(taken_up.size(), 1);
   assert.ok(equal(taken_up.latest()?.root ?? new Uint8Array(), unwrap(await taken_up.read(0)).leaf_hash));
+});
+
+test('a freeze that cannot be written down takes nothing from the one that was', async () => {
+  const { log, files, reopen } = await auditWorld();
+  const note = (size: number): Uint8Array => signCheckpoint(log_key, { origin: log.origin, size, root: sha256(utf8(`${size}`)) });
+  const kept = async (): Promise<unknown> => {
+    const freeze = await earlierFreeze(files);
+    return [freeze?.cause, freeze?.note];
+  };
+  await log.freeze('a witness holds 20', 'history', note(20));
+  files.broken = true;
+  await log.freeze('a witness holds 30', 'history', note(30));
+  files.broken = false;
+  await log.freeze('a tile', 'damage');
+  assert.equal(await kept(), ['history', note(20)], 'damage can be mended, a second history cannot');
+  await log.freeze('a peer holds 10', 'history', note(10));
+  assert.equal(await kept(), ['history', note(20)], 'the largest stays');
+  await log.freeze('a witness holds 30', 'history', note(30));
+  assert.equal(await kept(), ['history', note(30)], 'what could not be kept is kept when it is shown again');
+  assert.is((await reopen()).frozen?.detail?.['cause'], 'history');
+});
+
+test('a freeze that could not be written down is when it comes again', async () => {
+  const { log, files, reopen } = await auditWorld();
+  files.broken = true;
+  await log.freeze('a witness holds another history');
+  files.broken = false;
+  await log.freeze('a witness holds another history');
+  assert.is((await reopen()).frozen?.detail?.['cause'], 'history');
 });
 
 test.run();
