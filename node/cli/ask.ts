@@ -8,7 +8,15 @@ import { defaultDataFolder } from '../data-folder.ts';
 import type { Context, Environment } from './context.ts';
 
 /** The longest that a command waits for its node, which itself may wait for peers. */
-export const answer_ms_max = 60_000;
+const answer_ms_max = 60_000;
+/** The same for what reads or writes a whole log: tens of millions of entries take minutes. */
+const whole_log_answer_ms_max = 3_600_000;
+const whole_log_methods: ReadonlySet<ControlMethod> = new Set(['audit.export', 'audit.erase', 'audit.recover']);
+
+/** How long a command waits for the answer of a method, in milliseconds. */
+export function answerLimit(method: ControlMethod): number {
+  return whole_log_methods.has(method) ? whole_log_answer_ms_max : answer_ms_max;
+}
 
 /** The flags that every command has. */
 export interface CommonFlags {
@@ -32,7 +40,7 @@ export function ask<Method extends ControlMethod>(
   params: ControlApi[Method]['params'],
 ): Promise<Result<ControlApi[Method]['value']>> {
   const client = controlClient(controlSocketPath(dataFolder(flags.data, context.process.env)));
-  return client.call(method, params, { signal: AbortSignal.timeout(answer_ms_max) });
+  return client.call(method, params, { signal: AbortSignal.timeout(answerLimit(method)) });
 }
 
 /** Calls a method and prints its answer: as JSON when asked for, else through the view. */

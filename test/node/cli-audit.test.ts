@@ -4,6 +4,8 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { fail, ok, unwrap } from '../../crypto/result.ts';
+import { answerLimit } from '../../node/cli/ask.ts';
+import type { ControlMethod } from '../../node/control/api.ts';
 import type { LogEntryView } from '../../node/control/audit-entry-views.ts';
 import { createNode } from '../../node/index.ts';
 import { suite } from '../harness.ts';
@@ -250,5 +252,11 @@ test('with a real node: a large file is imported whole, found, exported, and aft
     if (entry.isFile()) assert.not.ok(readFileSync(join(entry.parentPath, entry.name)).includes('marker-'), entry.name);
   }
 }, { ms: 60_000 });
+
+test('what reads a whole log may take as long as ten million entries need, and nothing else may', () => {
+  const minutes = (method: ControlMethod): number => answerLimit(method) / 60_000;
+  for (const method of ['audit.export', 'audit.erase', 'audit.recover'] as const) assert.ok(minutes(method) >= 30, method);
+  for (const method of ['status', 'call', 'audit.show', 'audit.fsck'] as const) assert.is(minutes(method), 1, method);
+});
 
 test.run();
