@@ -47,6 +47,11 @@ export function didOfOrigin(origin: string): string | undefined {
   return /^(?<did>did:.+)\/log\/[0-9a-f]{32}$/.exec(origin)?.groups?.['did'];
 }
 
+/** The DID in the name of a witness; a text without one is given back as it is. */
+export function didOfWitnessName(name: string): string {
+  return name.split('/wit/')[0] ?? '';
+}
+
 /** Whether a key is the one that a log's origin or a witness's name commits to by its fingerprint. */
 export function isKeyOfName(name: string, public_key: Uint8Array): boolean {
   return name.endsWith(`/${toHex(sha256(public_key).subarray(0, fingerprint_bytes))}`);

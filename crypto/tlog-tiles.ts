@@ -5,7 +5,7 @@ import { Frontier, tree_size_max } from './merkle.ts';
 import { fail, ok, type Result } from './result.ts';
 
 /** Hashes in a full tile, and entries in a full bundle. */
-export const full_width = 256;
+export const tile_width = 256;
 /** The highest level that a tree of fewer than 2^53 leaves has tiles of. */
 export const tile_level_max = 6;
 /** The longest path: the largest number has six parts of five characters. */
@@ -25,7 +25,7 @@ export type LogResource = { readonly kind: 'checkpoint' } | ({ readonly kind: 't
 export function tilePath({ level, number, width }: TileName): string {
   let path = String(number % 1000).padStart(3, '0');
   for (let rest = Math.floor(number / 1000); rest > 0; rest = Math.floor(rest / 1000)) path = `x${String(rest % 1000).padStart(3, '0')}/${path}`;
-  return `tile/${level}/${path}${width === full_width ? '' : `.p/${width}`}`;
+  return `tile/${level}/${path}${width === tile_width ? '' : `.p/${width}`}`;
 }
 
 const path_form = /^tile\/(?<level>entries|[0-9]{1,2})\/(?<number>(?:x[0-9]{3}\/)*[0-9]{3})(?:\.p\/(?<width>[1-9][0-9]{0,2}))?$/;
@@ -36,11 +36,11 @@ export function parseTilePath(path: string): Result<LogResource> {
   const groups = path.length > tile_path_length_max ? undefined : path_form.exec(path)?.groups;
   const level = groups?.['level'] === 'entries' ? 'entries' : parseDecimal(groups?.['level'] ?? '');
   const number = Number((groups?.['number'] ?? '-').replaceAll(/[x/]/g, ''));
-  const width = Number(groups?.['width'] ?? full_width);
+  const width = Number(groups?.['width'] ?? tile_width);
   const is_named = level !== undefined && Number.isSafeInteger(number) && (level === 'entries' || level <= tile_level_max);
   const is_partial = groups?.['width'] !== undefined;
   // Zeros before the first digit that counts would be a second spelling.
-  if (!is_named || width > full_width || (is_partial && width === full_width) || tilePath({ level, number, width }) !== path) {
+  if (!is_named || width > tile_width || (is_partial && width === tile_width) || tilePath({ level, number, width }) !== path) {
     return fail('TILE_PATH_INVALID', 'a path is checkpoint, tile/<level>/<number> or tile/entries/<number>, and .p/<1 to 255> for a partial one');
   }
   return ok({ kind: 'tile', level, number, width });
@@ -48,7 +48,7 @@ export function parseTilePath(path: string): Result<LogResource> {
 
 /** How many entries a tree has at least if it has this tile. */
 function tileEnd({ level, number, width }: TileName): number {
-  return (number * full_width + width) * full_width ** (level === 'entries' ? 0 : level);
+  return (number * tile_width + width) * tile_width ** (level === 'entries' ? 0 : level);
 }
 
 /** Whether the tree of a size has this tile, or had it when it was smaller. */
@@ -60,8 +60,8 @@ export function hasTile(size: number, tile: TileName): boolean {
 /** The partial tiles at the right edge of a tree of a size, level by level; none where a level ends with a full one. */
 export function edgeTiles(size: number): readonly (TileName & { readonly level: number })[] {
   const tiles: (TileName & { readonly level: number })[] = [];
-  for (let level = 0, rest = size; rest > 0; level += 1, rest = Math.floor(rest / full_width)) {
-    if (rest % full_width > 0) tiles.push({ level, number: Math.floor(rest / full_width), width: rest % full_width });
+  for (let level = 0, rest = size; rest > 0; level += 1, rest = Math.floor(rest / tile_width)) {
+    if (rest % tile_width > 0) tiles.push({ level, number: Math.floor(rest / tile_width), width: rest % tile_width });
   }
   return tiles;
 }

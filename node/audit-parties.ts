@@ -1,5 +1,5 @@
 /** Who is who among logs and witnesses: keys by name, from the records of the DIDs in the names, and who answers for them. */
-import { didOfOrigin } from '../crypto/checkpoint.ts';
+import { didOfOrigin, didOfWitnessName } from '../crypto/checkpoint.ts';
 import type { DidRecord } from '../crypto/did-record.ts';
 import { RecentMap } from '../crypto/recent.ts';
 import { fail, ok, type Result } from '../crypto/result.ts';
@@ -33,10 +33,6 @@ function nameOf(verifier_key: string): string {
   return verifier_key.split('+')[0] ?? '';
 }
 
-function didOfWitness(name: string): string {
-  return name.split('/wit/')[0] ?? '';
-}
-
 /** The logs and witnesses that a host has to do with. */
 export class AuditParties {
   readonly #parts: AuditPartiesParts;
@@ -66,7 +62,7 @@ export class AuditParties {
   async namedWitnessKey(name: string): Promise<Result<string>> {
     const seen = this.#seen_witnesses.get(name);
     if (seen !== undefined) return ok(seen);
-    const record = await this.#parts.identity.resolve(didOfWitness(name));
+    const record = await this.#parts.identity.resolve(didOfWitnessName(name));
     if (!record.ok) return record;
     const key = namedKey(record.value, 'witness', name);
     if (key === undefined) return fail('AUDIT_WITNESS_UNKNOWN', `the record of ${record.value.did} names no such witness`);
@@ -81,13 +77,13 @@ export class AuditParties {
 
   /** The vkey of a witness, from the record of the DID in its name. */
   async witnessKey(name: string): Promise<string | undefined> {
-    const record = await this.#parts.identity.resolve(didOfWitness(name));
+    const record = await this.#parts.identity.resolve(didOfWitnessName(name));
     return record.ok ? recordedKey(record.value, 'witness') : undefined;
   }
 
   /** The same without asking anybody. */
   knownWitnessKey(name: string): string | undefined {
-    const record = this.#parts.identity.known(didOfWitness(name));
+    const record = this.#parts.identity.known(didOfWitnessName(name));
     return record === undefined ? undefined : recordedKey(record, 'witness');
   }
 

@@ -193,6 +193,7 @@ export class Composition implements Host {
     this.monitor = monitoring({
       clock, random, network, store, log, recorder, identity: this.identity, neighbours: this.neighbours,
       logKey: (origin) => this.logKey(origin),
+      place: (did) => this.#parties.place(did),
       witnessKey: (name) => this.#parties.namedWitnessKey(name),
       accuse: (evidence) => this.accusations.report(evidence),
       exposed: (did) => this.accusations.exposed(did),

@@ -9,11 +9,10 @@ import { bigEndian, concat, equal, fromBigEndian } from '../crypto/bytes.ts';
 import { digest_bytes } from '../crypto/hash.ts';
 import { leafHash } from '../crypto/merkle.ts';
 import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
-import { tilePath, full_width } from '../crypto/tlog-tiles.ts';
+import { tilePath, tile_width } from '../crypto/tlog-tiles.ts';
 import { readArchiveRecord, type ArchivePart } from './archive-record.ts';
 import { decodeGroup, log_keys } from './audit-group.ts';
 import type { StoredGroup } from './audit-reader.ts';
-import { tile_width } from './audit-tree.ts';
 import type { Store } from './store.ts';
 import { TileFolder } from './tile-folder.ts';
 
@@ -24,7 +23,7 @@ export interface RawGroup extends StoredGroup {
 
 /** The path of the file with the groups that begin in the range of a bundle. */
 export function groupsPath(number: number): string {
-  return tilePath({ level: 'entries', number, width: full_width }).replace('tile/entries', 'groups');
+  return tilePath({ level: 'entries', number, width: tile_width }).replace('tile/entries', 'groups');
 }
 
 /** The bytes of such a file: `u64be first index | u32be length | group` each. */

@@ -4,13 +4,13 @@ import { equal, fromBigEndian, fromUtf8, utf8 } from '../crypto/bytes.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { leafHash } from '../crypto/merkle.ts';
 import { fail, ok, type Result } from '../crypto/result.ts';
-import { full_width, tilePath } from '../crypto/tlog-tiles.ts';
+import { tile_width, tilePath } from '../crypto/tlog-tiles.ts';
 import { decodeGroups, encodeGroups, groupsPath, type RawGroup } from './archive-groups.ts';
 import type { ArchivePart, ArchiveRecord } from './archive-record.ts';
 import type { NotedHead } from './audit-export.ts';
 import { log_keys } from './audit-group.ts';
 import type { AuditLog } from './audit-log.ts';
-import { entriesOfBundle, LogTree, tile_width } from './audit-tree.ts';
+import { entriesOfBundle, LogTree } from './audit-tree.ts';
 import type { Store } from './store.ts';
 import { TileFolder, writeTiles, type Progress } from './tile-folder.ts';
 
@@ -41,9 +41,9 @@ async function claim(folder: TileFolder, origin: string): Promise<Result<void>> 
 async function copyTiles(folder: TileFolder, log: AuditLog, size: number): Promise<Result<void>> {
   for (let level = 0, count = size / tile_width; count >= 1; level += 1, count = Math.floor(count / tile_width)) {
     for (let number = 0; number < count; number += 1) {
-      const tile = await log.tile(level, number, full_width);
+      const tile = await log.tile(level, number, tile_width);
       if (!tile.ok) return tile;
-      await folder.write(tilePath({ level, number, width: full_width }), tile.value);
+      await folder.write(tilePath({ level, number, width: tile_width }), tile.value);
     }
   }
   return ok(undefined);
@@ -84,7 +84,7 @@ export async function readBack(folder: TileFolder, tree: LogTree, next: number, 
   let covered = tree.size === 0 ? 0 : undefined;
   while (tree.size < next) {
     const number = tree.size / tile_width;
-    const bundle = await folder.read(tilePath({ level: 'entries', number, width: full_width }));
+    const bundle = await folder.read(tilePath({ level: 'entries', number, width: tile_width }));
     const groups_bytes = await folder.read(groupsPath(number));
     const entries = entriesOfBundle(bundle ?? new Uint8Array());
     if (bundle === undefined || groups_bytes === undefined || entries?.length !== tile_width) return invalid(folder.path, `bundle ${number} or its groups are missing or damaged`);

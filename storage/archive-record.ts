@@ -8,8 +8,8 @@ import { decodeCbor, encodeCbor, hasShape } from '../crypto/canonical.ts';
 import { digest_bytes, sha256 } from '../crypto/hash.ts';
 import { empty_root } from '../crypto/merkle.ts';
 import { fail, ok, type Result } from '../crypto/result.ts';
+import { tile_width } from '../crypto/tlog-tiles.ts';
 import { log_keys } from './audit-group.ts';
-import { tile_width } from './audit-tree.ts';
 import type { Change, Store } from './store.ts';
 
 /** The most times that entries of one log can be archived. */

@@ -8,12 +8,12 @@
 import { equal, fromBigEndian, toBase64url } from '../crypto/bytes.ts';
 import { canonicalJsonBytes } from '../crypto/canonical.ts';
 import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
+import { tile_width } from '../crypto/tlog-tiles.ts';
 import { readGroups, type RawGroup } from './archive-groups.ts';
 import { readBack, treeBefore, writePart, type ArchiveWork, type Visit } from './archive-part.ts';
 import { archive_parts_max, archiveRecordChange, readArchiveRecord, type ArchivePart, type ArchiveRecord } from './archive-record.ts';
 import { newestHead } from './audit-export.ts';
 import { log_keys } from './audit-group.ts';
-import { tile_width } from './audit-tree.ts';
 import type { Change, Store } from './store.ts';
 import { TileFolder } from './tile-folder.ts';
 

@@ -3,10 +3,10 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseCheckpoint } from '../crypto/checkpoint.ts';
 import { parseNote, type Verifier } from '../crypto/note.ts';
-import { full_width, tilePath } from '../crypto/tlog-tiles.ts';
+import { tile_width, tilePath } from '../crypto/tlog-tiles.ts';
 import { entry_bytes_max } from './audit-entry.ts';
 import { signedHead, type SignedHead } from './audit-heads.ts';
-import { entriesOfBundle, tile_width } from './audit-tree.ts';
+import { entriesOfBundle } from './audit-tree.ts';
 
 /** The most copies that are asked. */
 export const copies_max = 16;
@@ -73,7 +73,7 @@ export class Copies {
   async bundle(index: number, number: number, width: number): Promise<readonly Uint8Array[] | undefined> {
     const copy = this.#copies[index];
     if (copy === undefined) return undefined;
-    const widths = new Set([full_width, width, await this.#size(copy) - number * full_width].filter((each) => each >= width && each <= full_width));
+    const widths = new Set([tile_width, width, await this.#size(copy) - number * tile_width].filter((each) => each >= width && each <= tile_width));
     for (const each of widths) {
       const bytes = await readFrom(copy, tilePath({ level: 'entries', number, width: each }));
       const entries = bytes === undefined ? undefined : entriesOfBundle(bytes);

@@ -2,9 +2,10 @@
 import { bigEndian, concat, fromBigEndian } from '../crypto/bytes.ts';
 import { consistencyNodes, foldNodes, inclusionNodes, rootNodes, type HashAt, type TreeNode } from '../crypto/merkle.ts';
 import { fail, ok, type Result } from '../crypto/result.ts';
+import { tile_width } from '../crypto/tlog-tiles.ts';
 import { log_keys } from './audit-group.ts';
 import type { AuditReader } from './audit-reader.ts';
-import { tile_height, tile_width, type LogTree } from './audit-tree.ts';
+import { tile_height, type LogTree } from './audit-tree.ts';
 import type { Store } from './store.ts';
 
 // Above this level one tile would span more entries than a tree may have.

@@ -7,9 +7,10 @@ import { equal } from '../crypto/bytes.ts';
 import { digest_bytes } from '../crypto/hash.ts';
 import { Frontier, leafHash } from '../crypto/merkle.ts';
 import { fail, ok, type Result } from '../crypto/result.ts';
+import { tile_width } from '../crypto/tlog-tiles.ts';
 import type { Copies } from './audit-copies.ts';
 import { log_keys } from './audit-group.ts';
-import { entriesOfBundle, LogTree, tile_bytes, tile_width } from './audit-tree.ts';
+import { entriesOfBundle, LogTree, tile_bytes } from './audit-tree.ts';
 import { remainsOf, walkGroups } from './audit-walk.ts';
 import type { Store } from './store.ts';
 

@@ -1,12 +1,13 @@
 /** Writes a log anew where it is damaged, once it is known which entries it has to hold. */
 import { equal } from '../crypto/bytes.ts';
 import { leafHash } from '../crypto/merkle.ts';
+import { tile_width } from '../crypto/tlog-tiles.ts';
 import { openBox } from './audit-box.ts';
 import { commitment, decodeEntry } from './audit-entry.ts';
 import { encodeGroup, encodeState, log_keys, type SealedBox } from './audit-group.ts';
 import { group_entries_max } from './audit-queue.ts';
 import type { Composition } from './audit-refill.ts';
-import { LogTree, tile_width } from './audit-tree.ts';
+import { LogTree } from './audit-tree.ts';
 import { remainsOfGroup, walkGroups, type Stretch } from './audit-walk.ts';
 import type { Change, Store } from './store.ts';
 import type { Vault } from './vault.ts';

@@ -7,8 +7,9 @@ import { equal } from '../crypto/bytes.ts';
 import { digest_bytes } from '../crypto/hash.ts';
 import { foldPerfect, Frontier, leafHash } from '../crypto/frontier.ts';
 import { messageOf } from '../crypto/result.ts';
+import { tile_width } from '../crypto/tlog-tiles.ts';
 import { log_keys } from './audit-group.ts';
-import { bundleOf, entriesOfBundle, tile_bytes, tile_width } from './audit-tree.ts';
+import { bundleOf, entriesOfBundle, tile_bytes } from './audit-tree.ts';
 import type { Change, Store } from './store.ts';
 
 /** Hears of a damaged record: what it is called, what is wrong with it, and how to be rid of it where the log is whole without it. */

@@ -2,11 +2,10 @@ import { assert } from '../crypto/assert.ts';
 import { digest_bytes } from '../crypto/hash.ts';
 import { Frontier, type HashAt, type TreeNode } from '../crypto/merkle.ts';
 import { fail, ok, type Result } from '../crypto/result.ts';
+import { tile_width } from '../crypto/tlog-tiles.ts';
 import { log_keys } from './audit-group.ts';
 import type { Change, Store } from './store.ts';
 
-/** Hashes in a full tile, and entries in a full bundle (C2SP tlog-tiles). */
-export const tile_width = 256;
 /** Tree levels that one tile spans. */
 export const tile_height = 8;
 /** The length of a full tile. */

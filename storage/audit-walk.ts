@@ -2,8 +2,8 @@
 import { concat, equal, fromBigEndian, utf8 } from '../crypto/bytes.ts';
 import { digest_bytes, sha256 } from '../crypto/hash.ts';
 import { messageOf } from '../crypto/result.ts';
+import { tile_width } from '../crypto/tlog-tiles.ts';
 import { decodeGroup, log_keys, type Group } from './audit-group.ts';
-import { tile_width } from './audit-tree.ts';
 import type { Store } from './store.ts';
 
 /** What is read at once: an iterator that stays open would keep the store from tidying up. */

@@ -7,7 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import { bigEndian, fromBigEndian, utf8 } from '../crypto/bytes.ts';
 import { hasShape } from '../crypto/canonical.ts';
 import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
-import { full_width } from '../crypto/tlog-tiles.ts';
+import { tile_width } from '../crypto/tlog-tiles.ts';
 import { decodeEntry } from './audit-entry.ts';
 import { log_keys } from './audit-group.ts';
 import type { AuditLog } from './audit-log.ts';
@@ -124,12 +124,12 @@ export async function firstSince(log: AuditLog, since_ms: number, from = 0): Pro
 
 async function* timesOf(log: AuditLog, from: number, size: number): AsyncIterable<Result<number>> {
   for (let index = from; index < size;) {
-    const number = Math.floor(index / full_width);
+    const number = Math.floor(index / tile_width);
     // Small reads of the store end at once: without this nobody else would get a turn before the last one.
     await setImmediate();
-    const bundle = await log.bundle(number, Math.min(full_width, size - number * full_width));
+    const bundle = await log.bundle(number, Math.min(tile_width, size - number * tile_width));
     if (!bundle.ok) return yield bundle;
-    for (const bytes of entriesOfBundle(bundle.value)?.slice(index % full_width) ?? []) {
+    for (const bytes of entriesOfBundle(bundle.value)?.slice(index % tile_width) ?? []) {
       const entry = decodeEntry(bytes);
       yield entry.ok ? ok(entry.value.time_ms) : entry;
       index += 1;
@@ -144,7 +144,7 @@ async function* frozenTimes(log: AuditLog, from: number): AsyncIterable<Result<n
 
 /** When an entry was made, Unix milliseconds. Fails with what the log fails with. */
 export async function timeOf(log: AuditLog, index: number): Promise<Result<number>> {
-  const bundle = await log.bundle(Math.floor(index / full_width), index % full_width + 1);
+  const bundle = await log.bundle(Math.floor(index / tile_width), index % tile_width + 1);
   const entry = bundle.ok ? decodeEntry(entriesOfBundle(bundle.value)?.at(-1) ?? new Uint8Array()) : bundle;
   return entry.ok ? ok(entry.value.time_ms) : entry;
 }

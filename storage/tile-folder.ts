@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { equal } from '../crypto/bytes.ts';
 import { leafHash } from '../crypto/merkle.ts';
 import { fail, ok, type Result } from '../crypto/result.ts';
-import { edgeTiles, full_width, tilePath } from '../crypto/tlog-tiles.ts';
+import { edgeTiles, tile_width, tilePath } from '../crypto/tlog-tiles.ts';
 import { entriesOfBundle, type LogTree } from './audit-tree.ts';
 
 /** How far a long work is, in entries. */
@@ -117,8 +117,8 @@ export interface TileRun {
 export async function writeTiles(folder: TileFolder, { tree, size, bundle, progress, signal }: TileRun): Promise<Result<void>> {
   while (tree.size < size) {
     if (signal?.aborted === true) return fail('ABORTED', 'the work was stopped', { fix: 'start it again' });
-    const number = tree.size / full_width;
-    const width = Math.min(full_width, size - tree.size);
+    const number = tree.size / tile_width;
+    const width = Math.min(tile_width, size - tree.size);
     const bytes = await bundle(number, width);
     if (!bytes.ok) return bytes;
     const entries = entriesOfBundle(bytes.value);
@@ -127,7 +127,7 @@ export async function writeTiles(folder: TileFolder, { tree, size, bundle, progr
     for (const entry of entries) {
       const filled = tree.append(leafHash(entry), entry);
       for (const [level, { value }] of filled.slice(0, -1).entries()) {
-        await folder.write(tilePath({ level, number: tree.size / full_width ** (level + 1) - 1, width: full_width }), value ?? new Uint8Array());
+        await folder.write(tilePath({ level, number: tree.size / tile_width ** (level + 1) - 1, width: tile_width }), value ?? new Uint8Array());
       }
     }
     progress?.({ done: tree.size, total: size });

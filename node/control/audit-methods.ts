@@ -1,6 +1,6 @@
 /** The control methods about audit logs: our own, and those of other hosts as far as they and their witnesses answer. */
 import { utf8, fromUtf8, toBase64, toBase64url } from '../../crypto/bytes.ts';
-import { openCheckpoint, parseCheckpoint, type Checkpoint } from '../../crypto/checkpoint.ts';
+import { didOfWitnessName, openCheckpoint, parseCheckpoint, type Checkpoint } from '../../crypto/checkpoint.ts';
 import { leafHash } from '../../crypto/merkle.ts';
 import { parseNote, parseVerifier, type NoteSignature } from '../../crypto/note.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
@@ -69,7 +69,7 @@ async function remoteHead(host: Host, did: string): Promise<Result<HeadView>> {
 
 /** The vkey of a witness whose line is in a note, from the record of the DID in its name. */
 async function witnessKey(host: Host, signature: NoteSignature): Promise<string | undefined> {
-  const did = signature.name.split('/wit/')[0] ?? '';
+  const did = didOfWitnessName(signature.name);
   const record = await host.identity.resolve(did);
   return record.ok ? recordedKey(record.value, 'witness') : undefined;
 }

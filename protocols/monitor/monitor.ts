@@ -1,4 +1,4 @@
-import { didOfOrigin, isKeyOfName, openCheckpoint } from '../../crypto/checkpoint.ts';
+import { didOfOrigin, didOfWitnessName, isKeyOfName, openCheckpoint } from '../../crypto/checkpoint.ts';
 import { sameSizeEvidence } from '../../crypto/fork-evidence.ts';
 import { parseVerifier, signature_type_log, type Verifier } from '../../crypto/note.ts';
 import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
@@ -235,7 +235,7 @@ export class LogMonitor implements Monitor {
   async #accuseCosigners(suspicions: readonly CosignerSuspicion[]): Promise<void> {
     for (const { name, build } of suspicions) {
       // Whoever writes lines in the names of strangers makes nobody look them up.
-      if (!this.#parts.isNear(name.split('/wit/')[0] ?? '')) continue;
+      if (!this.#parts.isNear(didOfWitnessName(name))) continue;
       const vkey = await this.#parts.witnessKey(name);
       const evidence = vkey.ok ? build(vkey.value) : vkey;
       // A line that anybody wrote in the name of a witness is no evidence, and nobody's trouble.

@@ -9,7 +9,7 @@ import { digest_bytes } from '../../crypto/hash.ts';
 import { leafHash } from '../../crypto/merkle.ts';
 import { parseNote, parseVerifier, type Verifier } from '../../crypto/note.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
-import { decodeTile, edgeTiles, full_width, rootOfEdge, tilePath, tileRoot, type TileName } from '../../crypto/tlog-tiles.ts';
+import { decodeTile, edgeTiles, tile_width, rootOfEdge, tilePath, tileRoot, type TileName } from '../../crypto/tlog-tiles.ts';
 import { bundleOf, entriesOfBundle } from '../../storage/audit-tree.ts';
 import type { Change, Store } from '../ports.ts';
 import { mirror_cosigners_max } from './constants.ts';
@@ -181,12 +181,12 @@ export class MirrorLog implements TileSource {
     if (known !== undefined) return ok(known);
     const expected = await this.#expected({ level, number }, tree);
     if (!expected.ok) return expected;
-    const name = { level, number, width: full_width };
+    const name = { level, number, width: tile_width };
     const stored = await this.#stored(name);
-    const own = stored === undefined ? undefined : decodeTile(stored, full_width);
+    const own = stored === undefined ? undefined : decodeTile(stored, tile_width);
     const is_kept = own?.ok === true && equal(tileRoot(own.value), expected.value);
     const bytes = is_kept ? ok(stored ?? new Uint8Array()) : await this.#parts.fetch(tilePath(name));
-    const hashes = bytes.ok ? decodeTile(bytes.value, full_width) : bytes;
+    const hashes = bytes.ok ? decodeTile(bytes.value, tile_width) : bytes;
     if (!hashes.ok) return hashes;
     if (!equal(tileRoot(hashes.value), expected.value)) return mismatch(name);
     // Level 0 is kept together with its bundle.
@@ -197,15 +197,15 @@ export class MirrorLog implements TileSource {
 
   /** What a full tile must hash to: a hash of the tile above it. */
   async #expected({ level, number }: HashTile, tree: NewTree): Promise<Result<Uint8Array>> {
-    const above = await this.#verified({ level: level + 1, number: Math.floor(number / full_width) }, tree);
+    const above = await this.#verified({ level: level + 1, number: Math.floor(number / tile_width) }, tree);
     if (!above.ok) return above;
-    const hash = above.value[number % full_width];
-    return hash === undefined ? mismatch({ level, number, width: full_width }) : ok(hash);
+    const hash = above.value[number % tile_width];
+    return hash === undefined ? mismatch({ level, number, width: tile_width }) : ok(hash);
   }
 
   async #pullLevel(level: number, size: number, tree: NewTree): Promise<Result<void>> {
     const { size: old_size } = this.#state;
-    const span = full_width ** (level + 1);
+    const span = tile_width ** (level + 1);
     for (let number = Math.floor(old_size / span); number < Math.floor(size / span); number += 1) {
       const pulled = level > 0 ? await this.#verified({ level, number }, tree) : await this.#pullBundle(number, tree);
       if (!pulled.ok) return pulled;
@@ -216,12 +216,12 @@ export class MirrorLog implements TileSource {
   async #pullBundle(number: number, tree: NewTree): Promise<Result<void>> {
     const expected = await this.#expected({ level: 0, number }, tree);
     if (!expected.ok) return expected;
-    const name: TileName = { level: 'entries', number, width: full_width };
+    const name: TileName = { level: 'entries', number, width: tile_width };
     const stored = await this.#stored(name);
-    if (stored !== undefined && leadsTo(expected.value, leavesOf(stored, full_width))) return ok(undefined);
+    if (stored !== undefined && leadsTo(expected.value, leavesOf(stored, tile_width))) return ok(undefined);
     const bundle = await this.#parts.fetch(tilePath(name));
     if (!bundle.ok) return bundle;
-    const hashes = leavesOf(bundle.value, full_width);
+    const hashes = leavesOf(bundle.value, tile_width);
     if (hashes === undefined || !leadsTo(expected.value, hashes)) return mismatch(name);
     return this.#keep([[{ ...name, level: 0 }, concat(...hashes)], [name, bundle.value]]);
   }

@@ -2,6 +2,7 @@
  * Which witnesses are asked, in which order, and which of them are enough: those
  * that a policy names, or else so many operators that do not answer for each other.
  */
+import { didOfWitnessName } from '../../crypto/checkpoint.ts';
 import type { Verifier } from '../../crypto/note.ts';
 import { quorumMet, type LogPolicy } from '../../crypto/tlog-policy.ts';
 import type { PeerId } from '../ports.ts';
@@ -33,7 +34,7 @@ export interface Quorum {
 
 /** The DID in the name of a witness. */
 export function didOfWitness({ verifier_key }: Pick<WitnessContact, 'verifier_key'>): string {
-  return (verifier_key.split('+')[0] ?? '').split('/wit/')[0] ?? '';
+  return didOfWitnessName(verifier_key.split('+')[0] ?? '');
 }
 
 /** Who has a say in a witness: its sponsor, or itself where none is known. */
