@@ -4,7 +4,7 @@
  * access can swap a folder for a link, so a verdict is no enforcement.
  */
 import { lstatSync, realpathSync } from 'node:fs';
-import { basename, dirname, join, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { messageOf, fail, ok, type Result } from '../../../crypto/result.ts';
 import { isFields } from '../../../crypto/canonical.ts';
 import type { PayloadText } from './payload.ts';
@@ -25,21 +25,28 @@ export function realPathOf(path: string, from: string): Result<string> {
   const refusal = spellingProblem(path);
   if (refusal !== undefined) return fail('PATH_REFUSED', refusal, { fix: 'give a plain path' });
   try {
-    return followed(resolve(from, path));
+    const real = followed(resolve(from, path));
+    // The system takes `..` from where a link leads, most programs from where it stands.
+    if (!real.ok || !path.split('/').includes('..')) return real;
+    return walked(path, from) === real.value ? real : fail('PATH_REFUSED', 'the path goes up from a link, which programs understand differently', { fix: 'give the path without ..' });
   } catch (error) {
     return fail('PATH_REFUSED', `the path cannot be looked at: ${messageOf(error)}`);
   }
 }
 
-function spellingProblem(path: string): string | undefined {
+/** Why a path could mean one thing to us and another to the program that opens it, in words; `undefined` for a plain one. */
+export function spellingProblem(path: string): string | undefined {
   if (path === '' || path.length > path_characters_max) return `a path has 1 to ${path_characters_max} characters`;
-  if (/\p{Cc}/u.test(path)) return 'the path contains a control character';
+  if (/\p{Cc}/u.test(path) || !path.isWellFormed()) return 'the path contains a control character or half of one';
   if (percent_encoded.test(path)) return 'the path is percent-encoded';
+  if (/^\$|\$[{(]|`/.test(path)) return 'the path is expanded by a shell';
+  if (path.split('/').some((part) => /[. ]$/.test(part) && !/^\.+$/.test(part))) return 'a part of the path ends in a dot or a space, which some systems drop';
+  if (/^\/(?:proc|dev|sys)(?:\/|$)/.test(path.replaceAll(/\/(?:\.?\/)+/g, '/'))) return 'the path lies in /proc, /dev or /sys, where names mean something else to each process';
   if (path.startsWith('~')) return 'the path starts with ~';
   if (/^[A-Za-z][A-Za-z0-9+.-]*:/.test(path)) return 'the path is a URL or names a drive';
   if (path.includes('\\')) return 'the path contains a backslash';
   // Full-width and other compatibility forms of . and / become path syntax where a program normalises.
-  if (spellsSeparators(path.normalize('NFKC')) !== spellsSeparators(path)) return 'the path hides . or / behind other characters';
+  if (/[\u2044\u2215\u2216\u29f5\u29f8]/.test(path) || spellsSeparators(path.normalize('NFKC')) !== spellsSeparators(path)) return 'the path hides . or / behind other characters';
   return undefined;
 }
 
@@ -54,12 +61,23 @@ function followed(absolute: string): Result<string> {
     missing.unshift(basename(existing));
     existing = dirname(existing);
   }
-  const real = realpathSync(existing);
+  // The native form also gives the case in which a case-insensitive volume stores a name.
+  const real = realpathSync.native(existing);
   const status = lstatSync(real);
   if (missing.length === 0 && status.isFile() && status.nlink > 1) {
     return fail('PATH_REFUSED', 'the file has a second hard link, which may lie elsewhere');
   }
   return ok(join(real, ...missing));
+}
+
+function walked(path: string, from: string): string | undefined {
+  let place = isAbsolute(path) ? sep : from;
+  for (const part of path.split('/')) {
+    const next = followed(resolve(place, part));
+    if (!next.ok) return undefined;
+    place = next.value;
+  }
+  return place;
 }
 
 function exists(path: string): boolean {
@@ -98,20 +116,45 @@ function shown(path: string): string {
   return JSON.stringify(path.length > 120 ? `${path.slice(0, 120)}…` : path);
 }
 
-const path_fields = /(?:^|[_-])(?:path|paths|file|files|filename|filepath|dir|dirname|directory|folder|cwd)$|(?:path|filename)$/;
+const path_fields = /(?:^|[_-])(?:path|paths|file|files|filename|filepath|dir|dirname|directory|folder|cwd)$|(?:path|filename|directory|folder)$/;
+const command_fields = /(?:^|[_-])(?:command|commands|cmd|shell|script|argv|exec)$|command$/;
+const command_actions = /(?:^|[._:-])(?:shell|exec|execute|command|bash|sh|terminal|subprocess)(?:[._:-]|$)/;
+/** Words of a command that are looked at. */
+const command_words_max = 4_096;
 const file_actions = /^(?:file|fs|filesystem)(?:[._:-]|$)|(?:^|[._:-])(?:file|files|directory|folder)$/;
 
 /**
  * The paths that an action names: texts under fields that are called a path or
- * a file, texts that have the form of a path wherever they stand, and every
- * text of an action that is about files by its type.
+ * a file, texts that have the form of a path wherever they stand, every text of
+ * an action that is about files by its type, and the words of a command that
+ * have the form of a path. What a command makes of variables nobody can tell
+ * beforehand, so a word with one counts as a path that leads outside.
  */
 export function pathsIn(texts: readonly PayloadText[], action_type: string): readonly string[] {
   const file_action = file_actions.test(action_type.toLowerCase());
   const paths = texts
     .filter(({ field, text }) => text !== '' && (path_fields.test(field) || hasPathForm(text) || (file_action && isResource(field))))
     .map(({ text }) => text);
-  return [...new Set(paths)];
+  const command_action = command_actions.test(action_type.toLowerCase());
+  const commands = texts.filter(({ field }) => command_fields.test(field) || (command_action && (isResource(field) || field === 'data' || field === '')));
+  return [...new Set([...paths.filter((path) => !commands.some(({ text }) => text === path && /\s/.test(text))), ...commands.flatMap(({ text }) => pathsInCommand(text))])];
+}
+
+/** Programs whose every argument is a file or a folder, so that one without a slash is one too. */
+const file_programs: ReadonlySet<string> = new Set(['rm', 'rmdir', 'unlink', 'shred', 'truncate', 'mv', 'cp', 'ln', 'tee', 'touch', 'mkdir', 'install', 'chmod', 'chown', 'chgrp', 'cat', 'ls', 'cd', 'del', 'erase', 'rd', 'move', 'copy', 'rsync', 'tar', 'unzip']);
+
+function pathsInCommand(command: string): readonly string[] {
+  const written = [...command.matchAll(/>+\s*([^\s"';|&<>()]+)/g)].flatMap(([, target = '']) => [target]);
+  const named = command.split(/[;|&()\n]+/, command_words_max).flatMap((simple) => {
+    const words = simple.split(/[\s"'=<>]+/, command_words_max).filter((word) => word !== '');
+    const at = words.findIndex((word) => file_programs.has(word.slice(word.lastIndexOf('/') + 1).toLowerCase()));
+    return words.filter((word, index) => isPathWord(word) || (at >= 0 && index > at && !word.startsWith('-')));
+  });
+  return [...named, ...written];
+}
+
+function isPathWord(word: string): boolean {
+  return hasPathForm(word) || /^~|[$`]/.test(word) || (word.includes('/') && !/^[a-z][a-z0-9+.-]*:\/\//i.test(word));
 }
 
 function isResource(field: string): boolean {

@@ -14,8 +14,13 @@ export interface PayloadText {
   readonly text: string;
 }
 
+/** Whether a field's name carries data, such as an address, instead of naming them. */
+function isData(name: string): boolean {
+  return !/^[\w -]{0,40}$/.test(name) || /\d{6}/.test(name);
+}
+
 /**
- * Every text of a JSON value, numbers included, field names too: whatever could
+ * Every text of a JSON value, numbers included, and every field name that is data itself: whatever could
  * carry what a detector looks for. `undefined` when the payload is beyond the
  * bounds, which callers must treat as a detection.
  */
@@ -35,6 +40,7 @@ export function textsOf(payload: Json | undefined): readonly PayloadText[] | und
     } else if (typeof value === 'object' && value !== null) {
       for (const [name, inner] of Object.entries(value)) {
         characters += name.length;
+        if (!Array.isArray(value) && isData(name)) texts.push({ field: '', text: name });
         open.push({ value: inner, field: Array.isArray(value) ? field : name.toLowerCase(), depth: depth + 1 });
       }
     }

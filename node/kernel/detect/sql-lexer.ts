@@ -16,6 +16,8 @@ export const sql_dialects: readonly SqlDialect[] = ['postgresql', 'mysql', 'sqli
 export const sql_characters_max = 131_072;
 /** Tokens of a statement text. */
 export const sql_tokens_max = 16_384;
+/** Kinds of executable comments (`!50000`, `M!`) in one text: each may run or not, depending on the server. */
+export const executable_kinds_max = 3;
 
 /** A token: unquoted words are upper case, quoted identifiers and strings hold their content. */
 export interface SqlToken {
@@ -26,21 +28,43 @@ export interface SqlToken {
 type Refusal = { readonly ok: false; readonly failure: Failure };
 
 const word = /[\p{L}_][\p{L}\p{N}_$]*/uy;
-const number = /(?:0x[0-9a-f]+|(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)/iy;
+const number = /(?:0x[0-9a-f_]+|(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)/iy;
 const parameter = /(?:\$\d+|[:@][\p{L}_][\p{L}\p{N}_]*|\?\d*|%s|%\(\w+\)s)/uy;
+const sqlite_parameter = /\$[\p{L}_][\p{L}\p{N}_]*/uy;
 const dollar_tag = /\$(?:[\p{L}_][\p{L}\p{N}_]*)?\$/uy;
-const symbol = /::|<=>|<=|>=|<>|!=|\|\||&&|->>|->|:=|[^\s]/uy;
+const symbol = /::|<=>|<=|>=|<>|!=|==|!~\*?|~\*|@>|<@|@@|\|\||&&|->>|->|#>>|#>|:=|[^\s]/uy;
+const executable_head = /\/\*(M?!\d{0,6})/;
 
-/** The tokens of SQL text in one dialect. Fails with `SQL_UNREADABLE`: an open string, comment or quote, or too much of it. */
-export function lexSql(text: string, dialect: SqlDialect): Result<readonly SqlToken[]> {
+/**
+ * Every way in which servers of one dialect may read the text. There is one,
+ * except that MySQL and MariaDB run what stands in an executable comment, or do
+ * not, depending on their version: each combination is a reading, and what is
+ * harmless must be so in all of them. Fails with `SQL_UNREADABLE`.
+ */
+export function readingsOf(text: string, dialect: SqlDialect): Result<readonly (readonly SqlToken[])[]> {
+  const heads = dialect === 'mysql' ? new Set(text.slice(0, sql_characters_max).match(new RegExp(executable_head, 'g')) ?? []) : new Set<string>();
+  // An executable comment without a version runs everywhere.
+  const kinds = [...heads].map((head) => head.slice(2)).filter((kind) => kind !== '!');
+  if (kinds.length > executable_kinds_max) return unreadable(`the SQL has more than ${executable_kinds_max} kinds of executable comments`);
+  const readings: (readonly SqlToken[])[] = [];
+  for (let choice = 0; choice < 2 ** kinds.length; choice += 1) {
+    const tokens = lexSql(text, dialect, new Set(kinds.filter((_, index) => (choice >> index) % 2 === 1)));
+    if (!tokens.ok) return tokens;
+    readings.push(tokens.value);
+  }
+  return ok(readings);
+}
+
+/** The tokens of SQL text in one dialect, where `idle` kinds of executable comments do not run. Fails with `SQL_UNREADABLE`: an open string, comment or quote, or too much of it. */
+export function lexSql(text: string, dialect: SqlDialect, idle: ReadonlySet<string> = new Set()): Result<readonly SqlToken[]> {
   if (text.length > sql_characters_max) return unreadable(`the SQL has more than ${sql_characters_max} characters`);
   if (text.includes('\0')) return unreadable('the SQL contains a NUL character');
-  return new Lexer(text, dialect).tokens();
+  return new Lexer(text, dialect, idle).tokens();
 }
 
 /** The tokens up to where the text stops being readable: for recognising SQL, never for clearing it. */
 export function lexSqlLeniently(text: string, dialect: SqlDialect): readonly SqlToken[] {
-  const lexer = new Lexer(text.slice(0, sql_characters_max), dialect);
+  const lexer = new Lexer(text.slice(0, sql_characters_max), dialect, new Set());
   lexer.tokens();
   return lexer.found;
 }
@@ -49,16 +73,25 @@ function unreadable(reason: string): Refusal {
   return fail('SQL_UNREADABLE', reason);
 }
 
+/** Upper case of ASCII words only: a letter that merely becomes one (ſ, ı) is another letter for a database. */
+function upperCase(letters: string): string {
+  return /^[\w$]+$/.test(letters) ? letters.toUpperCase() : letters;
+}
+
 class Lexer {
   readonly found: SqlToken[] = [];
   readonly #text: string;
   readonly #dialect: SqlDialect;
+  readonly #idle: ReadonlySet<string>;
   #at = 0;
   #executable_comment = false;
+  /** How many tokens there were behind the last E string. */
+  #behind_escaped = -1;
 
-  constructor(text: string, dialect: SqlDialect) {
+  constructor(text: string, dialect: SqlDialect, idle: ReadonlySet<string>) {
     this.#text = text;
     this.#dialect = dialect;
+    this.#idle = idle;
   }
 
   tokens(): Result<readonly SqlToken[]> {
@@ -94,8 +127,9 @@ class Lexer {
     const character = this.#text.charAt(this.#at);
     if (/\s/.test(character)) return this.#skip(1);
     if (this.#startsLineComment()) {
-      const end = this.#text.indexOf('\n', this.#at);
-      return this.#skip((end < 0 ? this.#text.length : end) - this.#at);
+      // PostgreSQL also ends it at a carriage return.
+      const end = this.#text.slice(this.#at).search(this.#dialect === 'postgresql' ? /[\r\n]/ : /\n/);
+      return this.#skip(end < 0 ? this.#text.length - this.#at : end);
     }
     if (this.#starts('/*')) return this.#blockComment();
     if (this.#executable_comment && this.#starts('*/')) {
@@ -113,17 +147,18 @@ class Lexer {
   #blockComment(): Result<void> {
     if (this.#dialect === 'mysql') {
       // MySQL and MariaDB run what stands in /*! */ and /*M! */.
-      const executable = /^\/\*M?!\d{0,6}/.exec(this.#text.slice(this.#at, this.#at + 12))?.[0];
-      if (executable !== undefined) {
+      const kind = executable_head.exec(this.#text.slice(this.#at, this.#at + 12))?.[1];
+      if (kind !== undefined && this.#starts(`/*${kind}`) && !this.#idle.has(kind)) {
         this.#executable_comment = true;
-        return this.#skip(executable.length);
+        return this.#skip(kind.length + 2);
       }
     }
     let depth = 1;
     let at = this.#at + 2;
     while (depth > 0) {
       const close = this.#text.indexOf('*/', at);
-      if (close < 0) return unreadable('a comment does not end');
+      // SQLite takes the end of the text for the end of the comment.
+      if (close < 0) return this.#dialect === 'sqlite' ? this.#skip(this.#text.length - this.#at) : unreadable('a comment does not end');
       // Only PostgreSQL nests comments.
       const open = this.#dialect === 'postgresql' ? this.#text.indexOf('/*', at) : -1;
       const opens = open >= 0 && open < close;
@@ -135,7 +170,12 @@ class Lexer {
 
   #quoted(character: string): Result<void> | undefined {
     const { found } = this;
-    if (character === "'") return this.#delimited("'", 'string', this.#backslashes());
+    if (character === "'") {
+      const backslashes = this.#backslashes();
+      const done = this.#delimited("'", 'string', backslashes);
+      if (backslashes) this.#behind_escaped = found.length;
+      return done;
+    }
     if (character === '"') return this.#delimited('"', this.#dialect === 'mysql' ? 'string' : 'quoted', this.#dialect === 'mysql');
     if (character === '`' && this.#dialect !== 'postgresql') return this.#delimited('`', 'quoted', false);
     if (character === '[' && this.#dialect === 'sqlite') {
@@ -149,9 +189,10 @@ class Lexer {
     return this.#add('string', this.#text.slice(this.#at + tag.length, end), end + tag.length - this.#at);
   }
 
-  /** Whether a backslash escapes in the string that starts here: always in MySQL, after E in PostgreSQL. */
+  /** Whether a backslash escapes in the string that starts here: always in MySQL, in PostgreSQL after E and where such a string goes on. */
   #backslashes(): boolean {
     if (this.#dialect === 'mysql') return true;
+    if (this.#behind_escaped === this.found.length) return true;
     if (this.#dialect !== 'postgresql' || !/[eE]/.test(this.#text.charAt(this.#at - 1))) return false;
     if (this.found.at(-1)?.text !== 'E') return false;
     this.found.pop();
@@ -183,9 +224,10 @@ class Lexer {
     const digits = this.#match(number);
     if (digits !== undefined) return this.#add('number', digits, digits.length);
     const letters = this.#match(word);
-    if (letters !== undefined) return this.#add('word', letters.toUpperCase(), letters.length);
+    if (letters !== undefined) return this.#add('word', upperCase(letters), letters.length);
     // :: is a cast and := an assignment, never a parameter.
-    const placeholder = this.#starts('::') || this.#starts(':=') ? undefined : this.#match(parameter);
+    const named = this.#dialect === 'sqlite' ? this.#match(sqlite_parameter) : undefined;
+    const placeholder = this.#starts('::') || this.#starts(':=') ? undefined : named ?? this.#match(parameter);
     if (placeholder !== undefined) return this.#add('parameter', placeholder, placeholder.length);
     const sign = this.#match(symbol) ?? this.#text.charAt(this.#at);
     return this.#add('symbol', sign, sign.length);

@@ -24,6 +24,9 @@ test('nothing leads out of the workspace', ({ folder }) => {
     '/etc/passwd', '../secret', 'sub/../../secret', `${workspace}-evil/x`, `${workspace}/../secret`, 'up/secret', 'link', 'dangling', 'loop', 'hard',
     'up/new-file', 'sub/%2e%2e/%2e%2e/secret', '%2e%2e/secret', '~/x', '~root/x', 'file:///etc/passwd', 'http://x/y', 'file\0.txt', '..\\secret', 'C:\\x',
     '．．/secret', '‥/secret', 'a\nb', '', '/', '//etc/passwd', 'x'.repeat(5_000), 'file/below', '/proc/self/root/etc/passwd',
+    '/proc/self/cwd/file', '//proc//self/./cwd/file', '/dev/fd/3', '/sys/kernel', '$HOME/x', 'sub/${X}/y', '$(cat x)', '`x`', 'sub/.. /../secret', 'file.', 'file ', 'sub./file', '. ./secret', '%252e%252e%252fsecret', 'sub%2f..%2f..%2fsecret',
+    '%c0%ae%c0%ae/secret', 'sub／..／..／secret', '․․/secret', '\\\\server\\share', '//server/share/x', 'file://localhost/etc/passwd', 'FILE:///etc/passwd', 'javascript:x', 'c:x', 'a\u0085b', 'a\u202eb/../../x', 'sub/../../workspace-evil/x', `${workspace}/../workspace-evil`, `${base}/workspace/sub/../../secret`,
+    'up/../secret', 'sub/up/../../../secret', './/..//secret', '.././workspace/../secret', 'up', 'link/', 'hard', '/root/.ssh/id_rsa', '/etc/../etc/shadow', '\ud800', '..\u2044secret', '～/x',
   ]) assert.ok(outside(path), JSON.stringify(path));
   for (const path of ['file', './file', 'sub', 'sub/new/deep.txt', `${workspace}/sub/../file`, workspace, `${workspace}/`, 'inside/x', 'sub/..', 'name with spaces', 'a..b', '...'] ) {
     assert.is(outside(path), undefined, path);
@@ -38,6 +41,7 @@ test('several folders, one of them relative; a folder that cannot be looked at c
   assert.ok(pathOutside(['a/x', 'c/y'], [join(base, 'a'), 'b'], base));
   assert.ok(pathOutside(['a/x'], ['~'], base));
   assert.ok(pathOutside(['a/x'], [], base));
+  for (const path of ['/proc/self/cwd', '/dev/null', '//sys/x']) assert.match(pathOutside([path], ['/'], base) ?? '', /means? something else/);
 });
 
 test('the paths of an action are found by field, by form and by the kind of action', () => {
@@ -50,6 +54,16 @@ test('the paths of an action are found by field, by form and by the kind of acti
   for (const [field, text] of [['args', 'Analyze: sales'], ['args', '/summarise this text'], ['query', 'a and b'], ['args', 'and/or'], ['profile', 'x'], ['args', '']] as const) {
     assert.not(named(field, text), `${field} ${text}`);
   }
+});
+
+test('the words of a command that have the form of a path, and what a shell would expand', () => {
+  const paths = (command: string, type = 'shell', field = 'command'): readonly string[] => pathsIn([{ field, text: command }], type);
+  assert.equal(paths('cat /etc/passwd > ../out'), ['/etc/passwd', '../out']);
+  assert.equal(paths('tar --file=/tmp/x.tar -C ~/work sub/../../x'), ['/tmp/x.tar', '~/work', 'sub/../../x']);
+  assert.equal(paths('cat "$HOME/.ssh/id_rsa"'), ['$HOME/.ssh/id_rsa']);
+  assert.equal(paths('npm run build -- --mode production'), []);
+  assert.equal(paths('rm -rf /', 'execute', 'args'), ['/']);
+  assert.ok(pathOutside(paths('cat $HOME/x'), ['/tmp'], '/tmp'));
 });
 
 test.run();

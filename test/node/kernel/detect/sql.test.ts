@@ -4,7 +4,11 @@ import * as fc from 'fast-check';
 import { looksLikeSql, sqlIn } from '../../../../node/kernel/detect/sql-payload.ts';
 import type { SqlDialect } from '../../../../node/kernel/detect/sql-lexer.ts';
 import { sqlFacets } from '../../../../node/kernel/detect/sql.ts';
+import { prepareSqlSecondOpinion, sqlSecondOpinion } from '../../../../node/kernel/detect/sql-second-opinion.ts';
+import { Denied, KernelSpace, Policy, unwrap } from '../../../../node/index.ts';
 import { suite } from '../../../harness.ts';
+import { second_set } from './sql-set-second.ts';
+import { first_set } from './sql-set.ts';
 
 const test = suite('node/kernel/detect/sql');
 
@@ -99,9 +103,103 @@ for (const [dialect, sql] of dangerous) test(`${dialect}: destructive: ${sql}`, 
 for (const [dialect, sql] of harmless) test(`${dialect}: harmless: ${sql}`, () => assert.equal(sqlFacets(sql, dialect).reasons, []));
 
 test('facets say the verb, the number of statements and the reasons', () => {
-  assert.equal(sqlFacets('drop table t', 'postgresql'), { verb: 'DROP', destructive: true, statements: 1, reasons: ['DROP is not among the statements known to be harmless'] });
+  assert.equal(sqlFacets('drop table t', 'mysql'), {
+    verb: 'DROP', destructive: true, read_only: false, statements: 1, where: 'none', target: 't', tables: ['t'], functions: [], dialect: 'mysql',
+    second_opinion: 'unparsed', reasons: ['DROP is not among the statements known to be harmless'],
+  });
   assert.is(sqlFacets('select 1; select 2', 'sqlite').statements, 2);
   assert.is(sqlFacets("'", 'sqlite').verb, 'UNREADABLE');
+});
+
+test('facets name the tables, the functions and what WHERE does', () => {
+  const { target, tables, functions, where, dialect } = sqlFacets('UPDATE public."Users" u SET n = lower(x) FROM other o WHERE o.id = u.id AND u.k = my.f(1)', 'postgresql');
+  assert.equal({ target, tables, functions, where, dialect }, { target: 'public.users', tables: ['public.users', 'other'], functions: ['lower', 'my.f'], where: 'all', dialect: 'postgresql' });
+  assert.is(sqlFacets('DELETE FROM t').where, 'none');
+  assert.is(sqlFacets('DELETE FROM t WHERE id = 1').where, 'some');
+  assert.is(sqlFacets('DELETE FROM t WHERE 1').where, 'all');
+  assert.is(sqlFacets('SELECT 1').dialect, 'any');
+});
+
+test('read_only is what changes nothing: no rows, no locks, no sequence, no object', () => {
+  for (const sql of ['SELECT a FROM t WHERE b = 1', 'WITH a AS (SELECT 1) SELECT * FROM a', 'EXPLAIN DELETE FROM t', 'VALUES (1)', 'BEGIN', 'SELECT replace(a, b, c), "update" FROM t']) {
+    assert.ok(sqlFacets(sql, 'postgresql').read_only, sql);
+  }
+  for (const sql of [
+    'INSERT INTO t VALUES (1)', 'UPDATE t SET a = 1 WHERE id = 2', 'SELECT a FROM t FOR UPDATE', 'SELECT a FROM t FOR NO KEY UPDATE', 'SELECT a FROM t FOR SHARE', "SELECT nextval('s')",
+    'SELECT a INTO b FROM t', 'CREATE TABLE t (a int)', 'SELECT unknown_function(1)', 'WITH a AS (DELETE FROM t WHERE id = 1 RETURNING *) SELECT * FROM a', 'DROP TABLE t', 'EXPLAIN ANALYZE INSERT INTO t VALUES (1)', '',
+  ]) assert.not(sqlFacets(sql, 'postgresql').read_only, sql);
+});
+
+// What looks harmless in one reading and is not in another.
+const disguised: readonly [SqlDialect, string][] = [
+  ['postgresql', 'SELECT 1 -- a\r; DROP TABLE t'],
+  ['postgresql', "SELECT E'a'\n'\\'' ; DROP TABLE x; --'"],
+  ['sqlite', "SELECT :x(') ;DROP TABLE t; --')"],
+  ['mysql', 'DELETE FROM t /*!99999 WHERE id = 5 */'],
+  ['mysql', 'DELETE FROM t WHERE id = 5 /*!50000 OR 1=1 */ /*!99999 AND id=5 */'],
+  ['mysql', 'BEGIN NOT ATOMIC DELETE FROM users; END'],
+  ['mysql', 'UPDATE a, b SET b.admin = 1 WHERE a.id = 1'],
+  ['postgresql', 'UPDATE a SET x = 1 FROM b WHERE b.k = 1'],
+  ['postgresql', 'DELETE FROM t WHERE CASE WHEN 1=1 THEN true ELSE x AND id = 5 AND y END'],
+  ['postgresql', 'DELETE FROM t WHERE id = @id'],
+  ['postgresql', 'DELETE FROM t WHERE day = (day)+0'],
+  ['postgresql', 'DELETE FROM t WHERE id::bool = true'],
+  ['postgresql', 'DELETE FROM t WHERE id IN (SELECT t.id FROM r WHERE r.a = 1)'],
+  ['postgresql', 'DELETE FROM t WHERE id < 10 OR id = 10 OR id > 10'],
+  ['postgresql', 'DELETE FROM t WHERE a = true OR a = false'],
+  ['postgresql', 'WITH x AS (SELECT 1) SEARCH BREADTH FIRST BY values SET ord DELETE FROM users'],
+  ['postgresql', "SELECT * FROM a, evil('x') AS (values int)"],
+  ['postgresql', 'CREATE TABLE t (a int DEFAULT evil(1))'],
+  ['postgresql', '\u017fELECT 1'],
+];
+for (const [dialect, sql] of disguised) test(`${dialect}: disguised: ${JSON.stringify(sql)}`, () => assert.ok(sqlFacets(sql, dialect).destructive));
+
+test('the second opinion adds what the parser sees, and without the parser nobody passes who asks for it', async () => {
+  const rule = Policy.noDestructiveSql({ second_opinion: true });
+  const ask = async (sql: string): Promise<string> => {
+    const kernel = new KernelSpace({ policies: [rule] });
+    const run = kernel.govern(async (call: { sql: string }) => call.sql);
+    return run({ sql }).then(() => 'allowed', (error: unknown) => (error instanceof Denied ? 'denied' : String(error)));
+  };
+  assert.is(sqlFacets('SELECT 1', 'postgresql').second_opinion, 'absent');
+  assert.is(await ask('SELECT 1'), 'denied');
+  unwrap(await prepareSqlSecondOpinion());
+  assert.is(sqlFacets('SELECT count(*) FROM t', 'postgresql').second_opinion, 'harmless');
+  assert.is(sqlFacets('EXPLAIN (ANALYZE) DELETE FROM t', 'postgresql').second_opinion, 'destructive');
+  assert.is(sqlFacets('EXPLAIN (ANALYZE off) DELETE FROM t', 'postgresql').second_opinion, 'harmless');
+  assert.is(sqlFacets('this is no SQL', 'postgresql').second_opinion, 'destructive');
+  assert.is(sqlFacets('this is no SQL').second_opinion, 'unparsed');
+  assert.is(sqlFacets(`SELECT 1 ${'-- x\n'.repeat(2_000)}`, 'postgresql').second_opinion, 'absent');
+  assert.is(sqlFacets('SELECT 1', 'mysql').second_opinion, 'unparsed');
+  assert.is(await ask('SELECT 1'), 'allowed');
+  assert.is(await ask('DELETE FROM t WHERE 1 = 1'), 'denied');
+  const opinions = [first_set, second_set].flatMap((set) => set.postgresql).flatMap(({ destructive, statements }) => statements.map((sql) => ({ destructive, opinion: sqlSecondOpinion(sql) })));
+  assert.equal(opinions.filter(({ destructive, opinion }) => !destructive && opinion === 'destructive'), []);
+  assert.ok(opinions.filter(({ destructive, opinion }) => destructive && opinion !== 'harmless').length > 120);
+});
+
+test('SQL is found inside JSON, code and prose, and judged without what stands around it', () => {
+  const found = (text: string, type = 'call'): unknown => {
+    const facets = sqlIn([{ field: 'x', text }], type);
+    return facets === undefined ? undefined : `${facets.verb} ${facets.destructive}`;
+  };
+  assert.is(found('{"steps": [{"q": "DROP TABLE x"}]}'), 'DROP true');
+  assert.is(found('Here you are:\n```sql\nSELECT a FROM b\n```\nBye; thanks'), 'SELECT false');
+  assert.is(found('Here you are:\n```sql\nDELETE FROM users\n```'), 'DELETE true');
+  assert.is(found('Please run: DROP TABLE users'), 'DROP true');
+  assert.is(found('db.query("DELETE FROM users")'), 'DELETE true');
+  assert.is(found('first line\nUPDATE users SET admin = 1\n\nregards'), 'UPDATE true');
+  for (const text of ['Dear team: UPDATE on the project. We set goals.', 'NOTE: CREATE a table for guests', 'Steps: SELECT the item, then DELETE it', 'Drop the table reservations', '{"note": "Select the best option"}', 'say `hello there` to them']) {
+    assert.is(found(text), undefined, text);
+  }
+});
+
+test('the dialect is what the action is called, never what the payload says', () => {
+  const dollar = { field: 'query', text: 'SELECT $$; DROP TABLE x; $$ FROM t' };
+  assert.is(sqlIn([dollar], 'postgres_query')?.destructive, false);
+  assert.is(sqlIn([dollar, { field: 'dialect', text: 'postgresql' }], 'database_query')?.destructive, true);
+  assert.is(sqlIn([dollar], 'mysql.query')?.dialect, 'mysql');
+  assert.is(sqlIn([dollar], 'mysql_to_postgres')?.dialect, 'any');
 });
 
 test('a sentence is not taken for SQL', () => {
@@ -129,9 +227,12 @@ test('any text gets an answer in bounded time, and one that does not read as SQL
     assert.is(facets.destructive, facets.reasons.length > 0);
     looksLikeSql(sql);
   }), { numRuns: 1_000 });
-  for (const part of ['(', ',a(', '(update a(', 'a=1 or ', 'a=1 and (', '; update ', '/*', "'"]) {
+  for (const part of ['(', ',a(', '(update a(', 'a=1 or ', 'a<1 or ', 'a=1 and (', '; update ', '/*', "'", '-- x\n', '(delete from t where a=1 and ', 'a in (select b from c where d=1 and ']) {
     const started = process.hrtime.bigint();
-    sqlIn([{ field: 'sql', text: `with a as ${part.repeat(20_000)}` }, { field: 'x', text: `delete from t where ${part.repeat(20_000)}` }], '');
+    // As long as the bounds on characters and tokens allow, and beyond.
+    for (const times of [1_000, 4_000, 20_000]) {
+      sqlIn([{ field: 'sql', text: `with a as ${part.repeat(times)}` }, { field: 'x', text: `delete from t where ${part.repeat(times)}` }], '');
+    }
     assert.ok(Number(process.hrtime.bigint() - started) / 1e6 < 4_000, part);
   }
 });
