@@ -8,8 +8,9 @@ import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
 import { readArchiveRecord } from '../storage/archive-record.ts';
 import { folderCopy } from '../storage/audit-copies.ts';
 import { fsck } from '../storage/audit-fsck.ts';
-import { log_keys } from '../storage/audit-group.ts';
+import { decodeState, log_keys } from '../storage/audit-group.ts';
 import { head_file } from '../storage/audit-heads.ts';
+import { AuditReader, type AuditRecord } from '../storage/audit-reader.ts';
 import { recoverLog, type Recovered } from '../storage/audit-recovery.ts';
 import { loadIdentities } from '../storage/identities.ts';
 import { logFiles, logStore } from '../storage/log-view.ts';
@@ -111,5 +112,27 @@ export function recoverFolder(data: string, folders: readonly string[], dry_run:
     const archives = archived?.ok === true ? archived.value.parts.map(({ folder }) => folder) : [];
     const copies = [...new Set([...folders, ...archives])].map(folderCopy);
     return recoverLog({ ...log, vault: vault.value, log_number: log.number, is_past: log !== logs[0], copies, dry_run });
+  });
+}
+
+/**
+ * Reads the entries of a log in order: the newest, or that of this number or origin. Fails as
+ * {@link fsckFolder} does, with a `VAULT_` code, or with `AUDIT_DAMAGED` where an entry cannot be read.
+ */
+export function readFolderLog(data: string, which: string | undefined, take: (record: AuditRecord) => void): Promise<Result<void>> {
+  return within(data, async (held, logs) => {
+    const log = which === undefined ? logs[0] : logs.find(({ number, verifier }) => which === String(number) || which === verifier.name);
+    if (log === undefined) return fail('AUDIT_LOG_UNKNOWN', `the folder holds no log ${which}: its logs have the numbers 0 to ${logs.length - 1}`);
+    const vault = await openVault({ files: held.files, random: (length) => system_random.bytes(length), create: false });
+    if (!vault.ok) return vault;
+    const bytes = await log.store.get('log', log_keys.state());
+    const state = bytes === undefined ? undefined : decodeState(bytes);
+    if (state?.ok === false) return state;
+    const reader = new AuditReader({ store: log.store, vault: vault.value, log_number: log.number });
+    for await (const record of reader.records(0, state?.value.size ?? 0)) {
+      if (!record.ok) return record;
+      take(record.value);
+    }
+    return ok(undefined);
   });
 }

@@ -2,13 +2,15 @@ import { canonicalJsonBytes } from '../../../crypto/canonical.ts';
 import { toHex, utf8 } from '../../../crypto/bytes.ts';
 import { sha256 } from '../../../crypto/hash.ts';
 import { fail, messageOf, ok, type Failure, type Result } from '../../../crypto/result.ts';
-import { parseCapability } from '../../../crypto/capability.ts';
+import { parseCapability, type Capability } from '../../../crypto/capability.ts';
 import { policy_bytes_max } from './bounds.ts';
-import { compileCondition } from './compile.ts';
-import { checkDocument, invalid, type PolicyDocument, type RuleDocument } from './document.ts';
+import { compileCondition, type Condition } from './compile.ts';
+import { readDocument } from './dialects/index.ts';
+import { invalid, type Path, type PolicyDocument, type RuleDocument } from './document.ts';
 import { parseLimit } from './limit.ts';
 import type { CompiledPolicy, Obligation, PolicyWarning, Rule, RuleEffect } from './policy.ts';
 import { indexRules } from './rule-index.ts';
+import { overridden, overriders } from './strategy.ts';
 
 /** How a document is compiled: `name` where it has none, `strict` to force strict mode, `kind` for guards. */
 export interface CompileOptions {
@@ -28,48 +30,70 @@ const actions: { readonly [action: string]: { readonly effect: RuleEffect; reado
   redact: { effect: 'observe', obligations: ['redact'] },
 };
 
+type LineOf = (place: Path) => number | undefined;
+
+/** What compiling the rules of one document needs to know. */
+interface Compiling {
+  readonly strict: boolean;
+  readonly conditions: PolicyDocument['conditions'];
+  readonly lineOf: LineOf;
+}
+
 /**
- * Compiles a policy document (a plain object of version 1.0). Fails with
- * `POLICY_INVALID`; `detail.path` says where, and `line` and `column` too when
- * the document came from a file.
+ * Compiles a policy document (a plain object, of version 1.0 or of one of the
+ * dialects). Fails with `POLICY_INVALID`; `detail.path` says where, and `line`
+ * and `column` too when the document came from a file.
  */
 export function compilePolicy(document: unknown, options: CompileOptions = {}): Result<CompiledPolicy> {
-  const checked = checkDocument(document);
-  if (!checked.ok) return checked;
-  const strict = checked.value.strict || options.strict === true;
+  return compileDocument(document, options, () => undefined);
+}
+
+function compileDocument(document: unknown, options: CompileOptions, lineOf: LineOf): Result<CompiledPolicy> {
+  const read = readDocument(document);
+  if (!read.ok) return read;
+  const strict = read.value.strict || options.strict === true;
   const rules: Rule[] = [];
-  const warnings: PolicyWarning[] = [];
-  for (const written of checked.value.rules) {
-    const rule = compileRule(written, strict);
+  const warnings: PolicyWarning[] = [...read.value.remarks];
+  for (const [index, written] of read.value.rules.entries()) {
+    const rule = compileRule(written, overriders(read.value.rules, index, read.value.strategy), { strict, conditions: read.value.conditions, lineOf });
     if (!rule.ok) return rule;
     rules.push(rule.value);
     warnings.push(...rule.value.condition.warnings.map((remark) => ({ rule: rule.value.name, remark })));
   }
-  for (const [index, capability] of (checked.value.capabilities ?? []).entries()) {
+  for (const [index, capability] of (read.value.capabilities ?? []).entries()) {
     const valid = parseCapability(capability);
     if (!valid.ok) return invalid({ path: ['capabilities', index] }, valid.failure.reason, valid.failure.fix ?? 'write verb:resource');
   }
   const digest = digestOf(document);
-  return digest.ok ? ok(assemble(checked.value, { rules, warnings, strict, digest: digest.value }, options)) : digest;
+  return digest.ok ? ok(assemble(read.value, { rules, warnings, strict, digest: digest.value }, options)) : digest;
 }
 
 function assemble(
-  checked: PolicyDocument,
+  read: PolicyDocument,
   compiled: Pick<CompiledPolicy, 'rules' | 'warnings' | 'strict' | 'digest'>,
   options: CompileOptions,
 ): CompiledPolicy {
-  const { agent, sponsor, capabilities, delegation, frameworks } = checked;
+  const { agent, sponsor, capabilities, delegation, budgets, loops, frameworks, mode, conditions } = read;
   return {
     ...compiled,
-    name: checked.name ?? options.name ?? 'policy',
-    kind: options.kind ?? 'file',
+    name: read.name ?? options.name ?? 'policy',
+    kind: options.kind ?? read.kind ?? 'file',
+    mode,
+    conditions,
     frameworks,
     ...(agent === undefined || agent === '*' ? {} : { agent }),
     ...(sponsor === undefined ? {} : { sponsor }),
-    ...(capabilities === undefined ? {} : { capabilities }),
+    ...(capabilities === undefined ? {} : { capabilities, granted: capabilities.flatMap(parsed) }),
     ...(delegation === undefined ? {} : { delegation }),
-    candidates: indexRules(compiled.rules),
+    ...(budgets === undefined ? {} : { budgets }),
+    ...(loops === undefined ? {} : { loops }),
+    candidates: indexRules(compiled.rules, { absent_is_fault: compiled.strict || read.conditions === 'cel' }),
   };
+}
+
+function parsed(text: string): readonly Capability[] {
+  const capability = parseCapability(text);
+  return capability.ok ? [capability.value] : [];
 }
 
 function digestOf(document: unknown): Result<string> {
@@ -80,16 +104,24 @@ function digestOf(document: unknown): Result<string> {
   }
 }
 
-function compileRule(written: RuleDocument, strict: boolean): Result<Rule> {
-  const { name, priority, place, message } = written;
-  const condition = compileCondition(written.condition, { strict });
-  if (!condition.ok) {
-    const offset = condition.failure.detail?.['offset'];
-    return fail('POLICY_INVALID', `rule ${JSON.stringify(name)}: ${condition.failure.reason}`, {
-      ...(condition.failure.fix === undefined ? {} : { fix: condition.failure.fix }),
-      detail: { path: [...place, 'condition'], ...(typeof offset === 'number' ? { offset } : {}) },
-    });
-  }
+function compileWritten(text: string, written: RuleDocument, { strict, conditions }: Compiling): Result<Condition> {
+  const language = { strict, mode: written.made === true ? 'policy' : conditions } as const;
+  const condition = compileCondition(text, language);
+  if (condition.ok) return condition;
+  const offset = condition.failure.detail?.['offset'];
+  return fail('POLICY_INVALID', `rule ${JSON.stringify(written.name)}: ${condition.failure.reason}`, {
+    ...(condition.failure.fix === undefined ? {} : { fix: condition.failure.fix }),
+    detail: { path: written.condition_path, ...(typeof offset === 'number' && written.made !== true ? { offset } : {}) },
+  });
+}
+
+function compileRule(written: RuleDocument, against: readonly RuleDocument[], compiling: Compiling): Result<Rule> {
+  const { name, priority, place, message, signal } = written;
+  const line = compiling.lineOf(place);
+  const alone = compileWritten(written.condition, written, compiling);
+  // Alone first, so that an error is found where it stands.
+  const condition = !alone.ok || against.length === 0 ? alone : compileWritten(overridden(written, against), { ...written, made: true }, compiling);
+  if (!condition.ok) return condition;
   const action = written.action === undefined ? undefined : actions[written.action];
   if (written.action !== undefined && (action === undefined || !Object.hasOwn(actions, written.action))) {
     return invalid({ path: [...place, 'action'] }, `there is no action ${JSON.stringify(written.action)}`, `use one of ${Object.keys(actions).join(', ')}`);
@@ -100,6 +132,9 @@ function compileRule(written: RuleDocument, strict: boolean): Result<Rule> {
   if (limit?.ok === false) return invalid({ path: [...place, 'limit'] }, limit.failure.reason, limit.failure.fix ?? 'write "100/hour"');
   return ok({
     name,
+    place,
+    ...(line === undefined ? {} : { line }),
+    ...(signal === undefined ? {} : { signal }),
     effect: effect.value,
     condition: condition.value,
     priority,
@@ -132,8 +167,9 @@ export async function loadPolicy(text: string, file: string, options: CompileOpt
   const { readYaml } = await import('./yaml.ts');
   const yaml = readYaml(text);
   if (!yaml.ok) return located(file, yaml.failure.detail, yaml.failure);
-  const compiled = compilePolicy(yaml.value.document, { name: file, ...options });
-  return compiled.ok ? compiled : located(file, yaml.value.positionOf(compiled.failure.detail ?? {}), compiled.failure);
+  const { positionOf } = yaml.value;
+  const compiled = compileDocument(yaml.value.document, { name: file, ...options }, (path) => positionOf({ path }).line);
+  return compiled.ok ? compiled : located(file, positionOf(compiled.failure.detail ?? {}), compiled.failure);
 }
 
 function located(file: string, position: { readonly line?: unknown; readonly column?: unknown } | undefined, failure: Failure): Result<CompiledPolicy> {

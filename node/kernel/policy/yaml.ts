@@ -49,7 +49,7 @@ function repeatedKey(parsed: Document): number | undefined {
 
 function notYaml(reason: string, position: Position): Result<YamlFile> {
   return fail('POLICY_INVALID', `not YAML: ${reason}`, {
-    fix: 'check the indentation and the quotes around conditions',
+    fix: 'check the indentation and the quotes; inside single quotes, write a quote as two of them',
     detail: { ...position },
   });
 }

@@ -3,6 +3,8 @@ import * as assert from 'uvu/assert';
 import * as fc from 'fast-check';
 import { unwrap } from '../../../../crypto/result.ts';
 import { policy_bytes_max } from '../../../../node/kernel/policy/bounds.ts';
+import { evaluate } from '../../../../node/kernel/policy/evaluate.ts';
+import { Meter } from '../../../../node/kernel/policy/limit.ts';
 import { compilePolicy, loadPolicy } from '../../../../node/kernel/policy/load.ts';
 import { suite } from '../../../harness.ts';
 
@@ -56,7 +58,17 @@ const bad: readonly [string, string, number, number, RegExp][] = [
   ['other version', 'version: "2.0"\nrules: []\n', 1, 10, /version is "2.0"/],
   ['version as a number', 'version: 1.0\nrules: []\n', 1, 10, /version is 1/],
   ['no version', 'rules: []\n', 1, 1, /version is missing/],
-  ['unknown key', `version: "1.0"\nmode: shadow\nrules:\n${rule}`, 2, 1, /"mode" has no meaning/],
+  ['unknown key', `version: "1.0"\nmodes: shadow\nrules:\n${rule}`, 2, 1, /"modes" has no meaning/],
+  ['unknown mode', `version: "1.0"\nmode: watch\nrules:\n${rule}`, 2, 7, /mode is "watch"/],
+  ['unknown language', `version: "1.0"\nconditions: rego\nrules:\n${rule}`, 2, 13, /conditions is "rego"/],
+  ['unknown sandbox', `version: "1.0"\nsandbox: docker\nrules:\n${rule}`, 2, 10, /no sandbox "docker"/],
+  ['bad budgets', `version: "1.0"\nbudgets: {calls: 0}\nrules:\n${rule}`, 2, 18, /calls is not a number above 0/],
+  ['unknown budget', `version: "1.0"\nbudgets: {dollars: 3}\nrules:\n${rule}`, 2, 11, /"dollars" has no meaning/],
+  ['bad loops', `version: "1.0"\nloops: {repeats: 1, window_ms: 5}\nrules:\n${rule}`, 2, 18, /repeats is not a whole number/],
+  ['a signal without a denial', `version: "1.0"\nrules:\n  - name: a\n    condition: "true"\n    action: allow\n    signal: SIGKILL\n`, 6, 13, /only a rule that denies/],
+  ['unknown signal', `version: "1.0"\nrules:\n  - name: a\n    condition: "true"\n    action: deny\n    signal: SIGHUP\n`, 6, 13, /signal is "SIGHUP"/],
+  ['unknown strategy', `version: "1.0"\nstrategy: random\nrules:\n${rule}`, 2, 11, /strategy is "random"/],
+  ['the name of the sandbox rule', `version: "1.0"\nsandbox: process\nrules:\n  - name: sandbox\n    condition: 'true'\n    action: deny\n`, 4, 11, /two rules are called "sandbox"/],
   ['unknown rule key', `version: "1.0"\nrules:\n${rule}    colour: red\n`, 6, 5, /"colour" has no meaning/],
   ['no rules', 'version: "1.0"\nname: x\n', 1, 1, /no list of rules/],
   ['rules and policies', 'version: "1.0"\nrules: []\npolicies: []\n', 3, 1, /both rules and policies/],
@@ -64,7 +76,8 @@ const bad: readonly [string, string, number, number, RegExp][] = [
   ['a rule of the wrong kind', 'version: "1.0"\nrules:\n  - deny everything\n', 3, 5, /a rule is a mapping/],
   ['no name', 'version: "1.0"\nrules:\n  - condition: "true"\n    action: deny\n', 3, 5, /no name/],
   ['no condition', 'version: "1.0"\nrules:\n  - name: a\n    action: deny\n', 3, 5, /no condition/],
-  ['condition of another dialect', 'version: "1.0"\nrules:\n  - name: a\n    condition: {field: x}\n    action: deny\n', 4, 16, /no condition in words/],
+  ['condition of another dialect', 'version: "1.0"\nrules:\n  - name: a\n    condition: {field: x}\n    action: deny\n', 4, 16, /no operator missing/],
+  ['condition of no kind', 'version: "1.0"\nrules:\n  - name: a\n    condition: 7\n    action: deny\n', 4, 16, /no condition in words/],
   ['no action', 'version: "1.0"\nrules:\n  - name: a\n    condition: "true"\n', 3, 5, /neither an action nor a limit/],
   ['unknown action', 'version: "1.0"\nrules:\n  - name: a\n    condition: "true"\n    action: permit\n', 5, 13, /no action "permit"/],
   ['action of Object', 'version: "1.0"\nrules:\n  - name: a\n    condition: "true"\n    action: constructor\n', 5, 13, /no action/],
@@ -105,6 +118,27 @@ test('no document makes the compiler throw', () => {
     const compiled = compilePolicy({ version: '1.0', ...document });
     if (!compiled.ok) assert.is(compiled.failure.code, 'POLICY_INVALID');
   }), { numRuns: 1_000 });
+});
+
+test('the blocks beside the rules are kept as they are written', async () => {
+  const policy = unwrap(await loadPolicy(`version: "1.0"\nkind: guard\nmode: shadow\nbudgets: {calls: 5, tokens: 6, cost: 0.5, wall_time_ms: 7}\nloops: {repeats: 3, window_ms: 9}\nsandbox: bwrap\nrules:\n${rule}    signal: SIGKILL\n`, 'p.yaml'));
+  assert.equal([policy.kind, policy.mode, policy.budgets, policy.loops], ['guard', 'shadow', { calls: 5, tokens: 6, cost: 0.5, wall_time_ms: 7 }, { repeats: 3, window_ms: 9 }]);
+  assert.equal(policy.rules.map(({ name, signal, line, place }) => [name, signal, line, place]), [['sandbox', undefined, 6, ['sandbox']], ['a', 'SIGKILL', 8, ['rules', 0]]]);
+  const plain = unwrap(await loadPolicy(`version: "1.0"\nrules:\n${rule}`, 'p.yaml'));
+  assert.equal([plain.kind, plain.mode, plain.conditions, plain.budgets, plain.loops], ['file', 'enforce', 'policy', undefined, undefined]);
+});
+
+test('conditions: cel gives conditions the meaning of CEL, and what the loader adds its own', async () => {
+  const text = 'version: "1.0"\nconditions: cel\nsandbox: quickjs\nrules:\n  - name: a\n    condition: "7 / 2 == 3 && [1, 2].exists(x, x == 2)"\n    action: allow\n';
+  const policy = unwrap(await loadPolicy(text, 'p.yaml'));
+  const ask = (one: typeof policy, level: number): string => evaluate(one, { action: { type: 'x' }, sandbox: { level } }, new Meter(() => 0), { charge: false }).effect;
+  assert.equal([ask(policy, 1), ask(policy, 0)], ['allow', 'deny']);
+  // A half more, where numbers are doubles.
+  assert.is(ask(unwrap(await loadPolicy(text.replace('conditions: cel\n', ''), 'p.yaml')), 1), 'deny');
+  const wrong = await loadPolicy(text.replace('== 3', '== '), 'p.yaml');
+  assert.match(wrong.ok ? '' : wrong.failure.reason, /^p\.yaml:6:\d+: rule "a"/);
+  const mixed = await loadPolicy(text.replace('conditions', 'strategy: allow-overrides\nconditions'), 'p.yaml');
+  assert.match(mixed.ok ? '' : mixed.failure.reason, /is for conditions of the policy language/);
 });
 
 test('the digest names the content and not its spelling', async () => {

@@ -1,0 +1,60 @@
+/** The policy files that commands name, and the loading of them. */
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fromUtf8 } from '../../crypto/bytes.ts';
+import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
+import type { CompiledPolicy } from '../kernel/policy/policy.ts';
+import { readInput } from './input.ts';
+
+/** Files of one folder, all levels, that a command looks through. */
+const folder_files_max = 100_000;
+const folder_depth_max = 16;
+
+/** The text of a file, or of standard input for `-`. Fails with `FILE_UNREADABLE` or `FILE_TOO_LARGE`. */
+export async function readText(path: string): Promise<Result<string>> {
+  const bytes = await readInput(path);
+  if (!bytes.ok) return bytes;
+  const text = fromUtf8(bytes.value);
+  return text === undefined ? fail('FILE_UNREADABLE', `${path} is not UTF-8 text`, { fix: 'name a text file' }) : ok(text);
+}
+
+/** Reads and compiles a policy file. Fails as {@link readText} does, or with `POLICY_INVALID`. */
+export async function readPolicy(path: string, strict: boolean): Promise<Result<CompiledPolicy>> {
+  const text = await readText(path);
+  if (!text.ok) return text;
+  const { loadPolicy } = await import('../kernel/policy/load.ts');
+  return loadPolicy(text.value, path, strict ? { strict } : {});
+}
+
+/** Reads several policies, which decide together. Fails as {@link readPolicy} does. */
+export async function readPolicies(paths: readonly string[], strict: boolean): Promise<Result<readonly CompiledPolicy[]>> {
+  const policies: CompiledPolicy[] = [];
+  for (const path of paths) {
+    const policy = await readPolicy(path, strict);
+    if (!policy.ok) return policy;
+    policies.push(policy.value);
+  }
+  return ok(policies);
+}
+
+/** The files that paths name: a file itself, of a folder those whose name ends like this. Fails with `FILE_UNREADABLE`. */
+export async function filesIn(paths: readonly string[], ending: RegExp): Promise<Result<readonly string[]>> {
+  const files: string[] = [];
+  const walk = async (path: string, depth: number): Promise<void> => {
+    const entries = await readdir(path, { withFileTypes: true });
+    for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+      const inner = join(path, entry.name);
+      if (entry.isDirectory() && depth < folder_depth_max && entry.name !== 'node_modules') await walk(inner, depth + 1);
+      if (entry.isFile() && ending.test(entry.name) && files.length < folder_files_max) files.push(inner);
+    }
+  };
+  for (const path of paths) {
+    try {
+      if ((await stat(path)).isDirectory()) await walk(path, 0);
+      else files.push(path);
+    } catch (error) {
+      return fail('FILE_UNREADABLE', `${path} cannot be read: ${messageOf(error)}`, { fix: 'name a file or folder that exists' });
+    }
+  }
+  return ok(files);
+}
