@@ -8,30 +8,40 @@ import type { Json } from '../crypto/canonical.ts';
 import { firstWidened, parseCapabilities, type Capability } from '../crypto/capability.ts';
 import type { Chain, Invocation } from '../crypto/chain.ts';
 import { sha256 } from '../crypto/hash.ts';
-import { fail, FailureError, ok, type Failure, type Result } from '../crypto/result.ts';
+import { fail, FailureError, ok, unwrap, type Failure, type Result } from '../crypto/result.ts';
 import type { HeldDelegation } from '../protocols/delegation/index.ts';
-import { jsonResult, type Execution, type RemoteCall } from '../protocols/message/index.ts';
-import type { Clock, Random, Recorder } from '../protocols/ports.ts';
+import { jsonResult, type Answered, type Execution, type RemoteCall } from '../protocols/message/index.ts';
+import type { Clock, Random, Recorder, Store } from '../protocols/ports.ts';
 import type { Trust } from '../protocols/trust/index.ts';
 import type { AuditLog } from '../storage/audit-log.ts';
 import type { AgentSettings } from '../storage/identities.ts';
-import { loadHandler, type AgentDelegation, type AgentHandler } from './agents.ts';
+import { delegationOf, handler_missing, indexIn, refused, reply } from './executions.ts';
+import { loadHandler, type AgentCall, type AgentHandler } from './agents.ts';
 import { Attachment, auditRecorder, type Decided } from './flight-recorder.ts';
 import type { Identities, LocalIdentity } from './identities.ts';
-import { KernelSpace, Policy, type CallContext } from './kernel/index.ts';
+import { KernelSpace, Policy, type Approvals, type CallContext, type PolicyLayer } from './kernel/index.ts';
+import { isSignalCommand, signalled } from './remote-signals.ts';
+import { Standings } from './standings.ts';
 
 /** What the agents' house uses. */
 export interface AgentHouseParts {
   readonly clock: Clock;
   readonly random: Random;
+  readonly store: Store;
   readonly log: AuditLog;
   readonly identities: Identities;
   readonly trust: Trust;
   readonly recorder: Recorder;
+  /** Are asked where a policy wants a call approved. */
+  readonly approvals: Approvals;
   /** Why an agent of ours must not act any more, if so: revoked, or its sponsor withdrew. */
   barred(did: string): Failure | undefined;
   /** Why no governed action can be recorded at present, if so. */
   unrecordable(): Failure | undefined;
+  /** What a handler may use of its agent's. Throws a `FailureError` for an agent that is not at work. */
+  belongings(did: string): Pick<AgentCall, 'files' | 'tools'>;
+  /** Keeps the state of an agent and names the snapshot. */
+  checkpoint(did: string, reason: string): Promise<Result<string>>;
   /** An agent has a kernel, which is younger than the revocations that are known. */
   housed(agent: HousedAgent): void;
   /** Remembers under which delegation an agent was given a command. */
@@ -62,10 +72,6 @@ export interface OutgoingCall {
   readonly signal?: AbortSignal;
 }
 
-const refusal_codes = new Set(['KERNEL_DENIED', 'APPROVAL_REQUIRED', 'SCOPE_EXCEEDED', 'AGENT_STOPPED', 'AGENT_KILLED', 'KERNEL_STOPPED', 'KERNEL_OVERLOADED', 'CALL_INVALID', 'HANDLER_MISSING']);
-
-const handler_missing: Failure = { code: 'HANDLER_MISSING', reason: 'no program serves this agent at present', fix: 'its host creates it with --handler FILE, or a program registers a handler' };
-
 function digestOf(policy: Policy): Uint8Array {
   return fromHex(policy.digest) ?? utf8(policy.digest);
 }
@@ -78,10 +84,13 @@ function depthOf(chain: Chain | HeldDelegation): number {
 export class AgentHouse {
   readonly #parts: AgentHouseParts;
   readonly #agents = new Map<string, HousedAgent>();
+  readonly #standings: Standings;
+  #organisations: readonly (readonly Policy[])[] = [];
   #host_policies: readonly Policy[] = [];
 
   constructor(parts: AgentHouseParts) {
     this.#parts = parts;
+    this.#standings = new Standings(parts.store);
   }
 
   /** Loads the host's policy and readies every agent. Fails with a `POLICY_…` or `HANDLER_UNUSABLE` code. */
@@ -93,6 +102,7 @@ export class AgentHouse {
     }
     for (const identity of this.#parts.identities.list('agent').filter(({ deactivated }) => !deactivated)) {
       const equipment = await this.equip(identity.agent);
+      await this.#standings.load(identity.did);
       // An agent that cannot work refuses its commands and says why; the others go on.
       if (equipment.ok) this.admit(identity, equipment.value);
       else this.#parts.recorder.record({ kind: 'agent.unusable', did: identity.did, name: identity.name, code: equipment.failure.code, reason: equipment.failure.reason });
@@ -115,15 +125,30 @@ export class AgentHouse {
   }
 
   /** Readies an agent: gives it its equipment and a kernel of its own. */
-  admit(identity: LocalIdentity, { policies, handler }: Equipment): HousedAgent {
-    const kernel = new KernelSpace({
-      policies: this.#host_policies,
-      agents: { [identity.did]: policies },
-      clock: this.#parts.clock,
-      random: this.#parts.random,
-      flight_recorder: auditRecorder(this.#parts.log, () => this.#parts.unrecordable()),
+  admit(identity: LocalIdentity, equipment: Equipment): HousedAgent {
+    const kernel = new KernelSpace({ clock: this.#parts.clock, random: this.#parts.random });
+    // A kernel that is made here has nobody else to act for.
+    unwrap(this.#attach(identity, kernel, equipment.policies));
+    return this.#house({ identity, kernel, ...equipment });
+  }
+
+  /** Gives an agent a kernel that a program has built. Its records go to this host's log from then on. Fails with `KERNEL_TAKEN`. */
+  adopt(identity: LocalIdentity, kernel: KernelSpace): Result<HousedAgent> {
+    const { policies = [], handler } = this.#agents.get(identity.did) ?? {};
+    const attached = this.#attach(identity, kernel, policies);
+    return attached.ok ? ok(this.#house({ identity, kernel, policies, handler })) : attached;
+  }
+
+  #attach(identity: LocalIdentity, kernel: KernelSpace, policies: readonly Policy[]): Result<void> {
+    const { did } = identity;
+    const attached = kernel.attach(did, () => this.#ownContext(identity), {
+      flight_recorder: auditRecorder(this.#parts.log, () => this.#parts.unrecordable(), (record) => this.#standings.changes(did, record)),
+      layers: { organisations: this.#organisations, host: this.#host_policies, agent: policies },
+      approvals: this.#parts.approvals, checkpoint: (agent, reason) => this.#parts.checkpoint(agent, reason),
     });
-    return this.#house({ identity, kernel, policies, handler });
+    if (!attached.ok) return attached;
+    const standing = this.#standings.of(did);
+    return standing === undefined ? attached : kernel.restore(did, standing);
   }
 
   #house(agent: HousedAgent): HousedAgent {
@@ -132,15 +157,31 @@ export class AgentHouse {
     return agent;
   }
 
-  /** Gives an agent a kernel that a program has built. Its records go to this host's log from then on. */
-  adopt(identity: LocalIdentity, kernel: KernelSpace): Result<HousedAgent> {
-    const housed = this.#agents.get(identity.did);
-    const attached = kernel.attach(identity.did, () => this.#ownContext(identity), {
-      flight_recorder: auditRecorder(this.#parts.log, () => this.#parts.unrecordable()),
-      layers: [this.#host_policies, housed?.policies ?? []],
-    });
-    if (!attached.ok) return attached;
-    return ok(this.#house({ identity, kernel, policies: housed?.policies ?? [], handler: housed?.handler }));
+  /**
+   * Replaces the policies of the organisation or the host over all agents, or of one agent, between two decisions:
+   * calls under way keep theirs. Fails with `AGENT_UNKNOWN` where the layer is an agent's and there is none such here.
+   */
+  replacePolicies(layer: PolicyLayer, policies: readonly Policy[], did?: string): Result<void> {
+    if (layer === 'agent') {
+      const agent = did === undefined ? undefined : this.#agents.get(did);
+      if (agent === undefined) return fail('AGENT_UNKNOWN', `${did ?? 'nobody'} is no agent of this host`, { fix: 'agentmesh agent list' });
+      this.#agents.set(agent.identity.did, { ...agent, policies });
+      agent.kernel.replacePolicies(layer, policies);
+      return ok(undefined);
+    }
+    if (layer === 'organisation') {
+      this.replaceOrganisations([policies]);
+      return ok(undefined);
+    }
+    this.#host_policies = policies;
+    for (const { kernel } of this.#agents.values()) kernel.replacePolicies(layer, policies);
+    return ok(undefined);
+  }
+
+  /** Replaces the layers of all organisations over all agents at once, between two decisions. */
+  replaceOrganisations(organisations: readonly (readonly Policy[])[]): void {
+    this.#organisations = organisations;
+    for (const { kernel } of this.#agents.values()) kernel.replaceOrganisations(organisations);
   }
 
   /** Every agent that is ready to work. */
@@ -156,7 +197,7 @@ export class AgentHouse {
   /** SHA-256 over what decides for an identity: told to peers, so that both sign what was in force. */
   policyDigest(did: string): Uint8Array {
     const agent = this.#agents.get(did);
-    return sha256(...[...this.#host_policies, ...(agent?.policies ?? []), ...(agent?.kernel.policies ?? [])].map(digestOf));
+    return sha256(...[...this.#organisations.flat(), ...this.#host_policies, ...(agent?.policies ?? []), ...(agent?.kernel.policies ?? [])].map(digestOf));
   }
 
   /** Whether capabilities stay within those of a parent. Fails with `CAPABILITY_MALFORMED` or `PARENT_EXCEEDED`. */
@@ -179,26 +220,38 @@ export class AgentHouse {
     const barred = this.#parts.barred(call.executor);
     if (barred !== undefined) return refused(barred, null);
     if (agent === undefined) return refused({ code: 'AGENT_UNUSABLE', reason: 'this agent cannot work at present', fix: 'its host\'s log says why' }, null);
-    const { identity, kernel } = agent;
-    const { chain, command } = call;
-    const context: CallContext = {
-      agent_name: identity.name,
-      trust_score: this.#parts.trust.score(call.executor, call.caller).score,
-      peer: call.caller,
-      ...(identity.sponsor === null ? {} : { sponsor: identity.sponsor }),
+    const context = this.#remoteContext(agent.identity, call);
+    return isSignalCommand(call.command) ? signalled(agent, call, context) : this.#commanded(agent, call, context, signal);
+  }
+
+  #remoteContext({ name, sponsor }: LocalIdentity, { executor, caller, chain }: RemoteCall): CallContext {
+    return {
+      agent_name: name,
+      trust_score: this.#parts.trust.score(executor, caller).score,
+      peer: caller,
+      ...(sponsor === null ? {} : { sponsor }),
       ...(chain === undefined ? {} : { delegation: { root: chain.root, depth: depthOf(chain), capabilities: chain.capabilities.map(({ text }) => text), chain: toBase64url(chain.hash) } }),
     };
+  }
+
+  async #commanded(agent: HousedAgent, call: RemoteCall, context: CallContext, signal: AbortSignal): Promise<Execution> {
+    const { identity, kernel } = agent;
+    const { command } = call;
     let served: Json = null;
     const done = ({ decision, index }: Decided): Execution => ({ verdict: 'allow', code: null, rule: decision.rule, reason: decision.reason, result: served, index });
-    const outcome = await kernel.scoped(identity.capabilities, () => kernel.run({
+    const outcome = await kernel.scoped(identity.capabilities, () => kernel.run<Json>({
       agent: call.executor,
       action: { type: command.verb, resource: command.path.join('/'), direction: 'in', caller: call.caller },
       data: call.arguments,
       context,
       attach: new Attachment(call.begun, (decided) => call.conclude(done(decided))),
       signal,
-      effect: async (effect_signal) => {
-        served = await this.#serve(agent, call, effect_signal);
+      effect: (effect_signal, given) => this.#serve(agent, call, given ?? null, effect_signal),
+      output: {
+        type: 'command_result',
+        given: (value) => {
+          served = value;
+        },
       },
     }));
     if (!outcome.ok) {
@@ -210,15 +263,16 @@ export class AgentHouse {
     return { verdict: 'allow', code: null, rule: decision.verdict.rule, reason: decision.verdict.reason, result: served, index };
   }
 
-  async #serve(agent: HousedAgent, call: RemoteCall, signal: AbortSignal): Promise<Json> {
+  async #serve(agent: HousedAgent, call: RemoteCall, given: Json, signal: AbortSignal): Promise<Json> {
     if (agent.handler === undefined) throw new FailureError(handler_missing);
     // Only what was allowed counts as given, and the handler itself may report that it is done.
     if (call.chain !== undefined) this.#parts.served(call.chain, call.invocation);
     const value: unknown = await agent.handler({
       command: call.command.text,
-      arguments: call.arguments,
+      arguments: given,
       caller: call.caller,
       signal,
+      ...this.#parts.belongings(call.executor),
       ...(call.chain === undefined ? {} : { delegation: delegationOf(call.chain) }),
     });
     const result = jsonResult(value);
@@ -227,7 +281,7 @@ export class AgentHouse {
   }
 
   /** A command of a local agent: governed here first. The peer's verified answer comes back, or why there is none. */
-  async outgoing<T>(call: OutgoingCall, send: (signal: AbortSignal) => Promise<Result<T>>): Promise<Result<T>> {
+  async outgoing(call: OutgoingCall, send: (signal: AbortSignal, given: Json) => Promise<Result<Answered>>): Promise<Result<Answered>> {
     const { from, command, delegation } = call;
     const agent = this.#agents.get(from.did);
     const barred = this.#parts.barred(from.did);
@@ -247,38 +301,10 @@ export class AgentHouse {
       // Reading from another host changes nothing here, and the executor's durable decision and receipt prove it.
       audit: command.verb === 'read' ? 'batched' : 'durable',
       ...(call.signal === undefined ? {} : { signal: call.signal }),
-      effect: send,
+      effect: (signal, given) => send(signal, given ?? null),
+      output: reply,
     }));
     return outcome.ok ? outcome.value.value : outcome;
   }
 }
 
-function delegationOf(chain: Chain): AgentDelegation {
-  return {
-    id: toBase64url(chain.hash),
-    root: chain.root,
-    scope: chain.capabilities.map(({ text }) => text),
-    chain: chain.links.map((link) => link.token.text),
-  };
-}
-
-function indexIn(failure: Failure): number | null {
-  const index = failure.detail?.['index'];
-  return typeof index === 'number' ? index : null;
-}
-
-/** What a peer is told of a failure: everything about a refusal, nothing about the inside of a handler. */
-function refused(failure: Failure, index: number | null): Execution {
-  const rule = failure.detail?.['rule'];
-  const is_refusal = refusal_codes.has(failure.code) || failure.detail?.['effect_ran'] === false || failure.code.startsWith('AGENT_');
-  const call_id = failure.detail?.['call_id'];
-  return {
-    verdict: is_refusal ? 'deny' : 'error',
-    code: failure.code,
-    rule: typeof rule === 'string' ? rule : null,
-    reason: failure.code === 'EFFECT_FAILED'
-      ? `the agent's handler failed${typeof call_id === 'string' ? `; its host's log has the reason under call ${call_id}` : ''}`
-      : failure.reason + (failure.fix === undefined ? '' : ` (what would pass: ${failure.fix})`),
-    index,
-  };
-}

@@ -1,7 +1,9 @@
 import type { Json } from '../../crypto/canonical.ts';
-import { FailureError, type Failure } from '../../crypto/result.ts';
+import { FailureError, type Failure, type Result } from '../../crypto/result.ts';
+import type { Usage } from './budgets.ts';
+import type { OutputType } from './output.ts';
 import type { Verdict } from './policy/policy.ts';
-import type { DelegationContext } from './recorder.ts';
+import type { DelegationContext, SandboxTier } from './recorder.ts';
 
 /** What an agent wants to do. `type` is what policies look at first; with `resource` it is the capability `type:resource`. */
 export interface Action {
@@ -21,6 +23,10 @@ export interface CallContext {
   readonly peer?: string;
   /** The name under which policies may speak of the agent. */
   readonly agent_name?: string;
+  /** What holds the agent; `none` where absent. */
+  readonly sandbox?: SandboxTier;
+  /** Labels of what it has read. */
+  readonly taint?: readonly string[];
 }
 
 /** A call without its effect: enough to ask what would be decided. */
@@ -31,11 +37,43 @@ export interface Question {
   /** Arguments or payload. */
   readonly data?: Json;
   readonly context?: CallContext;
+  /** What whoever brings the call already found wrong with it: a denial at stage `call` under its code, recorded like any other. */
+  readonly problem?: Failure;
+  /** Who wants it approved besides the policies, and why: what they allow waits for that then. */
+  readonly approval?: WantedApproval;
+}
+
+/** That a call must be approved whatever the policies say, in the words of whoever wants it. */
+export interface WantedApproval {
+  readonly rule: string;
+  readonly policy: string;
+  readonly reason: string;
+}
+
+/** What becomes of a value before it is given on. */
+export interface OutputTerms<T> {
+  /** The `action.type` under which rules look at it. */
+  readonly type: OutputType;
+  /** Told what is given on, redacted where a rule wants it so, before the outcome is recorded. */
+  readonly given?: (value: T) => void;
+  /** The part that rules look at; all of it by default. */
+  readonly look?: (value: T) => unknown;
+  /** Redacts that part where more than plain data comes back. */
+  readonly mend?: (value: T, redact: <Part>(part: Part) => Result<Part>) => Result<T>;
 }
 
 /** A call to be governed. */
 export interface Call<T> extends Question {
-  readonly effect: (signal: AbortSignal) => Promise<T>;
+  /** Gets the payload too: as it was given, or as plain data without what a policy has redacted. */
+  readonly effect: (signal: AbortSignal, data: Json | undefined) => Promise<T>;
+  /** Whether and how rules look at what comes back. */
+  readonly output?: OutputTerms<T>;
+  /** What it is expected to use of the agent's budgets. */
+  readonly expected?: Usage;
+  /** What it has really used, from what came back. */
+  readonly usage?: (value: T) => Usage | undefined;
+  /** The labels that its agent carries after it, because of what it has read by it. */
+  readonly taints?: readonly string[];
   /** Whether the decision must be durable before the effect; a policy may relax it too, and its audit obligation wins. */
   readonly audit?: 'durable' | 'batched';
   /** Handed to the flight recorder with the decision, and again with the outcome. */
@@ -46,7 +84,7 @@ export interface Call<T> extends Question {
 
 /** What the kernel decided, and at which stage of the pipeline. */
 export interface Decision {
-  readonly stage: 'call' | 'signals' | 'scope' | 'policy';
+  readonly stage: 'call' | 'signals' | 'scope' | 'policy' | 'budget' | 'loop' | 'approval' | 'output';
   readonly verdict: Verdict;
   /** The stable code of a denial; null when allowed. */
   readonly code: string | null;

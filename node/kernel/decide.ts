@@ -1,16 +1,16 @@
 /** The pure part of the pipeline: from a call to a decision, nothing written and nothing run. */
 import type { Json } from '../../crypto/canonical.ts';
 import { contains, parseCapabilities, parseCapability, type Capability } from '../../crypto/capability.ts';
-import type { Failure } from '../../crypto/result.ts';
-import type { Action, CallContext, Decision } from './call.ts';
+import type { Failure, Result } from '../../crypto/result.ts';
+import type { Action, CallContext, Decision, WantedApproval } from './call.ts';
 import type { Policy } from './guards.ts';
 import { evaluateLayers } from './policy/evaluate.ts';
 import type { Meter } from './policy/limit.ts';
 import type { Verdict } from './policy/policy.ts';
 import { Scope, type PolicyRequest } from './policy/scope.ts';
-import { isRecord } from './policy/values.ts';
-import type { DecisionRecord } from './recorder.ts';
-import { hashOf, snapshot } from './snapshot.ts';
+import { isRecord, memberOf } from './policy/values.ts';
+import { enforcementOf, type DecisionRecord, type SandboxTier } from './recorder.ts';
+import { hashedSnapshot, hashOf, snapshot } from './snapshot.ts';
 
 /** A call with everything copied that the decision rests on. */
 export interface Prepared {
@@ -20,9 +20,11 @@ export interface Prepared {
   readonly scopes: readonly (readonly Capability[])[];
   readonly args_hash: string | null;
   /** Why the call cannot be decided about, if so. */
-  readonly problem?: Failure;
+  readonly problem: Failure | undefined;
+  /** That it must be approved whatever the policies say. */
+  readonly approval?: WantedApproval | undefined;
   /** The part of the decision's record that is known before the decision. */
-  readonly record: Pick<DecisionRecord, 'agent' | 'action' | 'scope' | 'trust_score' | 'sponsor' | 'peer' | 'delegation'>;
+  readonly record: Pick<DecisionRecord, 'agent' | 'action' | 'scope' | 'trust_score' | 'sponsor' | 'peer' | 'delegation' | 'sandbox' | 'enforcement' | 'taint'>;
 }
 
 /** What a call brings. */
@@ -35,63 +37,85 @@ export interface Brought {
   readonly scopes: readonly (readonly Capability[])[];
   /** What a delegation of this very call permits, on top of the scopes. */
   readonly delegated: readonly string[] | undefined;
+  /** Why the call is not to be decided about, where its bringer knows already. */
+  readonly problem?: Failure | undefined;
+  readonly approval?: WantedApproval | undefined;
 }
+
+const no_labels: readonly string[] = Object.freeze([]);
+const no_scopes: readonly (readonly string[])[] = Object.freeze([]);
+const no_arguments_hash = hashOf(null);
+const unreadable_action: Json = Object.freeze({ type: 'unreadable' });
+const at_home: Json = Object.freeze({ remote: false });
+const untainted: Json = { labels: [], tainted: false };
+const sandbox_roots: { readonly [Tier in SandboxTier]: Json } = {
+  none: { tier: 'none', level: 0 }, quickjs: { tier: 'quickjs', level: 1 }, process: { tier: 'process', level: 2 }, bwrap: { tier: 'bwrap', level: 3 },
+};
 
 /** Copies and checks what a call brings. */
 export function prepare(call: Brought): Prepared {
   const { agent, context } = call;
   const action = snapshot(call.action);
-  const data = call.data === undefined ? undefined : snapshot(call.data);
+  const data = call.data === undefined ? undefined : hashedSnapshot(call.data);
   const delegated = call.delegated === undefined ? undefined : parseCapabilities(call.delegated);
   const scopes = delegated?.ok === true ? [...call.scopes, delegated.value] : call.scopes;
   // Whole, so that a score below one can never be taken for a share of one.
   const trust_score = call.trust_score === undefined || !Number.isFinite(call.trust_score) ? undefined : Math.floor(call.trust_score);
-  const problem = problemOf(agent, [action, data, delegated].flatMap((part) => (part === undefined || part.ok ? [] : [part.failure])), action.ok ? action.value : null);
-  const shown: Json = action.ok ? action.value : { type: 'unreadable' };
-  const { sponsor, peer, delegation } = context;
+  const problem = call.problem ?? problemOf(agent, action) ?? unreadable(data) ?? unreadable(delegated);
+  const shown = action.ok ? action.value : unreadable_action;
+  const { sponsor, peer, delegation, sandbox = 'none', taint = no_labels } = context;
   return {
     agent,
     context,
     scopes,
-    args_hash: data?.ok === false ? null : hashOf(data?.value ?? null),
-    ...(problem === undefined ? {} : { problem }),
+    args_hash: data === undefined ? no_arguments_hash : data.ok ? data.value.hash : null,
+    problem,
+    approval: call.approval,
     request: {
       action: shown,
-      ...(data?.ok === true ? { data: data.value } : {}),
+      data: data?.ok === true ? data.value.value : undefined,
       agent: agentOf(agent, context, trust_score),
       context: contextOf(context),
+      sandbox: sandbox_roots[sandbox],
+      taint: taint.length === 0 ? untainted : { labels: taint, tainted: true },
     },
     record: {
       agent,
       action: shown,
-      scope: scopes.map((scope) => scope.map(({ text }) => text)),
+      scope: scopes.length === 0 ? no_scopes : scopes.map((scope) => scope.map(({ text }) => text)),
       trust_score: trust_score ?? null,
       sponsor: sponsor ?? null,
       peer: peer ?? null,
       delegation: delegation ?? null,
+      sandbox,
+      enforcement: enforcementOf(sandbox),
+      taint,
     },
   };
 }
 
-function problemOf(agent: string, failures: readonly Failure[], action: Json): Failure | undefined {
+function problemOf(agent: string, action: Result<Json>): Failure | undefined {
   if (agent === '') return { code: 'CALL_INVALID', reason: 'the call names no agent' };
-  const [failure] = failures;
-  if (failure !== undefined) return { ...failure, code: 'CALL_INVALID' };
-  const typed = isRecord(action) && typeof action['type'] === 'string' && action['type'] !== '';
-  return typed ? undefined : { code: 'CALL_INVALID', reason: 'the action has no type', fix: "give action.type, e.g. 'read'" };
+  if (!action.ok) return unreadable(action);
+  const type = memberOf(action.value, 'type');
+  return typeof type === 'string' && type !== '' ? undefined : { code: 'CALL_INVALID', reason: 'the action has no type', fix: "give action.type, e.g. 'read'" };
+}
+
+function unreadable(part: Result<unknown> | undefined): Failure | undefined {
+  return part === undefined || part.ok ? undefined : { ...part.failure, code: 'CALL_INVALID' };
 }
 
 function agentOf(agent: string, context: CallContext, trust_score: number | undefined): Json {
-  return {
-    id: agent,
-    ...(agent.startsWith('did:') ? { did: agent } : {}),
-    ...(context.agent_name === undefined ? {} : { name: context.agent_name }),
-    ...(trust_score === undefined ? {} : { trust_score }),
-    ...(context.sponsor === undefined ? {} : { sponsor: context.sponsor }),
-  };
+  const known: { [name: string]: Json } = { id: agent };
+  if (agent.startsWith('did:')) known['did'] = agent;
+  if (context.agent_name !== undefined) known['name'] = context.agent_name;
+  if (trust_score !== undefined) known['trust_score'] = trust_score;
+  if (context.sponsor !== undefined) known['sponsor'] = context.sponsor;
+  return known;
 }
 
 function contextOf({ peer, delegation }: CallContext): Json {
+  if (peer === undefined && delegation === undefined) return at_home;
   return {
     remote: peer !== undefined,
     ...(peer === undefined ? {} : { peer }),
@@ -115,15 +139,33 @@ export interface Circumstances {
 
 /** Decides about a call: its form, the agent's signals, the scopes, the policies. */
 export function decideCall(call: Prepared, around: Circumstances): Decision {
-  const in_force = around.layers.map((layer) => layer.filter((policy) => isFor(policy, call)));
-  const policies = in_force.flat().map(({ digest }) => digest);
-  const common = { policies, args_hash: call.args_hash };
-  if (around.refusal !== undefined) return { stage: 'signals', ...refused(around.refusal), ...common };
-  if (call.problem !== undefined) return { stage: 'call', ...refused(call.problem), ...common };
+  const layers = inForce(around.layers, call);
+  const policies = digestsOf(layers);
+  const { args_hash } = call;
+  if (around.refusal !== undefined) return { stage: 'signals', ...refused(around.refusal), policies, args_hash };
+  if (call.problem !== undefined) return { stage: 'call', ...refused(call.problem), policies, args_hash };
   const exceeded = around.entering ? undefined : beyondScope(call);
-  if (exceeded !== undefined) return { stage: 'scope', ...refused(exceeded), ...common };
-  const verdict = evaluateLayers(in_force, new Scope(call.request, around.folder), around.meter, { charge: around.charge });
-  return { stage: 'policy', verdict, code: codeOf(verdict), ...common };
+  if (exceeded !== undefined) return { stage: 'scope', ...refused(exceeded), policies, args_hash };
+  const judged = evaluateLayers(layers, new Scope(call.request, around.folder), around.meter, around);
+  const verdict: Verdict = judged.effect === 'allow' && call.approval !== undefined ? { ...judged, ...call.approval, effect: 'require_approval' } : judged;
+  return { stage: 'policy', verdict, code: codeOf(verdict), policies, args_hash };
+}
+
+/** The policies that are for the agent: mostly all of them, and then the layers as they are. */
+function inForce(layers: Circumstances['layers'], call: Prepared): Circumstances['layers'] {
+  for (const layer of layers) {
+    for (const policy of layer) if (!isFor(policy, call)) return layers.map((all) => all.filter((one) => isFor(one, call)));
+  }
+  return layers;
+}
+
+/** The digests of the policies that are enforced. */
+function digestsOf(layers: Circumstances['layers']): readonly string[] {
+  const digests: string[] = [];
+  for (const layer of layers) {
+    for (const policy of layer) if (policy.mode === 'enforce') digests.push(policy.digest);
+  }
+  return digests;
 }
 
 function codeOf(verdict: Verdict): string | null {

@@ -14,7 +14,7 @@ export type Policy = CompiledPolicy;
  */
 export interface PolicyLibrary {
   /** Denies SQL that destroys, or that cannot be shown not to. */
-  noDestructiveSql(): Policy;
+  noDestructiveSql(options?: { readonly second_opinion?: boolean }): Policy;
   /** Denies every action that names a path outside all of the folders. */
   fileAccess(...folders: readonly string[]): Policy;
   /** Denies what goes beyond `count` calls per agent in a period such as `1m`. */
@@ -40,7 +40,7 @@ function guard(name: string, rule: GuardRule): Policy {
 }
 
 /** Action types that carry data out of the host. */
-const exporting = ['export', 'send', 'send_email', 'send_message', 'email', 'upload', 'publish', 'post', 'share', 'http_request', 'transfer'];
+const exporting = ['export', 'send', 'send_email', 'send_message', 'message', 'email', 'upload', 'publish', 'post', 'share', 'http_request', 'transfer'];
 
 function listed(texts: readonly string[]): string {
   // JSON's escapes are the dialect's own, but for \b and \f, which no path has.
@@ -49,7 +49,12 @@ function listed(texts: readonly string[]): string {
 
 /** The guards and loaders of the seeds. Bad arguments throw a `FailureError`. */
 export const Policy: PolicyLibrary = {
-  noDestructiveSql: () => guard('no-destructive-sql', { condition: 'sql.destructive', action: 'deny', message: 'destructive SQL' }),
+  noDestructiveSql: ({ second_opinion = false } = {}) => guard('no-destructive-sql', {
+    // The parser, which prepareSqlSecondOpinion loads, must have had its say.
+    condition: second_opinion ? "sql.destructive or sql.second_opinion in ['destructive', 'absent']" : 'sql.destructive',
+    action: 'deny',
+    message: 'destructive SQL',
+  }),
   fileAccess: (...folders) => guard('file-access', {
     condition: `path.present and not path.within(${listed(folders)})`,
     action: 'deny',

@@ -1,10 +1,20 @@
 /** The kernel as others see it. */
-export { Denied, type Action, type Call, type CallContext, type Decision, type Outcome, type Question } from './call.ts';
+export { Denied, type Action, type Call, type CallContext, type Decision, type Outcome, type OutputTerms, type Question } from './call.ts';
+export { GovernedFiles, type FileStatus, type FilesInit } from './files.ts';
 export { Policy } from './guards.ts';
-export { KernelSpace, type CurrentCall, type GovernOptions, type KernelInit, type ToolInit } from './kernel.ts';
+export type { ApprovalGrant, ApprovalQuestion, Approvals } from './arbiter.ts';
+export type { Spending, Usage } from './budgets.ts';
+export type { Delivered, PastSignal, SignalOutcome, SignalWhy } from './delivery.ts';
+export type { Disposition, SignalHandler, SignalInfo } from './dispositions.ts';
+export type { GovernOptions, MessageInit, ModelInit, ToolInit } from './forms.ts';
+export type { CurrentCall } from './frames.ts';
+export type { HostLayers, PolicyLayer } from './layers.ts';
+export { KernelSpace } from './kernel.ts';
+export type { KernelInit, TakeOver } from './kernel-init.ts';
 export type { Preset } from './presets.ts';
 export {
-  memoryRecorder, type DecisionRecord, type DelegationContext, type FlightRecorder, type LogFilter, type MemoryRecorder, type OutcomeRecord,
+  enforcementOf, memoryRecorder, type ApprovalRecord, type DecisionRecord, type DelegationContext, type FlightRecorder, type LogFilter, type MemoryRecorder, type OutcomeRecord, type SandboxTier,
 } from './recorder.ts';
-export type { SignalName } from './signals.ts';
+export { runSandboxed, type SandboxEnd, type SandboxInit, type SandboxLimits, type SandboxPlan } from './sandbox/index.ts';
+export { parseSignal, signal_names, signals, type SignalName, type Standing } from './signals.ts';
 export type { PolicyError, PolicyWarning, Verdict } from './policy/policy.ts';

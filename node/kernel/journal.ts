@@ -5,30 +5,23 @@ import type { Prepared } from './decide.ts';
 import type { DecisionRecord, FlightRecorder } from './recorder.ts';
 import type { Settled } from './settle.ts';
 import type { SignalName } from './signals.ts';
-import { hashOf, snapshot } from './snapshot.ts';
+import { hashedSnapshot } from './snapshot.ts';
 
 /** Where a record stands, or why it is nowhere. */
 export type Recorded = Result<{ readonly index: number }>;
 
 /** The record of a decision. */
 export function decisionRecord(prepared: Prepared, decision: Decision, facts: Pick<DecisionRecord, 'call_id' | 'audit' | 'time_ms'>): DecisionRecord {
-  const { verdict } = decision;
-  return {
-    ...prepared.record,
-    ...facts,
-    kind: 'decision',
-    args_hash: decision.args_hash,
-    policies: decision.policies,
-    verdict: verdict.effect,
-    code: decision.code,
-    rule: verdict.rule,
-    policy: verdict.policy === '' ? null : verdict.policy,
-    reason: verdict.reason,
-    obligations: verdict.obligations,
-    errors: verdict.errors,
-    sandbox: 'none',
-    enforcement: 'cooperative',
+  const { verdict, args_hash, code, policies } = decision;
+  const { agent, action, delegation, enforcement, peer, sandbox, scope, sponsor, taint, trust_score } = prepared.record;
+  const { audit, call_id, time_ms } = facts;
+  const { effect, errors, obligations, policy, reason, rule, shadow } = verdict;
+  // In the order of RFC 8785, so that nothing has to be sorted when it is written.
+  const record: DecisionRecord = {
+    action, agent, args_hash, audit, call_id, code, delegation, enforcement, errors, kind: 'decision', obligations, peer, policies,
+    policy: policy === '' ? null : policy, reason, rule, sandbox, scope, sponsor, taint, time_ms, trust_score, verdict: effect,
   };
+  return shadow === undefined ? record : { ...record, shadow };
 }
 
 /** Writes to a flight recorder that may fail or throw. Every method fails with `AUDIT_UNAVAILABLE` alone. */
@@ -56,18 +49,18 @@ export class Journal {
   /** Writes what became of the effect. */
   async outcome({ call_id, agent, audit, time_ms: decided_ms }: DecisionRecord, decision: number, settled: Settled<unknown>, attach?: unknown): Promise<Recorded> {
     const time_ms = this.#clock.now();
-    const copied = settled.status === 'done' ? snapshot(settled.value) : undefined;
+    const copied = settled.status === 'done' ? hashedSnapshot(settled.value) : undefined;
     const recorded = await attempt(() => this.#recorder.outcome({
-      kind: 'outcome',
-      call_id,
       agent,
-      decision,
-      status: settled.status,
-      reason: settled.status === 'done' ? null : messageOf(settled.error),
-      result_hash: copied?.ok === true ? hashOf(copied.value) : null,
-      time_ms,
-      duration_ms: Math.max(0, time_ms - decided_ms),
       audit,
+      call_id,
+      decision,
+      duration_ms: Math.max(0, time_ms - decided_ms),
+      kind: 'outcome',
+      reason: settled.status === 'done' ? null : messageOf(settled.error),
+      result_hash: copied?.ok === true ? copied.value.hash : null,
+      status: settled.status,
+      time_ms,
     }, attach));
     return recorded.ok ? recorded : { ok: false, failure: unavailable('outcome', recorded.failure, true) };
   }

@@ -1,6 +1,6 @@
 import type { Json } from '../../crypto/canonical.ts';
 import { ok, type Failure, type Result } from '../../crypto/result.ts';
-import type { PolicyError, Verdict } from './policy/policy.ts';
+import type { PolicyError, sandbox_tiers, ShadowVerdict, Verdict } from './policy/policy.ts';
 
 /** The delegation under which a call acts, as the verifier of the chain found it. */
 export interface DelegationContext {
@@ -12,6 +12,28 @@ export interface DelegationContext {
   readonly capabilities: readonly string[];
   /** SHA-256 of the last link's token, base64url: the name of the whole chain. Absent where a program states a delegation without one. */
   readonly chain?: string;
+}
+
+/** What holds an agent that does not cooperate. */
+export type SandboxTier = (typeof sandbox_tiers)[number];
+
+/**
+ * Whether an agent could act around the kernel. `isolated`: it has no way to the
+ * host but the calls that the kernel governs. `cooperative`: the same process, or
+ * one that is limited in time and memory alone, can open files and sockets of its own.
+ */
+export function enforcementOf(tier: SandboxTier): DecisionRecord['enforcement'] {
+  return tier === 'quickjs' || tier === 'bwrap' ? 'isolated' : 'cooperative';
+}
+
+/** Who let a call pass that a policy wanted approved. */
+export interface ApprovalRecord {
+  /** Of the grant, so that it can be found and cannot be used twice. */
+  readonly id: string;
+  /** DID of who granted it. */
+  readonly by: string;
+  /** The signed word itself, where it was given with one. */
+  readonly token?: string;
 }
 
 /** What is written before the effect of a call. JSON values only, nothing undefined. */
@@ -42,8 +64,16 @@ export interface DecisionRecord {
   /** Unix milliseconds. */
   readonly time_ms: number;
   /** What holds the agent if it does not cooperate. */
-  readonly sandbox: 'none';
-  readonly enforcement: 'cooperative';
+  readonly sandbox: SandboxTier;
+  readonly enforcement: 'cooperative' | 'isolated';
+  /** The labels of what the agent has read, in the order in which they were put on. */
+  readonly taint: readonly string[];
+  /** The grant under which a call was let pass that a policy wanted approved. */
+  readonly approval?: ApprovalRecord;
+  /** What the verdict would have been with each policy in shadow mode enforced; absent where there was none. */
+  readonly shadow?: readonly ShadowVerdict[];
+  /** That the record stands for so many refusals alike, which were not recorded one by one. */
+  readonly repeated?: number;
   /** Whether the record was durable before the effect, or waited for the next batch. */
   readonly audit: 'durable' | 'batched';
 }

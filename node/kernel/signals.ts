@@ -1,3 +1,4 @@
+/** The signals, and the gate that makes them hold: the kernel asks it before every effect, the agent is not asked. */
 import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
 
 /** Calls of one agent that may be under way. */
@@ -5,19 +6,39 @@ export const calls_per_agent_max = 256;
 /** Agents that may have calls under way, or a signal in force. */
 export const agents_max = 65_536;
 
-/**
- * The signals that the gate enforces, by their numbers in the seeds. None of
- * them can be masked or caught: the kernel acts, the agent is not asked.
- */
-export const signals = { SIGSTOP: 1, SIGCONT: 2, SIGKILL: 4, SIGPOLICY: 8, SIGTRUST: 9 } as const;
+/** The signals by their numbers in the seeds. */
+export const signals = {
+  SIGSTOP: 1, SIGCONT: 2, SIGINT: 3, SIGKILL: 4, SIGTERM: 5, SIGUSR1: 6, SIGUSR2: 7, SIGPOLICY: 8, SIGTRUST: 9, SIGBUDGET: 10, SIGLOOP: 11, SIGDRIFT: 12,
+} as const;
 
 /** The name of a signal. */
 export type SignalName = keyof typeof signals;
+
+/** The names in the order of their numbers. */
+export const signal_names: readonly SignalName[] = [
+  'SIGSTOP', 'SIGCONT', 'SIGINT', 'SIGKILL', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGPOLICY', 'SIGTRUST', 'SIGBUDGET', 'SIGLOOP', 'SIGDRIFT',
+];
+
+/** The signal of a name in either case, with or without `SIG`, or of a number. Fails with `SIGNAL_UNKNOWN`. */
+export function parseSignal(text: string): Result<SignalName> {
+  const wanted = text.toUpperCase();
+  const name = signal_names.find((each) => each === wanted || each === `SIG${wanted}` || String(signals[each]) === wanted);
+  return name === undefined ? fail('SIGNAL_UNKNOWN', `there is no signal ${JSON.stringify(text.slice(0, 40))}`, { fix: signal_names.join(', ') }) : ok(name);
+}
+
+/** How far an agent may act. */
+export interface Standing {
+  readonly state: 'running' | 'stopped' | 'killed';
+  /** Why it is not running; null when it is. */
+  readonly reason: string | null;
+}
 
 /** An admitted call. */
 export interface Admission {
   /** Aborts when the agent is killed or the kernel stops. */
   readonly signal: AbortSignal;
+  /** Whether the effect has not ended yet. */
+  readonly active: boolean;
   /** Why the agent may act no more, if so: asked again before the effect. */
   refusal(): Failure | undefined;
   /** Gives the place back; once the effect has really ended. */
@@ -27,6 +48,8 @@ export interface Admission {
 interface AgentState {
   stopped: string | undefined;
   killed: string | undefined;
+  /** It may end what it does, and then stops, or is killed where that is final. */
+  finishing: { readonly why: string; readonly final: boolean; readonly ended: () => void } | undefined;
   readonly running: Set<AbortController>;
 }
 
@@ -40,51 +63,97 @@ export class Gate {
     this.#calls_max = calls_max;
   }
 
-  /** Why an agent may not act: `AGENT_KILLED`, `AGENT_STOPPED` or `KERNEL_STOPPED`; `undefined` when it may. */
-  refusal(agent: string): Failure | undefined {
+  /**
+   * Why an agent may not act: `AGENT_KILLED`, `AGENT_STOPPED` or `KERNEL_STOPPED`; `undefined` when it may.
+   * While it finishes, what an admitted call that has not ended calls itself may still be done.
+   */
+  refusal(agent: string, enclosing?: Admission): Failure | undefined {
     if (this.#closed !== undefined) return { code: 'KERNEL_STOPPED', reason: this.#closed };
     const state = this.#agents.get(agent);
     if (state?.killed !== undefined) return { code: 'AGENT_KILLED', reason: `${agent} was killed: ${state.killed}`, fix: 'a killed agent never acts again; create a new one' };
     if (state?.stopped !== undefined) return { code: 'AGENT_STOPPED', reason: `${agent} is stopped: ${state.stopped}`, fix: 'send it SIGCONT' };
-    return undefined;
+    if (state?.finishing === undefined || enclosing?.active === true) return undefined;
+    return { code: 'AGENT_STOPPED', reason: `${agent} begins nothing new: ${state.finishing.why}`, fix: 'send it SIGCONT, unless it was told to end' };
+  }
+
+  /** How far an agent may act. */
+  standing(agent: string): Standing {
+    const state = this.#agents.get(agent);
+    if (state?.killed !== undefined) return { state: 'killed', reason: state.killed };
+    const reason = state?.stopped ?? state?.finishing?.why ?? this.#closed;
+    return reason === undefined ? { state: 'running', reason: null } : { state: 'stopped', reason };
+  }
+
+  /** How far an agent may act after a restart: who was told to end has ended. */
+  lasting(agent: string): Standing {
+    const { finishing, killed } = this.#agents.get(agent) ?? {};
+    return finishing?.final === true && killed === undefined ? { state: 'killed', reason: finishing.why } : this.standing(agent);
+  }
+
+  /** Calls of an agent whose effects have not ended. */
+  running(agent: string): number {
+    return this.#agents.get(agent)?.running.size ?? 0;
   }
 
   /** Takes a place for a call, whether or not the agent may act. Fails with `KERNEL_OVERLOADED`. */
-  admit(agent: string): Result<Admission> {
+  admit(agent: string, enclosing?: Admission): Result<Admission> {
     const state = this.#state(agent);
-    if (state === undefined) return fail('KERNEL_OVERLOADED', `more than ${agents_max} agents are at work`, { fix: 'try again later' });
-    if (state.running.size >= this.#calls_max) {
-      return fail('KERNEL_OVERLOADED', `${agent} has ${this.#calls_max} calls under way`, { fix: 'await some of them first' });
-    }
+    if (!state.ok) return state;
+    const { running } = state.value;
+    if (running.size >= this.#calls_max) return fail('KERNEL_OVERLOADED', `${agent} has ${this.#calls_max} calls under way`, { fix: 'await some of them first' });
     const controller = new AbortController();
-    state.running.add(controller);
+    running.add(controller);
     return ok({
       signal: controller.signal,
-      refusal: () => this.refusal(agent),
+      get active() {
+        return running.has(controller);
+      },
+      refusal: () => this.refusal(agent, enclosing),
       release: () => {
-        state.running.delete(controller);
-        this.#forget(agent, state);
+        running.delete(controller);
+        this.#ended(agent, state.value);
       },
     });
   }
 
-  /**
-   * Delivers a signal. SIGSTOP refuses new calls until SIGCONT; SIGKILL, SIGPOLICY
-   * and SIGTRUST abort what runs and refuse everything for ever.
-   * Fails with `AGENT_KILLED` for SIGCONT after that, and `KERNEL_OVERLOADED`.
-   */
-  deliver(agent: string, signal: SignalName, why: string): Result<void> {
-    const state = this.#state(agent);
-    if (state === undefined) return fail('KERNEL_OVERLOADED', `more than ${agents_max} agents are at work`);
-    if (signal === 'SIGCONT' && state.killed !== undefined) return fail('AGENT_KILLED', `${agent} was killed: ${state.killed}`);
-    if (signal === 'SIGSTOP') state.stopped = why;
-    else if (signal === 'SIGCONT') state.stopped = undefined;
-    else {
-      state.killed ??= `${signal}: ${why}`;
-      abortAll(state, new Error(`${agent} was killed: ${state.killed}`));
-    }
-    this.#forget(agent, state);
+  /** Refuses everything until {@link resume}. Fails with `KERNEL_OVERLOADED`. */
+  stop(agent: string, why: string): Result<void> {
+    return this.#change(agent, (state) => {
+      state.stopped = why;
+    });
+  }
+
+  /** Ends a stop. Fails with `AGENT_KILLED` after the end, and for an agent that was told to end. */
+  resume(agent: string): Result<void> {
+    const state = this.#agents.get(agent);
+    if (state === undefined) return ok(undefined);
+    const end = state.killed ?? (state.finishing?.final === true ? state.finishing.why : undefined);
+    if (end !== undefined) return fail('AGENT_KILLED', `${agent} was killed: ${end}`, { fix: 'a killed agent never acts again; create a new one' });
+    state.stopped = undefined;
+    state.finishing = undefined;
+    this.#ended(agent, state);
     return ok(undefined);
+  }
+
+  /** Lets an agent end what it does, refuses everything new, and calls `ended` when nothing is under way. What is final stays so. Fails with `KERNEL_OVERLOADED`. */
+  finish(agent: string, why: string, final: boolean, ended: () => void): Result<void> {
+    return this.#change(agent, (state) => {
+      if (state.finishing?.final !== true) state.finishing = { why, final, ended };
+    });
+  }
+
+  /** Aborts what runs and refuses everything for ever; the first reason stays. Fails with `KERNEL_OVERLOADED`. */
+  kill(agent: string, why: string): Result<void> {
+    return this.#change(agent, (state) => {
+      state.killed ??= why;
+      abortAll(state, new Error(`${agent} was killed: ${state.killed}`));
+    });
+  }
+
+  /** Aborts what runs and changes nothing else. */
+  abort(agent: string, why: string): void {
+    const state = this.#agents.get(agent);
+    if (state !== undefined) abortAll(state, new Error(why));
   }
 
   /** Aborts every call and refuses all that follow. */
@@ -93,18 +162,32 @@ export class Gate {
     for (const state of this.#agents.values()) abortAll(state, new Error(why));
   }
 
-  #state(agent: string): AgentState | undefined {
-    const known = this.#agents.get(agent);
-    if (known !== undefined) return known;
-    if (this.#agents.size >= agents_max) return undefined;
-    const state: AgentState = { stopped: undefined, killed: undefined, running: new Set() };
-    this.#agents.set(agent, state);
-    return state;
+  #change(agent: string, change: (state: AgentState) => void): Result<void> {
+    const state = this.#state(agent);
+    if (!state.ok) return state;
+    change(state.value);
+    this.#ended(agent, state.value);
+    return ok(undefined);
   }
 
-  #forget(agent: string, state: AgentState): void {
-    const idle = state.running.size === 0 && state.stopped === undefined && state.killed === undefined;
-    if (idle && this.#agents.get(agent) === state) this.#agents.delete(agent);
+  #state(agent: string): Result<AgentState> {
+    const known = this.#agents.get(agent);
+    if (known !== undefined) return ok(known);
+    if (this.#agents.size >= agents_max) return fail('KERNEL_OVERLOADED', `more than ${agents_max} agents are at work`, { fix: 'try again later' });
+    const state: AgentState = { stopped: undefined, killed: undefined, finishing: undefined, running: new Set() };
+    this.#agents.set(agent, state);
+    return ok(state);
+  }
+
+  #ended(agent: string, state: AgentState): void {
+    if (state.running.size > 0) return;
+    const { finishing } = state;
+    if (finishing !== undefined && state.killed === undefined) {
+      state.finishing = undefined;
+      finishing.ended();
+    }
+    const idle = state.stopped === undefined && state.killed === undefined && state.finishing === undefined;
+    if (idle && state.running.size === 0 && this.#agents.get(agent) === state) this.#agents.delete(agent);
   }
 }
 

@@ -72,12 +72,14 @@ test('the presets are as strict as their names', ({ folder }) => {
     return [
       ask({ type: 'call', name: 'agent' }, 'a task'), ask({ type: 'write', path: 'x' }), ask({ type: 'unheard-of' }), ask({ type: 'export' }, 'alice@example.com'),
       ask({ type: 'read', path: '/etc/passwd' }), ask({ type: 'call' }, 'DROP TABLE t'),
+      ask({ type: 'tool', tool: 'search' }, 'x'), ask({ type: 'message', to: 'bob' }, 'hello'), ask({ type: 'message', to: 'bob' }, 'alice@example.com'), ask({ type: 'model_call', model: 'm' }, 'hello'),
+      ask({ type: 'vfs.read', resource: 'mem/working/a' }), ask({ type: 'vfs.write', resource: 'mem/working/a' }, 'text'),
     ];
   };
   const [yes, no, approval] = ['allowed', 'KERNEL_DENIED', 'APPROVAL_REQUIRED'];
-  assert.equal(verdicts('permissive'), [yes, yes, yes, yes, yes, no]);
-  assert.equal(verdicts('standard'), [yes, yes, yes, no, no, no]);
-  assert.equal(verdicts('strict'), [yes, approval, no, no, no, no]);
+  assert.equal(verdicts('permissive'), [yes, yes, yes, yes, yes, no, yes, yes, yes, yes, yes, yes]);
+  assert.equal(verdicts('standard'), [yes, yes, yes, no, no, no, yes, yes, no, yes, yes, yes]);
+  assert.equal(verdicts('strict'), [yes, approval, no, no, no, no, approval, approval, no, yes, yes, approval]);
   assert.is(asks(new KernelSpace())({ type: 'read' }), 'KERNEL_DENIED');
   assert.is(asks(new KernelSpace({ policies: 'permissive' }))({ type: 'read' }), 'allowed');
 });

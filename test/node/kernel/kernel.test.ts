@@ -64,7 +64,7 @@ test('the decision is recorded before the effect, the outcome after it', async (
     // SHA-256 of {"a":2,"b":1}.
     args_hash: 'd3626ac30a87e6f7a6428233b3c68299976865fa5508e4267c5415c76af7a772', policies: [allow_all.digest], verdict: 'allow', code: null, rule: 'all', policy: 'sample',
     reason: 'rule all allows because true', obligations: [], errors: [], scope: [['read:**']], trust_score: 612, sponsor: 'did:mesh:s', peer: 'p',
-    delegation: { root: 'did:mesh:s', depth: 2, capabilities: ['read:*'] }, time_ms: 1_000, sandbox: 'none', enforcement: 'cooperative', audit: 'durable',
+    delegation: { root: 'did:mesh:s', depth: 2, capabilities: ['read:*'] }, time_ms: 1_000, sandbox: 'none', enforcement: 'cooperative', taint: [], audit: 'durable',
   });
   assert.equal(outcome, {
     kind: 'outcome', call_id: result.call_id, agent: 'a', decision: 0, status: 'done', reason: null,
@@ -232,7 +232,7 @@ test('SIGSTOP refuses until SIGCONT, and a signal is recorded', async () => {
   unwrap(await kernel.signal('a', 'SIGCONT'));
   assert.is(code(await kernel.run(call(() => Promise.resolve()))), 'ok');
   const [first] = records;
-  assert.equal(first?.kind === 'decision' ? first.action : null, { type: 'signal', signal: 'SIGSTOP', by: 'root' });
+  assert.equal(first?.kind === 'decision' ? first.action : null, { type: 'signal', signal: 'SIGSTOP', number: 1, by: 'root', outcome: 'stopped', state: 'stopped', why: 'wait' });
 });
 
 test('an agent killed while its decision is being written does not run', async () => {
@@ -423,7 +423,7 @@ test('arguments changed after the decision do not change what was decided about'
   const args = { list: ['a'] };
   const pending = kernel.run(call(() => Promise.resolve(), { data: args }));
   args.list.push('b');
-  unwrap(await pending);
+  assert.is(code(await pending), 'CALL_CHANGED');
   const { kernel: other, records: others } = observed();
   unwrap(await other.run(call(() => Promise.resolve(), { data: { list: ['a'] } })));
   const hash = (record: DecisionRecord | OutcomeRecord | undefined): unknown => (record?.kind === 'decision' ? record.args_hash : undefined);

@@ -1,7 +1,10 @@
 import * as assert from 'uvu/assert';
 import * as fc from 'fast-check';
+import canonicalize from 'canonicalize';
+import { toHex, utf8 } from '../../../crypto/bytes.ts';
+import { sha256 } from '../../../crypto/hash.ts';
 import { unwrap } from '../../../crypto/result.ts';
-import { hashOf, snapshot } from '../../../node/kernel/snapshot.ts';
+import { hashedSnapshot, hashOf, snapshot } from '../../../node/kernel/snapshot.ts';
 import { suite } from '../../harness.ts';
 
 const test = suite('node/kernel/snapshot');
@@ -10,8 +13,29 @@ test('JSON stays as it is, and is a copy', () => {
   fc.assert(fc.property(fc.jsonValue({ noUnicodeString: true }), (value) => {
     const copied = unwrap(snapshot(value));
     assert.equal(JSON.stringify(copied), JSON.stringify(value));
+    const hashed = unwrap(hashedSnapshot(value));
+    assert.equal(hashed.value, copied);
+    assert.is(hashed.hash, toHex(sha256(utf8(canonicalize(value) ?? ''))));
+    assert.is(hashOf(copied), hashed.hash);
     if (typeof value === 'object' && value !== null) assert.is.not(copied, value);
   }));
+});
+
+test('the hash is of the canonical form, in whatever order the names stand, and no name becomes a prototype', () => {
+  const text = '{"10":0,"9":0,"A":null,"__proto__":{"admin":true},"z":{"a":2,"b":1}}';
+  const { value, hash } = unwrap(hashedSnapshot(JSON.parse('{"z":{"b":1,"a":2},"__proto__":{"admin":true},"10":0,"9":0,"A":null}')));
+  assert.is(hash, toHex(sha256(utf8(text))));
+  assert.equal(Object.keys(value ?? {}), ['9', '10', 'z', '__proto__', 'A']);
+  assert.is(Object.getPrototypeOf(value), Object.prototype);
+  const [plain, absent] = [{ a: 1, b: { d: 2 } }, { b: { c: undefined, d: 2 }, a: 1, z: undefined }].map((given) => unwrap(hashedSnapshot(given)).hash);
+  assert.is(absent, plain);
+  assert.is(unwrap(hashedSnapshot({ '\ud800': '\ud800' })).hash, unwrap(hashedSnapshot({ '\ufffd': '\ufffd' })).hash);
+  assert.is(unwrap(hashedSnapshot({ text: '\\ud800 "\n\u2028é😀' })).hash, toHex(sha256(utf8('{"text":"\\\\ud800 \\"\\n\u2028é😀"}'))));
+});
+
+test('a payload is refused at the same bounds in whatever order its names stand', () => {
+  const wide = (first: object): object => ({ ...first, ...Object.fromEntries(Array.from({ length: 40_000 }, (_, index) => [`name-${index}`, 1])) });
+  for (const value of [wide({}), wide({ z: undefined }), { a: 'x'.repeat(600_000), b: undefined }, { b: 'x'.repeat(600_000), a: undefined }]) assert.ok(snapshot(value).ok);
 });
 
 test('anything else has a form that shows its text, or fails; it never throws', () => {

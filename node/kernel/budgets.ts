@@ -1,0 +1,204 @@
+/** What agents use up: calls, tokens, cost and running time, against the least that any policy allows them. */
+import type { Failure } from '../../crypto/result.ts';
+import type { Clock } from '../../protocols/ports.ts';
+import type { Budgets } from './policy/policy.ts';
+
+/** Agents whose spending is counted; nobody beyond them gets anything where there is a budget. */
+export const spending_agents_max = 65_536;
+
+/** What one call uses, beside the call itself and its time. */
+export interface Usage {
+  readonly tokens?: number;
+  /** In the unit of the budget. */
+  readonly cost?: number;
+}
+
+/** What an agent has used up. */
+export interface Spending {
+  readonly calls: number;
+  readonly tokens: number;
+  readonly cost: number;
+  readonly wall_time_ms: number;
+}
+
+const measures = ['calls', 'tokens', 'cost', 'wall_time_ms'] as const;
+
+/** The least of all budgets, measure by measure. */
+export function leastBudgets(all: readonly (Budgets | undefined)[]): Budgets {
+  const least: { -readonly [Measure in keyof Budgets]: Budgets[Measure] } = {};
+  for (const budgets of all) {
+    for (const measure of measures) {
+      const most = budgets?.[measure];
+      if (most !== undefined) least[measure] = Math.min(most, least[measure] ?? Infinity);
+    }
+  }
+  return least;
+}
+
+function amountOf(value: unknown): number {
+  // An amount that is none uses the budget up: nobody may write his bill off by writing nonsense on it.
+  return typeof value === 'number' && value >= 0 ? Math.min(value, Number.MAX_SAFE_INTEGER) : Number.MAX_SAFE_INTEGER;
+}
+
+/** The usage of an answer, as `usage: {tokens, cost}` or with the counters of common model interfaces; `undefined` where it says nothing. */
+export function usageOf(answer: unknown): Usage | undefined {
+  const usage = isFields(answer) ? answer['usage'] : undefined;
+  if (!isFields(usage)) return undefined;
+  const parts = ['input_tokens', 'output_tokens', 'prompt_tokens', 'completion_tokens', 'inputTokens', 'outputTokens', 'promptTokens', 'completionTokens']
+    .map((name) => usage[name]).filter((value) => value !== undefined);
+  const tokens = usage['tokens'] ?? usage['total_tokens'] ?? usage['totalTokens'] ?? (parts.length === 0 ? undefined : parts.reduce<number>((sum, value) => sum + amountOf(value), 0));
+  const { cost } = usage;
+  return { ...(tokens === undefined ? {} : { tokens: amountOf(tokens) }), ...(cost === undefined ? {} : { cost: amountOf(cost) }) };
+}
+
+function isFields(value: unknown): value is { readonly [name: string]: unknown } {
+  return typeof value === 'object' && value !== null;
+}
+
+interface Account {
+  calls: number;
+  tokens: number;
+  cost: number;
+  wall_time_ms: number;
+  /** Effects under way. */
+  running: number;
+  /** Since when any has been. */
+  since_ms: number;
+  cancel: () => void;
+}
+
+/** A call that has been counted. */
+export interface Charged {
+  /** Its effect begins; `over` is called should the running time be used up. */
+  begin(over: (failure: Failure) => void): void;
+  /** Its effect has ended. */
+  end(): void;
+  /** What it really used, in place of what was expected. Gives the budget that is now exceeded, if any. */
+  settle(usage: Usage | undefined): Failure | undefined;
+}
+
+const uncounted: Charged = { begin: () => undefined, end: () => undefined, settle: () => undefined };
+
+/** The spending of all agents. */
+export class Spendings {
+  readonly #clock: Clock;
+  readonly #agents = new Map<string, Account>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** What an agent has used up. */
+  of(agent: string): Spending {
+    const account = this.#agents.get(agent);
+    if (account === undefined) return { calls: 0, tokens: 0, cost: 0, wall_time_ms: 0 };
+    const { calls, tokens, cost } = account;
+    return { calls, tokens, cost, wall_time_ms: this.#runningTime(account) };
+  }
+
+  /** Adds what was used outside of any call, or is known only later. Gives the budget that is now exceeded, if any. */
+  add(agent: string, usage: Usage, budgets: Budgets): Failure | undefined {
+    const account = this.#account(agent);
+    if (account === undefined) return full(agent);
+    account.tokens += usage.tokens === undefined ? 0 : amountOf(usage.tokens);
+    account.cost += usage.cost === undefined ? 0 : amountOf(usage.cost);
+    return this.#exceeded(agent, account, budgets);
+  }
+
+  /** Begins anew: for whoever gives an agent more. */
+  reset(agent: string): void {
+    const account = this.#agents.get(agent);
+    if (account === undefined) return;
+    if (account.running === 0) this.#agents.delete(agent);
+    else Object.assign(account, { calls: 0, tokens: 0, cost: 0, wall_time_ms: 0, since_ms: this.#clock.now() });
+  }
+
+  /** Why a call would go beyond a budget, if so: `BUDGET_EXCEEDED`. Counts nothing. */
+  refusal(agent: string, expected: Usage, budgets: Budgets): Failure | undefined {
+    if (Object.keys(budgets).length === 0) return undefined;
+    if (!this.#agents.has(agent) && this.#agents.size >= spending_agents_max) return full(agent);
+    const { calls, tokens, cost, wall_time_ms } = this.of(agent);
+    const asked = { calls: calls + 1, tokens: tokens + amountOf(expected.tokens ?? 0), cost: cost + amountOf(expected.cost ?? 0) };
+    for (const measure of ['calls', 'tokens', 'cost'] as const) {
+      const most = budgets[measure];
+      if (most === undefined) continue;
+      // Of what is only known afterwards, something must be left.
+      const used_up = measure !== 'calls' && (measure === 'tokens' ? tokens : cost) >= most;
+      if (asked[measure] > most || used_up) return exceeded(agent, measure, most, asked[measure]);
+    }
+    const most_ms = budgets.wall_time_ms;
+    return most_ms !== undefined && wall_time_ms >= most_ms ? exceeded(agent, 'wall_time_ms', most_ms, wall_time_ms) : undefined;
+  }
+
+  /** Counts a call and what it is expected to use. */
+  charge(agent: string, expected: Usage, budgets: Budgets): Charged {
+    const account = this.#account(agent);
+    if (account === undefined) return uncounted;
+    const [tokens, cost] = [amountOf(expected.tokens ?? 0), amountOf(expected.cost ?? 0)];
+    account.calls += 1;
+    account.tokens += tokens;
+    account.cost += cost;
+    return {
+      begin: (over) => this.#begin(agent, account, budgets, over),
+      end: () => this.#end(account),
+      settle: (usage) => {
+        account.tokens += usage?.tokens === undefined ? 0 : amountOf(usage.tokens) - tokens;
+        account.cost += usage?.cost === undefined ? 0 : amountOf(usage.cost) - cost;
+        return this.#exceeded(agent, account, budgets);
+      },
+    };
+  }
+
+  #begin(agent: string, account: Account, { wall_time_ms }: Budgets, over: (failure: Failure) => void): void {
+    account.running += 1;
+    if (account.running > 1) return;
+    account.since_ms = this.#clock.now();
+    if (wall_time_ms === undefined) return;
+    const check = (): void => {
+      const left_ms = wall_time_ms - this.#runningTime(account);
+      if (left_ms > 0) account.cancel = this.#clock.after(left_ms, check);
+      else over(exceeded(agent, 'wall_time_ms', wall_time_ms, this.#runningTime(account)));
+    };
+    account.cancel = this.#clock.after(Math.max(0, wall_time_ms - account.wall_time_ms), check);
+  }
+
+  #end(account: Account): void {
+    account.running -= 1;
+    if (account.running > 0) return;
+    account.wall_time_ms += Math.max(0, this.#clock.now() - account.since_ms);
+    account.cancel();
+    account.cancel = () => undefined;
+  }
+
+  #runningTime({ wall_time_ms, running, since_ms }: Account): number {
+    return wall_time_ms + (running === 0 ? 0 : Math.max(0, this.#clock.now() - since_ms));
+  }
+
+  #exceeded(agent: string, account: Account, budgets: Budgets): Failure | undefined {
+    for (const measure of ['tokens', 'cost'] as const) {
+      const most = budgets[measure];
+      if (most !== undefined && account[measure] > most) return exceeded(agent, measure, most, account[measure]);
+    }
+    return undefined;
+  }
+
+  #account(agent: string): Account | undefined {
+    const known = this.#agents.get(agent);
+    if (known !== undefined) return known;
+    if (this.#agents.size >= spending_agents_max) return undefined;
+    const account: Account = { calls: 0, tokens: 0, cost: 0, wall_time_ms: 0, running: 0, since_ms: 0, cancel: () => undefined };
+    this.#agents.set(agent, account);
+    return account;
+  }
+}
+
+function exceeded(agent: string, measure: keyof Budgets, most: number, used: number): Failure {
+  return {
+    code: 'BUDGET_EXCEEDED', reason: `the budget of ${agent} is ${most} ${measure}, and this makes it ${used}`,
+    fix: 'raise the budget in the policy, or give the agent a new one', detail: { budget: measure, most },
+  };
+}
+
+function full(agent: string): Failure {
+  return { code: 'BUDGET_EXCEEDED', reason: `what ${agent} uses cannot be counted: more than ${spending_agents_max} agents are being counted` };
+}

@@ -1,0 +1,280 @@
+/**
+ * The tools that agents may call. A tool is pinned to the descriptor under which
+ * it was registered: what is offered later under its name and differs in anything
+ * is refused, and so are its calls, until the operator has looked at it and
+ * accepted it. What goes in is checked against its schema before any rule sees
+ * it, what comes out before anybody gets it.
+ */
+import type { Json } from '../../crypto/canonical.ts';
+import { verifyToken } from '../../crypto/jwt.ts';
+import { fail, FailureError, ok, unwrap, type Failure, type Result } from '../../crypto/result.ts';
+import type { Store } from '../../storage/store.ts';
+import type { Action, Outcome } from './call.ts';
+import type { KernelSpace } from './kernel.ts';
+import { snapshot } from './snapshot.ts';
+import { changedMembers, parseTool, type Tool } from './tool-descriptor.ts';
+import { ToolShelf, type Edition, type Shelved } from './tool-shelf.ts';
+import { parseToolToken } from './tool-token.ts';
+import { resourceOf } from './vfs-mounts.ts';
+
+/** What a tool does: gets what was decided about, gives back plain data. */
+export type ToolRunner = (input: Json, signal: AbortSignal) => unknown;
+
+/** Who does something with tools, under which kernel. */
+export interface Party {
+  readonly kernel: Pick<KernelSpace, 'run' | 'decide'>;
+  /** DID or local name. */
+  readonly agent: string;
+  /** Who acts in the agent's place, where it is not the agent itself. */
+  readonly by?: string;
+}
+
+/** A tool to register. */
+export interface ToolOffer {
+  readonly descriptor: unknown;
+  /** The publisher's signature. */
+  readonly token?: string;
+  /** The only agents that may know of it and call it; all where absent. */
+  readonly agents?: readonly string[];
+  /** What does the work; without one the tool is known and cannot be called. */
+  readonly run?: ToolRunner;
+}
+
+/** What a registry is built from. */
+export interface ToolRegistryParts {
+  /** Without one nothing survives the process. */
+  readonly store?: Store;
+  readonly now: () => number;
+  /** The public key with which a DID signed at a time (Unix seconds). Without it no signature is accepted. */
+  readonly publisherKey?: (did: string, key_id: string, dated_s: number) => Promise<Result<Uint8Array>>;
+}
+
+/** That what came back is from outside: the label that callers of open-world tools carry. */
+export const open_world_label = 'open-world';
+const agents_max = 256;
+
+function unknown(name: string): Failure {
+  return { code: 'TOOL_UNKNOWN', reason: `there is no tool ${JSON.stringify(name.slice(0, 128))} for this agent`, fix: 'list the tools that there are' };
+}
+
+function changed(name: string, pinned: Edition, offered: Edition): Failure {
+  const members = changedMembers(pinned.tool.document, offered.tool.document);
+  const publisher = pinned.publisher === offered.publisher ? '' : `, and its publisher is ${offered.publisher ?? 'nobody'} instead of ${pinned.publisher ?? 'nobody'}`;
+  return fail('TOOL_CHANGED', `the tool ${name} is not the one that was accepted: it differs in ${members.join(', ')}${publisher}`, {
+    fix: `look at it, then: agentmesh tools accept ${name} --digest ${offered.tool.digest}`,
+    detail: { pinned: pinned.tool.digest, offered: offered.tool.digest, differs_in: members },
+  }).failure;
+}
+
+function actionOf(type: string, { pinned }: Pick<Shelved, 'pinned'>): Action & { readonly [name: string]: Json } {
+  const { tool, publisher } = pinned;
+  return {
+    type, tool: tool.name, resource: resourceOf(tool.name.split('/')), version: tool.version, digest: tool.digest, publisher,
+    side_effects: tool.side_effects, risk: tool.risk, requires_approval: tool.requires_approval, data_classes: tool.data_classes, capabilities: tool.capabilities,
+    read_only: tool.read_only, destructive: tool.destructive, idempotent: tool.idempotent, open_world: tool.open_world,
+  };
+}
+
+/** The tools of a host. */
+export class ToolRegistry {
+  readonly #parts: ToolRegistryParts;
+  readonly #shelf: ToolShelf;
+  readonly #runners = new Map<string, { readonly digest: string; readonly run: ToolRunner }>();
+
+  constructor(parts: ToolRegistryParts) {
+    this.#parts = parts;
+    this.#shelf = new ToolShelf(parts.store);
+  }
+
+  /** Takes in what an earlier run has stored, and gives the names of those that cannot be read. */
+  load(): Promise<readonly string[]> {
+    return this.#shelf.load();
+  }
+
+  /** Every tool, whoever may call it. */
+  all(): readonly Shelved[] {
+    return this.#shelf.all();
+  }
+
+  /** The tool of a name. */
+  get(name: string): Shelved | undefined {
+    return this.#shelf.get(name);
+  }
+
+  /** Whether the work of a tool can be done at present. */
+  isServed(name: string): boolean {
+    return this.#runners.get(name)?.digest === this.#shelf.get(name)?.pinned.tool.digest && this.#runners.has(name);
+  }
+
+  /** The tools that an agent may call or have approved, as its scopes and policies are now. Records and charges nothing. */
+  visibleTo({ kernel, agent }: Party): readonly Tool[] {
+    return this.#shelf.all().filter((shelved) => isFor(shelved, agent) && this.#withinScope({ kernel, agent }, shelved) === undefined
+      && kernel.decide({ agent, action: actionOf('tool', shelved) }).verdict.effect !== 'deny').map(({ pinned }) => pinned.tool);
+  }
+
+  /**
+   * Registers a tool: action `tool.register`. The same descriptor again is welcome,
+   * another one under its name is a denial on record, and closes the tool. Fails with `TOOL_INVALID`,
+   * `TOOL_SCHEMA_REFUSED`, `TOOL_SIGNATURE_INVALID`, `TOOL_NAME_TAKEN`, `TOOL_CHANGED`, `TOOLS_FULL`, or as the kernel refuses.
+   */
+  async register(party: Party, offer: ToolOffer): Promise<Result<Tool>> {
+    const edition = await this.#edition(offer);
+    const owner = party.by ?? party.agent;
+    const known = edition.ok ? this.#shelf.get(edition.value.tool.name) : undefined;
+    const problem = edition.ok ? refusalOf(edition.value, known, owner, offer) : edition.failure;
+    const shelved = edition.ok ? shelvedFrom(edition.value, known, owner, offer) : undefined;
+    const action: Action = shelved === undefined ? { type: 'tool.register' } : actionOf('tool.register', shelved);
+    const done = await this.#run(party, action, problem, async () => (shelved === undefined ? fail('TOOL_INVALID', 'there is no tool') : this.#shelf.put(shelved)));
+    if (!edition.ok) return edition;
+    const { name } = edition.value.tool;
+    if (done.ok || problem?.code === 'TOOL_CHANGED') {
+      if (offer.run !== undefined) this.#runners.set(name, { digest: edition.value.tool.digest, run: offer.run });
+    }
+    if (!done.ok && problem?.code === 'TOOL_CHANGED' && known !== undefined && known.offered?.tool.digest !== edition.value.tool.digest) {
+      const kept = await this.#shelf.put({ ...known, offered: edition.value });
+      if (!kept.ok) return kept;
+    }
+    return done.ok ? ok(edition.value.tool) : done;
+  }
+
+  /** Accepts the descriptor that was offered under a known name: action `tool.accept`. The digest says which one was looked at. Fails with `TOOL_UNKNOWN` or `TOOL_NOT_OFFERED`. */
+  async accept(party: Party, name: string, digest: string): Promise<Result<Tool>> {
+    const known = this.#shelf.get(name);
+    const offered = known?.offered ?? null;
+    const problem = party.by === undefined ? fail('TOOL_CHANGED', 'only the operator of a host accepts a tool that has changed', { fix: 'agentmesh tools accept' }).failure
+      : known === undefined ? unknown(name)
+      : offered?.tool.digest === digest ? undefined
+        : fail('TOOL_NOT_OFFERED', offered === null ? `nothing else was offered under the name ${name}` : `what was offered has the digest ${offered.tool.digest}`, { fix: 'agentmesh tools show' }).failure;
+    const action: Action = { type: 'tool.accept', tool: name.slice(0, 128), digest: digest.slice(0, 64) };
+    const done = await this.#run(party, action, problem, async () => (known === undefined || offered === null ? fail('TOOL_UNKNOWN', 'there is no tool') : this.#shelf.put({ ...known, pinned: offered, offered: null })));
+    if (!done.ok) return done;
+    return offered === null ? fail('TOOL_NOT_OFFERED', 'nothing was offered') : ok(offered.tool);
+  }
+
+  /** Forgets a tool: action `tool.remove`. Only for its owner, or the operator. Fails with `TOOL_UNKNOWN` or `TOOL_NAME_TAKEN`. */
+  async remove(party: Party, name: string): Promise<Result<void>> {
+    const known = this.#shelf.get(name);
+    const problem = known === undefined ? unknown(name) : party.by === undefined && known.owner !== party.agent ? taken(name, known) : undefined;
+    return this.#run(party, { type: 'tool.remove', tool: name.slice(0, 128) }, problem, async () => {
+      await this.#shelf.remove(name);
+      this.#runners.delete(name);
+      return ok(undefined);
+    });
+  }
+
+  /**
+   * Calls a tool: action `tool`, and `tool_result` for what comes back. Fails with `TOOL_UNKNOWN`, `TOOL_CHANGED`,
+   * `TOOL_UNAVAILABLE`, `TOOL_INPUT_INVALID`, `TOOL_OUTPUT_INVALID`, or as the kernel refuses.
+   */
+  async call(party: Party, name: string, input: unknown, options: { readonly signal?: AbortSignal } = {}): Promise<Result<Outcome<unknown>>> {
+    const { kernel, agent } = party;
+    const found = this.#shelf.get(name);
+    const shelved = found !== undefined && isFor(found, agent) ? found : undefined;
+    const copied = snapshot(input);
+    const problem = shelved === undefined ? unknown(name) : this.#closed(shelved) ?? this.#withinScope(party, shelved) ?? (copied.ok ? misfit('TOOL_INPUT_INVALID', shelved.pinned.tool.input.problem(copied.value)) : copied.failure);
+    const tool = shelved?.pinned.tool;
+    const outcome = await kernel.run<unknown>({
+      agent,
+      action: shelved === undefined ? { type: 'tool', tool: name.slice(0, 128) } : actionOf('tool', shelved),
+      ...(problem === undefined ? {} : { problem }),
+      ...(copied.ok ? { data: copied.value } : {}),
+      ...(tool?.requires_approval === true ? { approval: { rule: tool.name, policy: 'tools', reason: `the tool ${tool.name} is only called with approval` } } : {}),
+      ...(tool?.open_world === true ? { taints: [open_world_label] } : {}),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      output: { type: 'tool_result' },
+      effect: (signal, data) => this.#work(name, tool, data ?? null, signal),
+    });
+    if (outcome.ok || outcome.failure.code !== 'EFFECT_FAILED' || !(outcome.failure.cause instanceof FailureError)) return outcome;
+    return { ok: false, failure: { ...outcome.failure.cause.failure, detail: outcome.failure.detail ?? {} } };
+  }
+
+  async #work(name: string, tool: Tool | undefined, input: Json, signal: AbortSignal): Promise<unknown> {
+    const runner = this.#runners.get(name);
+    if (tool === undefined || runner?.digest !== tool.digest) throw new FailureError(unserved(name));
+    const value: unknown = await runner.run(input, signal);
+    if (tool.output === undefined) return value;
+    const copied = unwrap(snapshot(value));
+    const problem = misfit('TOOL_OUTPUT_INVALID', tool.output.problem(copied));
+    if (problem !== undefined) throw new FailureError(problem);
+    return copied;
+  }
+
+  /** Why a tool is not to be called at present: what serves it is not what was accepted, or nothing does. */
+  #closed({ pinned, offered }: Shelved): Failure | undefined {
+    const { name, digest } = pinned.tool;
+    const runner = this.#runners.get(name);
+    if (offered !== null && runner?.digest !== digest) return changed(name, pinned, offered);
+    return runner?.digest === digest ? undefined : unserved(name);
+  }
+
+  /** A tool is no way around a scope: whoever calls it may itself do what it says that it needs. */
+  #withinScope({ kernel, agent }: Party, { pinned }: Shelved): Failure | undefined {
+    for (const capability of pinned.tool.capabilities) {
+      const colon = capability.indexOf(':');
+      const asked = kernel.decide({ agent, action: { type: capability.slice(0, colon), resource: capability.slice(colon + 1) } });
+      if (asked.stage === 'scope') return { code: 'SCOPE_EXCEEDED', reason: `the tool ${pinned.tool.name} needs ${capability}: ${asked.verdict.reason}`, fix: `delegate ${capability}` };
+    }
+    return undefined;
+  }
+
+  async #edition({ descriptor, token, agents }: ToolOffer): Promise<Result<Edition>> {
+    const tool = parseTool(descriptor);
+    if (!tool.ok) return tool;
+    if (agents !== undefined && agents.length > agents_max) return fail('TOOL_INVALID', `a tool is for at most ${agents_max} agents that are named`, { fix: 'leave them out and let a policy decide' });
+    const time_ms = this.#parts.now();
+    if (token === undefined) return ok({ tool: tool.value, publisher: null, token: null, time_ms });
+    const parsed = parseToolToken(token, tool.value, Math.floor(time_ms / 1000));
+    if (!parsed.ok) return parsed;
+    const { iss, nbf, token: signed } = parsed.value;
+    const key = await this.#parts.publisherKey?.(iss, signed.key_id, nbf) ?? fail('TOOL_SIGNATURE_INVALID', 'nobody here knows the keys of publishers');
+    if (!key.ok) return fail('TOOL_SIGNATURE_INVALID', `the publisher's signature: ${key.failure.reason}`, { fix: key.failure.fix ?? 'connect to a peer that knows the publisher', cause: key.failure });
+    return verifyToken(signed, key.value) ? ok({ tool: tool.value, publisher: iss, token, time_ms }) : fail('TOOL_SIGNATURE_INVALID', `the signature is not one of ${iss}`, { fix: 'the publisher signs it: agentmesh tools sign' });
+  }
+
+  async #run(party: Party, action: Action, problem: Failure | undefined, work: () => Promise<Result<void>>): Promise<Result<void>> {
+    const { kernel, agent, by } = party;
+    const outcome = await kernel.run({
+      agent, action: { ...action, ...(by === undefined ? {} : { by }) },
+      ...(problem === undefined ? {} : { problem }),
+      effect: async () => unwrap(await work()),
+    });
+    if (outcome.ok) return ok(undefined);
+    const { failure } = outcome;
+    // The kernel's denial carries the record; what it is about is the problem's own.
+    if (failure.code === problem?.code) return { ok: false, failure: { ...problem, detail: { ...problem.detail, ...failure.detail } } };
+    return { ok: false, failure: failure.code === 'EFFECT_FAILED' && failure.cause instanceof FailureError ? failure.cause.failure : failure };
+  }
+}
+
+/** What is kept of an offer that is taken: of a known tool the signature that it was accepted with. */
+function shelvedFrom(edition: Edition, known: Shelved | undefined, owner: string, { agents }: ToolOffer): Shelved {
+  const is_known = known !== undefined && known.pinned.tool.digest === edition.tool.digest;
+  return { pinned: is_known ? known.pinned : edition, offered: null, owner, agents: agents ?? known?.agents ?? null };
+}
+
+function isFor({ agents }: Shelved, agent: string): boolean {
+  return agents === null || agents.includes(agent);
+}
+
+function unserved(name: string): Failure {
+  return { code: 'TOOL_UNAVAILABLE', reason: `no program serves the tool ${name} at present`, fix: 'start the program that registers it' };
+}
+
+function taken(name: string, { owner }: Shelved): Failure {
+  return { code: 'TOOL_NAME_TAKEN', reason: `the tool ${name} was registered by ${owner}`, fix: 'choose another name' };
+}
+
+function misfit(code: 'TOOL_INPUT_INVALID' | 'TOOL_OUTPUT_INVALID', problem: string | undefined): Failure | undefined {
+  return problem === undefined ? undefined : { code, reason: `${code === 'TOOL_INPUT_INVALID' ? 'the input' : 'what came back'} does not fit the schema: ${problem}`, fix: 'the descriptor says what fits' };
+}
+
+/** Why an offer is not taken, if so. The owner's offer of what is pinned already opens the tool again. */
+function refusalOf(edition: Edition, known: Shelved | undefined, owner: string, { agents }: ToolOffer): Failure | undefined {
+  if (known === undefined) return undefined;
+  const { name } = edition.tool;
+  if (known.owner !== owner) return taken(name, known);
+  const is_wider = agents !== undefined && known.agents !== null && agents.some((agent) => !known.agents?.includes(agent));
+  if (is_wider) return { code: 'TOOL_NAME_TAKEN', reason: `the tool ${name} was registered for fewer agents`, fix: 'remove it first' };
+  const is_same = edition.tool.digest === known.pinned.tool.digest && (edition.publisher === known.pinned.publisher || edition.publisher === null);
+  return is_same ? undefined : changed(name, known.pinned, edition);
+}
