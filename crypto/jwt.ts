@@ -34,7 +34,10 @@ export type TokenType =
   | 'mesh-head+jwt'
   | 'mesh-duplicity+jwt'
   | 'mesh-equivocation+jwt'
-  | 'mesh-audit-evidence+jwt';
+  | 'mesh-audit-evidence+jwt'
+  | 'mesh-bundle+jwt'
+  | 'mesh-approval+jwt'
+  | 'mesh-tool+jwt';
 
 /** A token that is well-formed but whose signature nobody has checked yet. */
 export interface Token {
