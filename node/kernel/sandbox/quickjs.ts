@@ -1,0 +1,51 @@
+/** Untrusted JavaScript in QuickJS, in a thread of its own, so that a loop without end blocks nobody and can be ended at once. */
+import { Worker } from 'node:worker_threads';
+import { fail, messageOf, type Failure, type Result } from '../../../crypto/result.ts';
+import type { Sandboxed, SandboxEnd, SandboxParts } from './index.ts';
+import { Border } from './border.ts';
+import type { FromQuickJs, QuickJsStart, ToQuickJs } from './quickjs-messages.ts';
+
+// The compiled package has the worker beside it as JavaScript.
+const worker_file = new URL(import.meta.url.endsWith('.ts') ? './quickjs-worker.ts' : './quickjs-worker.js', import.meta.url);
+/** The worker's own heap, outside of the program's memory: for the copies of its messages. */
+const worker_heap_mb = 128;
+
+/**
+ * Starts a program: the body of an async function, which may call
+ * `await agentmesh.call(action, data)` and `console.log`, and whose value is its
+ * result. It has the language's own objects and nothing of the host.
+ */
+export function startQuickJs(program: string, { clock, limits, port }: SandboxParts): Sandboxed {
+  const gate = new SharedArrayBuffer(4);
+  const word = new Int32Array(gate);
+  const start: QuickJsStart = { program, memory_bytes: limits.memory_bytes, message_bytes: limits.message_bytes, gate };
+  const worker = new Worker(worker_file, { workerData: start, env: {}, stdin: false, resourceLimits: { maxOldGenerationSizeMb: worker_heap_mb } });
+  const border = new Border(port, limits);
+  const { promise, resolve } = Promise.withResolvers<Result<SandboxEnd>>();
+  const end = (result: Result<SandboxEnd>): void => {
+    cancel();
+    resolve(result);
+    void worker.terminate();
+  };
+  const kill = (why: Failure): void => end({ ok: false, failure: why });
+  const cancel = clock.after(limits.wall_ms, () => kill({ code: 'SANDBOX_TIMEOUT', reason: `the program ran longer than ${limits.wall_ms} ms`, fix: 'give it more time, or less to do' }));
+  const answer = (message: ToQuickJs): void => worker.postMessage(message);
+  worker.on('message', (message: FromQuickJs) => {
+    if (message.kind === 'call') void border.call(message.id, message.text, answer);
+    else if (message.kind === 'print') border.print(message.stream, message.text);
+    else if (message.kind === 'failed') end(fail(message.code, message.reason.slice(0, 2000)));
+    else end(border.ended(message.text, 0));
+  });
+  worker.on('error', (error) => end(fail('SANDBOX_FAILED', `the sandbox gave way: ${messageOf(error)}`)));
+  worker.on('exit', () => end(fail('SANDBOX_FAILED', 'the sandbox ended before its program')));
+  return {
+    tier: 'quickjs',
+    done: promise,
+    pause: () => void Atomics.store(word, 0, 1),
+    resume() {
+      Atomics.store(word, 0, 0);
+      Atomics.notify(word, 0);
+    },
+    kill,
+  };
+}

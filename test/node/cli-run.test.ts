@@ -1,0 +1,114 @@
+/** Whole programs under the kernel, from the command line. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { unwrap } from '../../crypto/result.ts';
+import { findExecutable } from '../../node/kernel/sandbox/index.ts';
+import { createNode, type Node } from '../../node/node.ts';
+import { suite, type TestContext } from '../harness.ts';
+import { until } from './node-process.ts';
+import { cli, inside, launch } from './run-cli.ts';
+
+const test = suite('node/cli/run');
+
+interface Place {
+  readonly file: (name: string) => string;
+  readonly data: string;
+}
+
+function place(context: TestContext): Place {
+  const folder = context.folder();
+  const file = (name: string): string => join(folder, name);
+  writeFileSync(file('open.yaml'), 'version: "1.0"\nrules:\n  - { name: start, condition: "action.type in [\'execute\', \'read\']", action: allow }\n');
+  writeFileSync(file('closed.yaml'), 'version: "1.0"\nrules:\n  - { name: reads, condition: "action.type == \'read\'", action: allow }\n');
+  return { file, data: file('data') };
+}
+
+test('a program runs under a policy with its output and its exit code, and a policy that does not allow it keeps it from starting', async (context) => {
+  const { file } = place(context);
+  const ran = await cli(['run', '--policy', file('open.yaml'), '--sandbox', 'process', '--', 'sh', '-c', 'echo hello; exit 3']);
+  assert.is(ran.code, 3);
+  assert.is(ran.stdout, 'hello\n');
+  assert.match(ran.stderr, /^sandbox process: ran after .*; recorded nowhere/);
+  const denied = await cli(['run', '--policy', file('closed.yaml'), '--sandbox', 'process', '--', 'sh', '-c', 'echo hello']);
+  assert.is(denied.code, 4);
+  assert.is(denied.stdout, '');
+  assert.match(denied.stderr, 'error KERNEL_DENIED');
+});
+
+test('untrusted JavaScript runs in QuickJS; what cannot be started says why', async (context) => {
+  const { file } = place(context);
+  writeFileSync(file('program.js'), 'console.log("inside"); const row = await agentmesh.call({ type: "read", resource: "x" }); return { row, host: typeof process };');
+  const ran = await inside(['run', '--policy', file('open.yaml'), '--sandbox', 'quickjs', '--json', '--', file('program.js')]);
+  assert.match(ran.stdout, /^inside\n/);
+  const said: { readonly result: unknown; readonly sandbox: string } = JSON.parse(ran.stdout.slice('inside\n'.length));
+  assert.equal([said.sandbox, said.result], ['quickjs', { row: null, host: 'undefined' }]);
+  for (const [inputs, code, text] of [
+    [['run', '--', 'ls'], 2, 'nobody would decide'],
+    [['run', '--policy', file('open.yaml'), '--sandbox', 'process', '--', 'no-such-program'], 1, 'PROGRAM_UNKNOWN'],
+    [['run', '--policy', file('none.yaml'), '--', 'ls'], 1, 'POLICY_UNREADABLE'],
+    [['run', '--policy', file('open.yaml'), '--sandbox', 'quickjs', '--', file('none.js')], 1, 'FILE_UNREADABLE'],
+    [['run', '--policy', file('open.yaml'), '--sandbox', 'process', '--timeout', '1s', '--', 'sh', '-c', 'while :; do :; done'], 1, 'SANDBOX_TIMEOUT'],
+    ...(findExecutable('bwrap') === undefined ? [[['run', '--policy', file('open.yaml'), '--sandbox', 'bwrap', '--', 'ls'], 1, 'SANDBOX_UNAVAILABLE'] as const] : []),
+  ] as const) {
+    const ended = await inside([...inputs]);
+    assert.is(ended.code, code, inputs.join(' '));
+    assert.match(ended.stderr, text);
+  }
+});
+
+async function up(context: TestContext, { data, file }: Place): Promise<Node> {
+  const node = unwrap(await createNode({ data, name: 'test' }));
+  context.after(() => node.stop());
+  assert.is((await inside(['sponsor', 'create', 'alice', '--data', data])).code, 0);
+  assert.is((await inside(['agent', 'create', 'coder', '--sponsor', 'alice', '--capability', 'execute:**', '--policy', file('open.yaml'), '--data', data])).code, 0);
+  return node;
+}
+
+test('as an agent of a node: its log has the start with its sandbox, SIGSTOP holds the program, SIGKILL ends it and all that it has started', async (context) => {
+  const at = place(context);
+  const { data } = at;
+  const node = await up(context, at);
+  const child = spawn(process.execPath, [launch, 'run', '--agent', 'coder', '--sandbox', 'process', '--data', data, '--', 'sh', '-c', 'sh -c "while :; do echo child; sleep 0.02; done" & while :; do sleep 1; done'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const seen = { lines: 0, talk: '' };
+  child.stdout.on('data', (bytes: Buffer) => { seen.lines += bytes.toString().split('\n').length - 1; });
+  child.stderr.on('data', (bytes: Buffer) => { seen.talk += bytes.toString(); });
+  context.after(() => void child.kill('SIGKILL'));
+  const more = async (than: number): Promise<void> => {
+    await until('it prints', () => Promise.resolve(seen.lines > than ? true : undefined));
+  };
+  await more(3);
+  assert.is((await inside(['signal', 'coder', 'SIGSTOP', '--data', data])).code, 0);
+  await new Promise((resolve) => { setTimeout(resolve, 300); });
+  const while_stopped = seen.lines;
+  await new Promise((resolve) => { setTimeout(resolve, 300); });
+  assert.is(seen.lines, while_stopped);
+  assert.is((await inside(['signal', 'coder', 'SIGCONT', '--data', data])).code, 0);
+  await more(while_stopped);
+  assert.is((await inside(['signal', 'coder', 'SIGKILL', '--reason', 'enough', '--data', data])).code, 0);
+  const [code] = await once(child, 'close');
+  assert.is(code, 1);
+  assert.match(seen.talk, /error SANDBOX_KILLED: .*enough/);
+  const records = await node.getLogs('coder', { kind: 'decision' });
+  assert.equal(records.filter(({ action }) => JSON.stringify(action).includes('execute')).map(({ verdict, sandbox, enforcement }) => [verdict, sandbox, enforcement]), [['allow', 'process', 'cooperative']]);
+  const outcomes = await node.getLogs('coder', { kind: 'outcome' });
+  assert.ok(outcomes.some(({ status }) => status === 'aborted'));
+});
+
+test('as an agent of a node: the exit code comes back and the entry is named; a killed agent starts nothing', async (context) => {
+  const at = place(context);
+  const node = await up(context, at);
+  const ran = await inside(['run', '--agent', 'coder', '--sandbox', 'quickjs', '--data', at.data, '--json', '--', (writeFileSync(at.file('p.js'), 'return (await agentmesh.call({ type: "read", resource: "x" }).then(() => "read", (error) => error.code));'), at.file('p.js'))]);
+  const said: { readonly index: number; readonly result: unknown } = JSON.parse(ran.stdout);
+  assert.equal(said.result, 'SCOPE_EXCEEDED', 'the agent may execute, and nothing else');
+  const [decision] = await node.getLogs('coder', { kind: 'decision', limit: 100 });
+  assert.is(decision?.index, said.index);
+  assert.is((await inside(['signal', 'coder', 'SIGKILL', '--data', at.data])).code, 0);
+  const refused = await inside(['run', '--agent', 'coder', '--sandbox', 'process', '--data', at.data, '--', 'echo', 'hello']);
+  assert.is(refused.code, 4);
+  assert.match(refused.stderr, 'AGENT_KILLED');
+});
+
+test.run();

@@ -1,0 +1,47 @@
+/** Programs in sandboxes under a kernel with a memory recorder. */
+import type { Json } from '../../../../crypto/canonical.ts';
+import { unwrap, type Result } from '../../../../crypto/result.ts';
+import { KernelSpace, memoryRecorder, Policy, type Action, type DecisionRecord } from '../../../../node/kernel/index.ts';
+import { runSandboxed, type SandboxedOutcome, type SandboxLimits } from '../../../../node/kernel/sandbox/index.ts';
+import type { TestContext } from '../../../harness.ts';
+
+const open_policy = "version: '1.0'\nname: open\nrules:\n  - { name: start, condition: \"action.type == 'execute'\", action: allow }\n  - { name: reads, condition: \"action.type == 'read'\", action: allow }\n  - { name: no-delete, condition: \"action.type == 'delete'\", action: deny }\n";
+
+/** The agent of every test. */
+export const agent = 'robot';
+
+/** A kernel with what it records and what programs print and ask for. */
+export interface SandboxWorld {
+  readonly kernel: KernelSpace;
+  readonly served: Action[];
+  readonly printed: string[];
+  /** The text of a program, or its command line. */
+  run(program: string | readonly string[], options?: { readonly tier?: 'none' | 'process' | 'bwrap'; readonly limits?: Partial<SandboxLimits>; readonly serve?: (data: Json) => Promise<Json> }): Promise<Result<SandboxedOutcome>>;
+  decisions(): readonly DecisionRecord[];
+}
+
+/** Makes a world. */
+export async function sandboxWorld(context: TestContext, policy: string = open_policy): Promise<SandboxWorld> {
+  const recorder = memoryRecorder();
+  const kernel = new KernelSpace({ policies: [unwrap(await Policy.parse(policy, 'sandbox.yaml'))], flight_recorder: recorder, loops: 'none' });
+  const [served, printed]: [Action[], string[]] = [[], []];
+  const workspace = context.folder();
+  return {
+    kernel, served, printed,
+    run(program, { tier = 'process', limits, serve = (data: Json): Promise<Json> => Promise.resolve(data) } = {}) {
+      const [command = '', ...args] = typeof program === 'string' ? [] : program;
+      const environment = { PATH: process.env['PATH'] ?? '' };
+      return runSandboxed({
+        kernel, agent,
+        plan: typeof program === 'string' ? { tier: 'quickjs', name: 'program', program } : { tier, command, args, workspace, writable: true, network: false, environment, stdio: 'piped' },
+        limits: { wall_ms: 20_000, ...limits },
+        output: (stream, text) => void printed.push(`${stream}: ${text}`),
+        serve(action, data) {
+          served.push(action);
+          return serve(data);
+        },
+      });
+    },
+    decisions: () => recorder.getLogs(agent).filter((record): record is DecisionRecord => record.kind === 'decision'),
+  };
+}
