@@ -43,6 +43,9 @@ export const spaces = {
   contact: 'c',
   peer: 'p',
   import: 'f',
+  vfs: 'v',
+  tool: 't',
+  bundle: 'b',
 } as const;
 
 /** The name of a part of the store. */
