@@ -6,8 +6,62 @@ import { fail, messageOf, ok, type Result } from './result.ts';
 /** A value that JSON can carry. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
 
+/** That a value is not plain JSON, so that its form is the library's to find. */
+const not_plain: unique symbol = Symbol('not plain');
+
+/**
+ * The value with the names of every object in the order of RFC 8785, in which the
+ * engine writes them; whatever is in order is not copied. Most of what is written
+ * is, but for a small object here and there.
+ */
+function inOrder(value: unknown, depth_left: number): unknown {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value;
+  if (typeof value === 'number') return Number.isFinite(value) ? value : not_plain;
+  if (typeof value !== 'object' || depth_left === 0) return not_plain;
+  if (Array.isArray(value)) return itemsInOrder(value, depth_left - 1);
+  return isFields(value) && Object.getPrototypeOf(value) === Object.prototype ? fieldsInOrder(value, depth_left - 1) : not_plain;
+}
+
+function itemsInOrder(items: readonly unknown[], depth_left: number): unknown {
+  let copy: unknown[] | undefined;
+  for (const [index, item] of items.entries()) {
+    const inner = inOrder(item, depth_left);
+    if (inner === not_plain) return not_plain;
+    if (inner !== item) (copy ??= [...items])[index] = inner;
+  }
+  return copy ?? items;
+}
+
+function fieldsInOrder(fields: Fields, depth_left: number): unknown {
+  const names = Object.keys(fields);
+  let before = '';
+  let is_sorted = true;
+  let copy: { [name: string]: unknown } | undefined;
+  for (const name of names) {
+    const first = name.charCodeAt(0);
+    // Names that are numbers are not kept in the order in which they are set, and one name is not set at all.
+    if ((first >= 0x30 && first <= 0x39) || name === '__proto__') return not_plain;
+    const inner = inOrder(fields[name], depth_left);
+    if (inner === not_plain) return not_plain;
+    if (inner !== fields[name]) (copy ??= { ...fields })[name] = inner;
+    if (name < before) is_sorted = false;
+    before = name;
+  }
+  const found = copy ?? fields;
+  if (is_sorted) return found;
+  const sorted: { [name: string]: unknown } = {};
+  for (const name of names.sort()) sorted[name] = found[name];
+  return sorted;
+}
+
 /** RFC 8785 (JCS) text of a value. Throws on what JSON cannot carry, which only our own code can cause. */
 export function canonicalJson(value: unknown): string {
+  const ordered = inOrder(value, json_depth_max);
+  if (ordered !== not_plain) {
+    const text = JSON.stringify(ordered);
+    // A lone surrogate, which has no canonical form, is escaped.
+    if (!text.includes('\\ud')) return text;
+  }
   const text = canonicalize(value);
   if (text === undefined) throw new Error('broken invariant: value has no JSON form');
   return text;

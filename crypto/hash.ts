@@ -30,6 +30,11 @@ export function sha256Text(text: string): Uint8Array {
   return oneShot(text);
 }
 
+/** SHA-256 of bytes, or of the UTF-8 bytes of a text, in hex. */
+export function sha256Hex(data: Uint8Array | string): string {
+  return hash('sha256', data, 'hex');
+}
+
 const block_bytes = 64;
 // Longer messages are hashed piece by piece, where the cost of a call no longer counts.
 const hmac_message_bytes_max = 8_192;

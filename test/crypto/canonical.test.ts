@@ -31,6 +31,14 @@ test('every JSON value that we write is accepted again as the same value', () =>
   }));
 });
 
+test('what JSON cannot carry has no canonical form, wherever it stands', () => {
+  for (const value of [Number.NaN, Infinity, '\ud800']) {
+    for (const nested of [value, [value], { a: value }, { b: [{ a: value }], a: 1 }]) assert.throws(() => canonicalJson(nested));
+  }
+  assert.throws(() => canonicalJson(undefined));
+  assert.is(canonicalJson({ b: { d: undefined, c: [undefined] }, a: '\\ud800' }), '{"a":"\\\\ud800","b":{"c":[null]}}');
+});
+
 test('other spellings of one value are refused', () => {
   for (const text of ['{"b":1,"a":2}', '{"a":1,"a":1}', '{ "a":1}', '{"a":1.0}', '{"a":1e0}', '-0', '"\\u0041"', '"\\/"', '[1,]', '\ufeff{}', '1e400', '"\\ud800"', '{"a":1}\n', 'NaN']) {
     assert.not.equal(codeOf(text), 'accepted', text);

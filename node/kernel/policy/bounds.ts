@@ -22,3 +22,11 @@ export const pattern_input_characters_max = 16_384;
 export const limit_keys_max = 65_536;
 /** Rules that are searched for the nearest miss of a default denial. */
 export const nearest_rules_max = 32;
+/** Steps that one evaluation of a condition may take: an item looked at, 64 characters copied, a part of a condition tried on it. */
+export const evaluation_steps_max = 250_000;
+/** Length of a text, or size in bytes, that a condition may build. */
+export const built_characters_max = 1_048_576;
+/** Items of a list that a condition may build. */
+export const built_items_max = 65_536;
+/** Values that one comparison may look at where no budget is counted. */
+export const compared_values_max = 1_000_000;

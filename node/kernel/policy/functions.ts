@@ -1,10 +1,11 @@
 import { ok, type Result } from '../../../crypto/result.ts';
 import { pathOf, type Expression } from './ast.ts';
 import type { Compiler, Evaluator } from './compile.ts';
+import { among, sizeCharge } from './operators.ts';
 import { compilePattern } from './regex.ts';
 import type { Scope } from './scope.ts';
 import { conditionInvalid } from './tokenizer.ts';
-import { Fault, isList, isRecord, kindOf, sameValue, type Value } from './values.ts';
+import { Fault, isList, isRecord, kindOf, type Value } from './values.ts';
 
 type Call = Expression & { readonly kind: 'call' };
 type Compile = (expression: Expression, compiler: Compiler) => Result<Evaluator>;
@@ -22,20 +23,18 @@ const usage: { readonly [name: string]: string } = {
 
 /** Compiles a call of one of the dialect's functions. Fails with `CONDITION_INVALID`. */
 export function callOf(call: Call, compiler: Compiler, compile: Compile): Result<Evaluator> {
-  if (!Object.hasOwn(usage, call.name)) {
-    return conditionInvalid(compiler.text, call.at, `there is no function ${call.name}`, `use one of ${Object.keys(usage).join(', ')}`);
-  }
   if (call.name === 'has') return hasOf(call, compiler, compile);
-  if (call.name === 'within') return withinOf(call, compiler);
+  if (call.name === 'within') return withinOf(call, compiler.text);
   if (call.name === 'matches') return matchesOf(call, compiler, compile);
   const plain = plain_functions[call.name];
-  if (plain === undefined || call.arguments.length !== plain.length) return wrongUse(call, compiler);
+  if (plain === undefined || call.arguments.length !== plain.length || call.named === true) return wrongUse(call, compiler.text);
   const evaluators: Evaluator[] = [];
   for (const argument of call.arguments) {
     const evaluator = compile(argument, compiler);
     if (!evaluator.ok) return evaluator;
     evaluators.push(evaluator.value);
   }
+  const payer = compiler.variables.size > 0 ? compiler.meter.budget : undefined;
   return ok((scope) => {
     const values: Exclude<Value, Fault>[] = [];
     for (const evaluator of evaluators) {
@@ -43,18 +42,21 @@ export function callOf(call: Call, compiler: Compiler, compile: Compile): Result
       if (value instanceof Fault) return value;
       values.push(value);
     }
-    return plain(...values);
+    return sizeCharge(payer, values[0], values[1]) ?? plain(...values);
   });
 }
 
-function wrongUse(call: Call, compiler: Compiler): Result<Evaluator> {
-  return conditionInvalid(compiler.text, call.at, `${call.name} is not used like this`, `write ${usage[call.name] ?? call.name}`);
+/** The functions of the policy language itself; the others are CEL's. */
+export const dialect_functions: ReadonlySet<string> = new Set(Object.keys(usage));
+
+function wrongUse(call: Call, text: string): ReturnType<typeof conditionInvalid> {
+  return conditionInvalid(text, call.at, `${call.name} is not used like this`, `write ${usage[call.name] ?? call.name}`);
 }
 
 const plain_functions: { readonly [name: string]: Plain } = {
   contains: (whole: Exclude<Value, Fault>, part: Exclude<Value, Fault>): Value => {
     if (whole === undefined || whole === null) return false;
-    if (isList(whole)) return whole.some((item) => sameValue(item, part));
+    if (isList(whole)) return among(part, whole, undefined);
     return ofTexts('contains', whole, part, (a, b) => a.includes(b));
   },
   startsWith: (whole: Exclude<Value, Fault>, part: Exclude<Value, Fault>): Value => ofTexts('startsWith', whole, part, (a, b) => a.startsWith(b)),
@@ -74,7 +76,7 @@ function ofTexts(name: string, a: Exclude<Value, Fault>, b: Exclude<Value, Fault
 
 function hasOf(call: Call, compiler: Compiler, compile: Compile): Result<Evaluator> {
   const [attribute] = call.arguments;
-  if (attribute?.kind !== 'member' || call.arguments.length !== 1) return wrongUse(call, compiler);
+  if (attribute?.kind !== 'member' || call.arguments.length !== 1) return wrongUse(call, compiler.text);
   // Presence is asked outside strict mode, where absence is a value and no fault.
   const evaluator = compile(attribute, { ...compiler, strict: false });
   if (!evaluator.ok) return evaluator;
@@ -84,27 +86,31 @@ function hasOf(call: Call, compiler: Compiler, compile: Compile): Result<Evaluat
   });
 }
 
-function withinOf(call: Call, compiler: Compiler): Result<Evaluator> {
+/** `path.within('/workspace')`, in either language. Fails with `CONDITION_INVALID`. */
+export function withinOf(call: Call, text: string): Result<(scope: Pick<Scope, 'pathsWithin'>) => boolean | Fault> {
   const [receiver, ...folders] = call.arguments;
   const roots = folders.flatMap((folder) => (folder.kind === 'literal' && typeof folder.value === 'string' ? [folder.value] : []));
   const used_well = receiver !== undefined && pathOf(receiver)?.join('.') === 'path' && roots.length === folders.length && roots.length > 0;
-  return used_well ? ok((scope: Scope) => scope.pathsWithin(roots)) : wrongUse(call, compiler);
+  return used_well ? ok((scope) => scope.pathsWithin(roots)) : wrongUse(call, text);
 }
 
 function matchesOf(call: Call, compiler: Compiler, compile: Compile): Result<Evaluator> {
   const [subject, literal] = call.arguments;
   if (subject === undefined || literal?.kind !== 'literal' || typeof literal.value !== 'string' || call.arguments.length !== 2) {
-    return wrongUse(call, compiler);
+    return wrongUse(call, compiler.text);
   }
   const pattern = compilePattern(literal.value);
   if (!pattern.ok) return conditionInvalid(compiler.text, literal.at, pattern.failure.reason, pattern.failure.fix ?? 'simplify the pattern');
   const evaluator = compile(subject, compiler);
   if (!evaluator.ok) return evaluator;
+  const payer = compiler.variables.size > 0 ? compiler.meter.budget : undefined;
   return ok((scope) => {
     const value = evaluator.value(scope);
     if (value instanceof Fault) return value;
     if (value === undefined || value === null) return false;
     if (typeof value !== 'string') return new Fault(`matches does not take ${kindOf(value)}`);
-    return pattern.value.matches(value) ?? new Fault('the text is too long for matches');
+    // Only a loop can make many of them.
+    const cost = payer?.charge((value.length * pattern.value.steps) / 64);
+    return cost ?? pattern.value.matches(value) ?? new Fault('the text is too long for matches');
   });
 }

@@ -8,6 +8,7 @@ export interface Normalised {
 
 const comparisons: ReadonlySet<BinaryOperator> = new Set(['==', '!=', '<', '<=', '>', '>=']);
 const trust_score_max = 1000;
+const roots = ['action', 'agent'] as const;
 
 /**
  * Resolves the two short forms of the dialect: `action == 'x'` means
@@ -20,22 +21,34 @@ export function normalise(expression: Expression): Normalised {
 }
 
 function rewrite(expression: Expression, warnings: string[]): Expression {
+  const again = (inner: Expression): Expression => rewrite(inner, warnings);
   switch (expression.kind) {
     case 'literal':
+    case 'bytes':
     case 'name':
+    case 'message':
       return expression;
     case 'list':
-      return { ...expression, items: expression.items.map((item) => rewrite(item, warnings)) };
+      return { ...expression, items: expression.items.map(again) };
+    case 'map':
+      return { ...expression, entries: expression.entries.map((entry) => ({ ...entry, key: again(entry.key), value: again(entry.value) })) };
     case 'member':
-      return { ...expression, object: rewrite(expression.object, warnings) };
+      return { ...expression, object: again(expression.object) };
     case 'index':
-      return { ...expression, object: rewrite(expression.object, warnings), index: rewrite(expression.index, warnings) };
+      return { ...expression, object: again(expression.object), index: again(expression.index) };
     case 'call':
-      return { ...expression, arguments: expression.arguments.map((item) => rewrite(item, warnings)) };
+      return { ...expression, arguments: expression.arguments.map(again) };
+    case 'macro':
+      // A variable of the name of a root is not that root.
+      return roots.some((root) => expression.variables.includes(root))
+        ? { ...expression, range: again(expression.range) }
+        : { ...expression, range: again(expression.range), bodies: expression.bodies.map(again) };
     case 'unary':
-      return { ...expression, operand: rewrite(expression.operand, warnings) };
+      return { ...expression, operand: again(expression.operand) };
+    case 'conditional':
+      return { ...expression, condition: again(expression.condition), consequent: again(expression.consequent), otherwise: again(expression.otherwise) };
     case 'binary':
-      return rewriteBinary({ ...expression, left: rewrite(expression.left, warnings), right: rewrite(expression.right, warnings) }, warnings);
+      return rewriteBinary({ ...expression, left: again(expression.left), right: again(expression.right) }, warnings);
   }
 }
 
@@ -68,5 +81,6 @@ function rescaled(expression: Expression): Expression | undefined {
   if (expression.kind !== 'literal' || typeof expression.value !== 'number') return undefined;
   if (expression.value <= 0 || expression.value > 1) return undefined;
   // Rounded, because 0.57 × 1000 is not 570 in binary.
-  return { ...expression, value: Math.round(expression.value * trust_score_max * 1e6) / 1e6 };
+  const value = Math.round(expression.value * trust_score_max * 1e6) / 1e6;
+  return { kind: 'literal', value, ...(Number.isInteger(value) ? { integer: BigInt(value) } : {}), at: expression.at };
 }

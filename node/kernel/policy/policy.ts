@@ -1,6 +1,7 @@
+import type { Capability } from '../../../crypto/capability.ts';
 import type { Condition } from './compile.ts';
 import type { RateLimit } from './limit.ts';
-import type { Scope } from './scope.ts';
+import type { PolicyIndex } from './rule-index.ts';
 
 /** What a rule does when its condition holds. `observe` only adds obligations, `limit` denies beyond its rate. */
 export type RuleEffect = 'allow' | 'deny' | 'require_approval' | 'limit' | 'observe';
@@ -8,9 +9,35 @@ export type RuleEffect = 'allow' | 'deny' | 'require_approval' | 'limit' | 'obse
 /** What must happen besides. */
 export type Obligation = 'warn' | 'log' | 'redact' | 'audit';
 
+/** The execution tiers that hold an agent, weakest first: the place in the list is `sandbox.level`. */
+export const sandbox_tiers = ['none', 'quickjs', 'process', 'bwrap'] as const;
+
+/** What an agent may use up: calls, tokens, cost in the unit that its reports use, running time of its calls. */
+export interface Budgets {
+  readonly calls?: number;
+  readonly tokens?: number;
+  readonly cost?: number;
+  readonly wall_time_ms?: number;
+}
+
+/** How often one action with the same arguments may come again within a time. */
+export interface LoopTerms {
+  readonly repeats: number;
+  readonly window_ms: number;
+}
+
+/** A signal that a rule raises when it decides. */
+export type RaisedSignal = 'SIGSTOP' | 'SIGKILL';
+
 /** A compiled rule. */
 export interface Rule {
   readonly name: string;
+  /** Where it stands in the document: the keys from the top. */
+  readonly place: readonly (string | number)[];
+  /** Of the file it was read from, counted from 1. */
+  readonly line?: number;
+  /** What the kernel does to the agent besides denying. */
+  readonly signal?: RaisedSignal;
   readonly effect: RuleEffect;
   readonly condition: Condition;
   /** Which of several deciding rules is reported; it never changes the verdict. */
@@ -38,19 +65,29 @@ export interface CompiledPolicy {
   readonly digest: string;
   /** A guard only narrows: where nothing but guards is in force, what none of them denies is allowed. */
   readonly kind: 'file' | 'guard';
+  /** `shadow`: what it would decide is recorded, and changes nothing. */
+  readonly mode: 'enforce' | 'shadow';
+  /** The language of its conditions. */
+  readonly conditions: 'policy' | 'cel';
   readonly strict: boolean;
+  /** Beyond them the kernel raises SIGBUDGET. */
+  readonly budgets?: Budgets;
+  /** Beyond them the kernel raises SIGLOOP. */
+  readonly loops?: LoopTerms;
   /** The only agent that the policy is for, by DID or name. */
   readonly agent?: string;
   readonly sponsor?: string;
   /** What an action that names a resource must be covered by. */
   readonly capabilities?: readonly string[];
+  /** The same, parsed. */
+  readonly granted?: readonly Capability[];
   readonly frameworks: readonly string[];
   readonly delegation?: DelegationTerms;
   readonly rules: readonly Rule[];
   /** What the author should know. */
   readonly warnings: readonly PolicyWarning[];
-  /** The rules that can hold for the request: the others need not be tried. */
-  candidates(scope: Scope): Iterable<Rule>;
+  /** Finds the rules that can hold for a request: the others need not be tried. */
+  readonly candidates: PolicyIndex;
 }
 
 /** A remark on a policy that loads. */
@@ -86,4 +123,17 @@ export interface Verdict {
   /** That every layer's deciding rule lets the record wait for a batch. */
   readonly batched: boolean;
   readonly errors: readonly PolicyError[];
+  /** What a rule that denies does to the agent besides; the gravest where there are several. */
+  readonly signal?: RaisedSignal;
+  /** What the verdict would be if a policy in shadow mode were enforced; absent where there is none. */
+  readonly shadow?: readonly ShadowVerdict[];
+}
+
+/** What a policy in shadow mode would change a verdict to, or leave it at. */
+export interface ShadowVerdict {
+  readonly policy: string;
+  readonly digest: string;
+  readonly effect: Verdict['effect'];
+  /** The rule that would decide; null where it would be the absence of one. */
+  readonly rule: string | null;
 }

@@ -1,9 +1,8 @@
 import { fail, ok, type Failure, type Result } from '../../../crypto/result.ts';
+import { codeOf, escapeIn, name_characters_max, not, posixIn, type CharacterClass, type Test } from './regex-classes.ts';
 
-/** Whether a code point fits. */
-export type Test = (code: number) => boolean;
 /** A condition on a place in the text. */
-export type Assertion = 'start' | 'end' | 'boundary' | 'no-boundary';
+export type Assertion = 'start' | 'end' | 'line-start' | 'line-end' | 'boundary' | 'no-boundary';
 /** A pattern as a tree. */
 export type PatternNode =
   | { readonly kind: 'one'; readonly test: Test }
@@ -18,30 +17,29 @@ export function refuse(reason: string, fix: string): Refusal {
 }
 
 const newline = 10;
-const isDigit: Test = (code) => code >= 48 && code <= 57;
-/** Whether a code point is part of a word, as \\w has it. */
-export const isWord: Test = (code) => isDigit(code) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95;
-const isSpace: Test = (code) => code === 32 || (code >= 9 && code <= 13) || code === 0xa0 || code === 0x2028 || code === 0x2029;
-const not = (test: Test): Test => (code) => !test(code);
-const classes: { readonly [letter: string]: Test } = {
-  d: isDigit, D: not(isDigit), w: isWord, W: not(isWord), s: isSpace, S: not(isSpace),
-};
-const controls: { readonly [letter: string]: number } = { n: 10, r: 13, t: 9, f: 12, v: 11 };
 const anchors: { readonly [letter: string]: Assertion } = { b: 'boundary', B: 'no-boundary', A: 'start', z: 'end' };
+const any: Test = () => true;
 
-/** Parses the part of RE2's syntax that can be matched in one pass. Fails with `PATTERN_REFUSED`. */
-export function parsePattern(pattern: string, ignore_case: boolean): Result<PatternNode> {
-  return new PatternParser(pattern, ignore_case).whole();
+/** Parses RE2's syntax (github.com/google/re2/wiki/Syntax). Fails with `PATTERN_REFUSED`. */
+export function parsePattern(pattern: string): Result<PatternNode> {
+  return new PatternParser(pattern).whole();
+}
+
+/** What the letters i, m and s of a group switch on; U changes nothing about whether there is a match. */
+interface Flags {
+  readonly i: boolean;
+  readonly m: boolean;
+  readonly s: boolean;
 }
 
 class PatternParser {
   readonly #characters: readonly string[];
-  readonly #ignore_case: boolean;
+  #flags: Flags = { i: false, m: false, s: false };
+  readonly #names = new Set<string>();
   #next = 0;
 
-  constructor(pattern: string, ignore_case: boolean) {
+  constructor(pattern: string) {
     this.#characters = Array.from(pattern);
-    this.#ignore_case = ignore_case;
   }
 
   whole(): Result<PatternNode> {
@@ -111,38 +109,86 @@ class PatternParser {
     if (character === '(') return this.#group();
     if (character === '[') return this.#set();
     if (character === '\\') return this.#escape();
-    if (character === '.') return ok({ kind: 'one', test: (code) => code !== newline });
-    if (character === '^') return ok({ kind: 'assert', what: 'start' });
-    if (character === '$') return ok({ kind: 'assert', what: 'end' });
+    if (character === '.') return ok({ kind: 'one', test: this.#flags.s ? any : (code) => code !== newline });
+    if (character === '^') return ok({ kind: 'assert', what: this.#flags.m ? 'line-start' : 'start' });
+    if (character === '$') return ok({ kind: 'assert', what: this.#flags.m ? 'line-end' : 'end' });
     if (character === '*' || character === '+' || character === '?') return refuse(`the quantifier ${character} has nothing to repeat`, `write \\${character} to match the character`);
     return ok({ kind: 'one', test: this.#range_test(codeOf(character), codeOf(character)) });
   }
 
   #group(): Result<PatternNode> {
-    if (this.#takes('?') && !this.#takes(':')) {
-      return refuse('look-around, named groups and inner flags are not supported', 'use (?:…) or a leading (?i)');
+    const before = this.#flags;
+    if (this.#takes('?')) {
+      const opened = this.#opened();
+      if (!opened.ok) return opened;
+      // (?i) alone holds until the group around it ends.
+      if (opened.value === 'flags') return ok({ kind: 'sequence', parts: [] });
     }
     const inner = this.#choice();
+    this.#flags = before;
     if (!inner.ok) return inner;
     return this.#takes(')') ? inner : refuse('the pattern has a ( without its )', 'close the group');
+  }
+
+  /** What follows `(?`: a name, or flags for the group or for what comes after. */
+  #opened(): Result<'group' | 'flags'> {
+    const rest = this.#characters.slice(this.#next, this.#next + name_characters_max + 4).join('');
+    const name = /^P?<[A-Za-z_]\w*>/.exec(rest)?.[0];
+    if (name !== undefined) {
+      const plain = name.replace(/^P?</, '');
+      if (this.#names.has(plain)) return refuse(`the group name ${plain.slice(0, -1)} stands twice`, 'name each group differently');
+      this.#names.add(plain);
+      this.#next += name.length;
+      return ok('group');
+    }
+    const [whole, on = '', off = '', end = ''] = /^([imsU]*)(?:-([imsU]+))?([:)])/.exec(rest) ?? [''];
+    if (whole === '' || whole === ')') return refuse('look-around and other groups of this kind are not supported', 'use (?:…), (?P<name>…) or flags such as (?i)');
+    const flag = (letter: 'i' | 'm' | 's'): boolean => (this.#flags[letter] || on.includes(letter)) && !off.includes(letter);
+    this.#flags = { i: flag('i'), m: flag('m'), s: flag('s') };
+    this.#next += whole.length;
+    return ok(end === ':' ? 'group' : 'flags');
   }
 
   #escape(): Result<PatternNode> {
     const character = this.#peek();
     if (character === undefined) return refuse('the pattern ends with a backslash', 'write \\\\ to match a backslash');
-    if (/[1-9k]/.test(character)) return refuse('backreferences are not supported', 'spell out what may be repeated');
-    this.#next += 1;
     const anchor = anchors[character];
-    if (anchor !== undefined) return ok({ kind: 'assert', what: anchor });
-    const test = this.#escaped(character);
-    return test === undefined ? refuse(`\\${character} is not supported`, 'use \\d \\w \\s \\b or a plain character') : ok({ kind: 'one', test });
+    if (anchor !== undefined) {
+      this.#next += 1;
+      return ok({ kind: 'assert', what: anchor });
+    }
+    if (this.#takes('Q')) return ok(this.#quoted());
+    const item = this.#escaped();
+    if (!item.ok) return item;
+    return ok({ kind: 'one', test: typeof item.value === 'number' ? this.#range_test(item.value, item.value) : item.value });
   }
 
-  #escaped(character: string): Test | undefined {
-    const known = classes[character];
-    if (known !== undefined) return known;
-    const code = controls[character] ?? (/[A-Za-z0-9]/.test(character) ? undefined : codeOf(character));
-    return code === undefined ? undefined : this.#range_test(code, code);
+  /** The text between \\Q and \\E. */
+  #quoted(): PatternNode {
+    const parts: PatternNode[] = [];
+    for (;;) {
+      const character = this.#peek();
+      const ended = character === '\\' && this.#peek(1) === 'E';
+      if (character === undefined || ended) {
+        this.#next += ended ? 2 : 0;
+        return { kind: 'sequence', parts };
+      }
+      this.#next += 1;
+      parts.push({ kind: 'one', test: this.#range_test(codeOf(character), codeOf(character)) });
+    }
+  }
+
+  /** What a backslash and what follows it stand for: one character, or a class. */
+  #escaped(): Result<number | Test> {
+    const found = escapeIn(this.#characters.slice(this.#next, this.#next + name_characters_max).join(''));
+    if (found === undefined) {
+      const character = this.#peek() ?? '';
+      return /[1-9k]/.test(character)
+        ? refuse('backreferences are not supported', 'spell out what may be repeated')
+        : refuse(`\\${character} is not supported`, 'use \\d \\w \\s \\b \\p{L} or a plain character');
+    }
+    this.#next += found.length;
+    return ok(typeof found.meaning === 'number' ? found.meaning : this.#members(found.meaning));
   }
 
   #set(): Result<PatternNode> {
@@ -161,6 +207,11 @@ class PatternParser {
   }
 
   #setItem(): Result<Test> {
+    const named = posixIn(this.#characters.slice(this.#next, this.#next + name_characters_max).join(''));
+    if (named !== undefined) {
+      this.#next += named.length;
+      return ok(this.#members(named));
+    }
     const low = this.#setCharacter();
     if (!low.ok) return low;
     const ranged = this.#peek() === '-' && this.#peek(1) !== ']' && this.#peek(1) !== undefined;
@@ -178,27 +229,25 @@ class PatternParser {
     const character = this.#peek();
     if (character === undefined) return refuse('the pattern has a [ without its ]', 'close the set');
     this.#next += 1;
-    if (character !== '\\') return ok(codeOf(character));
-    const escaped = this.#peek() ?? '';
-    this.#next += 1;
-    const known = classes[escaped];
-    if (known !== undefined) return ok(known);
-    const code = controls[escaped] ?? (/[A-Za-z0-9]/.test(escaped) || escaped === '' ? undefined : codeOf(escaped));
-    return code === undefined ? refuse(`\\${escaped} is not supported in [ ]`, 'use \\d \\w \\s or a plain character') : ok(code);
+    return character === '\\' ? this.#escaped() : ok(codeOf(character));
+  }
+
+  #members({ test, negated, folds }: CharacterClass): Test {
+    const base = folds && this.#flags.i ? folded(test) : test;
+    return negated ? not(base) : base;
   }
 
   #range_test(low: number, high: number): Test {
     const inside: Test = (code) => code >= low && code <= high;
-    if (!this.#ignore_case) return inside;
-    return (code) => {
-      if (inside(code)) return true;
-      const character = String.fromCodePoint(code);
-      return inside(codeOf(character.toLowerCase())) || inside(codeOf(character.toUpperCase()));
-    };
+    return this.#flags.i ? folded(inside) : inside;
   }
 }
 
-/** The first code point of a text. */
-export function codeOf(character: string): number {
-  return character.codePointAt(0) ?? 0;
+/** A test without regard to case. */
+function folded(test: Test): Test {
+  return (code) => {
+    if (test(code)) return true;
+    const character = String.fromCodePoint(code);
+    return test(codeOf(character.toLowerCase())) || test(codeOf(character.toUpperCase()));
+  };
 }

@@ -3,18 +3,23 @@
  * pattern may be able to stall this one: patterns are run as a set of states
  * that moves over the text once (Thompson 1968), so that the cost is at most
  * text length × pattern steps whatever the pattern is. What cannot be matched
- * this way (backreferences, look-around) is refused. The accepted syntax is the
- * part of RE2's that people write in policies; a match may begin anywhere.
+ * this way (backreferences, look-around) is refused. The accepted syntax is
+ * RE2's; a match may begin anywhere.
  */
 import { ok, type Result } from '../../../crypto/result.ts';
 import { pattern_characters_max, pattern_input_characters_max, pattern_steps_max } from './bounds.ts';
-import { codeOf, isWord, parsePattern, refuse, type Assertion, type PatternNode, type Test } from './regex-parser.ts';
+import { codeOf, isWord, type Test } from './regex-classes.ts';
+import { parsePattern, refuse, type Assertion, type PatternNode } from './regex-parser.ts';
 
 /** A compiled pattern. */
 export interface Pattern {
   /** Whether the pattern occurs in the text; `undefined` when the text is longer than 16,384 characters. */
   matches(text: string): boolean | undefined;
+  /** What one character of a text can cost. */
+  readonly steps: number;
 }
+
+const newline = 10;
 
 type Step =
   | { readonly kind: 'one'; readonly test: Test; readonly next: number }
@@ -22,20 +27,19 @@ type Step =
   | { readonly kind: 'split'; readonly next: readonly number[] }
   | { readonly kind: 'done' };
 
-/** Compiles a pattern. A leading `(?i)` ignores case. Fails with `PATTERN_REFUSED`. */
+/** Compiles a pattern. Fails with `PATTERN_REFUSED`. */
 export function compilePattern(pattern: string): Result<Pattern> {
   if (pattern.length > pattern_characters_max) {
     return refuse(`the pattern has ${pattern.length} characters, ${pattern_characters_max} are allowed`, 'shorten it or use contains');
   }
-  const ignore_case = pattern.startsWith('(?i)');
-  const tree = parsePattern(ignore_case ? pattern.slice(4) : pattern, ignore_case);
+  const tree = parsePattern(pattern);
   if (!tree.ok) return tree;
   if (sizeOf(tree.value) > pattern_steps_max) {
     return refuse(`the pattern expands to more than ${pattern_steps_max} steps`, 'use smaller repetition counts');
   }
   const steps: Step[] = [{ kind: 'done' }];
   const start = emit(steps, tree.value, 0);
-  return ok({ matches: (text) => (text.length > pattern_input_characters_max ? undefined : search(steps, start, text)) });
+  return ok({ steps: steps.length, matches: (text) => (text.length > pattern_input_characters_max ? undefined : search(steps, start, text)) });
 }
 
 function sizeOf(node: PatternNode): number {
@@ -115,6 +119,8 @@ function holds(what: Assertion, codes: readonly number[], at: number): boolean {
   if (what === 'end') return at === codes.length;
   const before = codes[at - 1];
   const after = codes[at];
+  if (what === 'line-start') return before === undefined || before === newline;
+  if (what === 'line-end') return after === undefined || after === newline;
   const boundary = (before !== undefined && isWord(before)) !== (after !== undefined && isWord(after));
   return boundary === (what === 'boundary');
 }

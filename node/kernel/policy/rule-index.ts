@@ -1,96 +1,204 @@
+/**
+ * Finds the rules whose condition can hold for a request. Every rule is filed
+ * under the constants that one of its attributes must equal; a shelf of many is
+ * filed again by what else they ask for. A rule that is not found has a false
+ * part, so looking only at what is found gives the verdict of trying every rule.
+ */
 import { pathOf, type Expression } from './ast.ts';
+import { nearest_rules_max } from './bounds.ts';
+import type { Conjunct } from './compile.ts';
+import { reasonOf } from './explain.ts';
+import { findingsOf, type Finding } from './findings.ts';
 import type { Rule } from './policy.ts';
 import type { Scope } from './scope.ts';
-import { memberOf, type Value } from './values.ts';
+import { constantOf, isField, partsOf, readerOf, testOf, type Part, type Test } from './shortcut.ts';
+import type { Value } from './values.ts';
 
-/** Finds the rules whose condition can hold for a request. */
-export type RuleIndex = (scope: Scope) => Iterable<Rule>;
+/** A rule that may hold, and what is left to be tested once the index has found it. */
+export interface Candidate {
+  readonly rule: Rule;
+  /** As the rule's condition, but that of several faults any is given. */
+  readonly test: Test;
+  /** Why the rule decides when it does, but for what detectors have to add. */
+  readonly reason: string;
+  /** What detectors have to say when the rule decides. */
+  readonly findings: readonly Finding[];
+}
 
+/** Rules filed by what they ask for. */
+export interface RuleIndex {
+  /** Must always be tried. */
+  readonly always: readonly Candidate[];
+  /** Each is to be asked about the request. */
+  readonly attributes: readonly AttributeIndex[];
+}
+
+/** All the rules of a policy. */
+export interface PolicyIndex extends RuleIndex {
+  /** The first rules that allow, as many as are searched for the nearest miss. */
+  readonly allowing: readonly Rule[];
+}
+
+/** Rules that need an attribute to equal one of some constants. */
+export interface AttributeIndex {
+  readonly read: (scope: Scope) => Value;
+  readonly by_value: ReadonlyMap<Value, RuleIndex>;
+  /** What can hold, or be a fault, for a request without the attribute. */
+  readonly absent: RuleIndex | undefined;
+}
+
+type Constant = string | number | boolean;
+
+/** An attribute that must equal one of these values for a condition to hold. */
 interface Key {
   readonly path: readonly string[];
-  readonly values: readonly string[];
+  readonly values: readonly Constant[];
+  /** The conjunct that says nothing else, so that it is true where the value is found. */
+  readonly conjunct?: Conjunct;
 }
 
-interface Bucket {
-  readonly path: readonly string[];
-  readonly by_value: Map<string, Rule[]>;
-  readonly all: Rule[];
+interface Filed {
+  readonly rule: Rule;
+  readonly keys: readonly Key[];
+  /** What is not yet known to hold. */
+  readonly open: readonly Part[];
+  readonly words: Pick<Candidate, 'reason' | 'findings'>;
 }
 
-/**
- * Files every rule under the equality (`action.type == 'x'`, or `in [...]`) that
- * tells most rules apart. A rule that is not found has a false conjunct, so
- * looking only at what is found gives the same verdict as trying every rule.
- */
-export function indexRules(rules: readonly Rule[]): RuleIndex {
-  const keys = rules.map((rule) => rule.condition.conjuncts.flatMap(({ expression }) => keyOf(expression)));
-  const selectivity = new Map<string, Set<string>>();
-  for (const key of keys.flat()) {
-    const name = key.path.join('.');
-    const values = selectivity.get(name) ?? new Set();
-    for (const value of key.values) values.add(value);
-    selectivity.set(name, values);
+/** Fewer rules than this are tried one by one rather than filed once more. */
+const shelf_rules_min = 8;
+const levels_max = 4;
+
+/** How rules are filed. `absent_is_fault`: that a comparison with an attribute which the request does not have is a fault, as in strict mode and in CEL. */
+export interface IndexOptions {
+  readonly absent_is_fault: boolean;
+}
+
+/** Files rules. Without options nothing is left out for a request that lacks an attribute. */
+export function indexRules(rules: readonly Rule[], options: IndexOptions = { absent_is_fault: true }): PolicyIndex {
+  const filed = rules.map((rule): Filed => ({
+    rule, keys: rule.condition.conjuncts.flatMap(keysOfConjunct), open: partsOf(rule.condition.conjuncts), words: wordsOf(rule),
+  }));
+  return { ...indexed(filed, options, levels_max), allowing: allowingOf(rules) };
+}
+
+/** Rules that are not filed at all: every one of them is tried. */
+export function unindexed(rules: readonly Rule[]): PolicyIndex {
+  const always = rules.map((rule) => candidate(rule, rule.condition.test, wordsOf(rule)));
+  return { always, attributes: [], allowing: allowingOf(rules) };
+}
+
+function allowingOf(rules: readonly Rule[]): readonly Rule[] {
+  return rules.filter(({ effect }) => effect === 'allow').slice(0, nearest_rules_max);
+}
+
+function indexed(rules: readonly Filed[], options: IndexOptions, levels: number): RuleIndex {
+  const few = levels === 0 || (levels < levels_max && rules.length < shelf_rules_min);
+  if (few) return { always: rules.map(tested), attributes: [] };
+  const selectivity = selectivityOf(rules);
+  const always: Candidate[] = [];
+  const shelves = new Map<string, { readonly path: readonly string[]; readonly rules: { readonly filed: Filed; readonly key: Key }[] }>();
+  for (const filed of rules) {
+    const key = best(filed.keys, selectivity);
+    if (key === undefined) {
+      always.push(tested(filed));
+      continue;
+    }
+    const name = nameOf(key.path);
+    const shelf = shelves.get(name) ?? { path: key.path, rules: [] };
+    shelves.set(name, shelf);
+    shelf.rules.push({ filed, key });
   }
-  const always: Rule[] = [];
-  const buckets = new Map<string, Bucket>();
-  for (const [index, rule] of rules.entries()) {
-    const [best] = (keys[index] ?? []).toSorted((a, b) => worth(selectivity, b) - worth(selectivity, a));
-    if (best === undefined) always.push(rule);
-    else file(buckets, best, rule);
+  return { always, attributes: [...shelves.values()].map((shelf) => attribute(shelf.path, shelf.rules, options, levels - 1)) };
+}
+
+function tested({ rule, open, words }: Filed): Candidate {
+  return candidate(rule, testOf(open), words);
+}
+
+function candidate(rule: Rule, test: Test, { reason, findings }: Filed['words']): Candidate {
+  return { rule, test, reason, findings };
+}
+
+function wordsOf(rule: Rule): Filed['words'] {
+  const { conjuncts, text } = rule.condition;
+  return { reason: reasonOf(rule, text), findings: findingsOf(conjuncts) };
+}
+
+function attribute(path: readonly string[], rules: readonly { readonly filed: Filed; readonly key: Key }[], options: IndexOptions, levels: number): AttributeIndex {
+  const by_value = new Map<Constant, Filed[]>();
+  const name = nameOf(path);
+  const others = (filed: Filed): readonly Key[] => filed.keys.filter((key) => nameOf(key.path) !== name);
+  for (const { filed, key } of rules) {
+    const open = key.conjunct === undefined ? filed.open : filed.open.filter(({ conjunct }) => conjunct !== key.conjunct);
+    for (const value of new Set(key.values)) {
+      const found = by_value.get(value) ?? [];
+      by_value.set(value, found);
+      found.push({ ...filed, open, keys: others(filed) });
+    }
   }
-  return (scope) => found(scope, always, [...buckets.values()]);
+  return {
+    read: readerOf(path),
+    by_value: new Map([...by_value].map(([value, found]) => [value, indexed(found, options, levels)])),
+    absent: options.absent_is_fault ? indexed(rules.map(({ filed }) => ({ ...filed, keys: others(filed) })), options, levels) : undefined,
+  };
 }
 
-function worth(selectivity: ReadonlyMap<string, ReadonlySet<string>>, key: Key): number {
-  return (selectivity.get(key.path.join('.'))?.size ?? 0) / key.values.length;
+function nameOf(path: readonly string[]): string {
+  return path.join('\0');
 }
 
-function file(buckets: Map<string, Bucket>, key: Key, rule: Rule): void {
-  const name = key.path.join('.');
-  const bucket: Bucket = buckets.get(name) ?? { path: key.path, by_value: new Map<string, Rule[]>(), all: [] };
-  buckets.set(name, bucket);
-  bucket.all.push(rule);
-  for (const value of new Set(key.values)) {
-    const rules = bucket.by_value.get(value) ?? [];
-    rules.push(rule);
-    bucket.by_value.set(value, rules);
+/** How many values of an attribute the rules tell apart. */
+function selectivityOf(rules: readonly Filed[]): ReadonlyMap<string, number> {
+  const values = new Map<string, Set<Constant>>();
+  for (const key of rules.flatMap(({ keys }) => keys)) {
+    const name = nameOf(key.path);
+    const seen = values.get(name) ?? new Set();
+    values.set(name, seen);
+    for (const value of key.values) seen.add(value);
   }
+  return new Map([...values].map(([name, seen]) => [name, seen.size]));
 }
 
-function* found(scope: Scope, always: readonly Rule[], buckets: readonly Bucket[]): Iterable<Rule> {
-  yield* always;
-  for (const { path, by_value, all } of buckets) {
-    const [root = '', ...names] = path;
-    let value: Value = scope.root(root);
-    for (const name of names) value = memberOf(value, name);
-    // An absent attribute is a fault to a strict rule, and a fault may count as a match.
-    if (value === undefined) yield* all;
-    else if (typeof value === 'string') yield* by_value.get(value) ?? [];
-  }
+function best(keys: readonly Key[], selectivity: ReadonlyMap<string, number>): Key | undefined {
+  const worth = (key: Key): number => (selectivity.get(nameOf(key.path)) ?? 0) / key.values.length;
+  return keys.reduce<Key | undefined>((best_yet, key) => (best_yet === undefined || worth(key) > worth(best_yet) ? key : best_yet), undefined);
 }
 
-function keyOf(expression: Expression): readonly Key[] {
+function keysOfConjunct(conjunct: Conjunct): readonly Key[] {
+  const keys = keysOf(conjunct.expression);
+  const [only] = keys;
+  return only !== undefined && keys.length === 1 && saysOnly(conjunct.expression) ? [{ ...only, conjunct }] : keys;
+}
+
+/** What must equal what for an expression to hold: all of the keys. */
+function keysOf(expression: Expression): readonly Key[] {
   if (expression.kind !== 'binary') return [];
   const { operator, left, right } = expression;
-  if (operator === '==') {
-    const key = equality(left, right) ?? equality(right, left);
-    return key === undefined ? [] : [key];
-  }
-  const path = operator === 'in' && right.kind === 'list' ? indexable(left) : undefined;
-  if (path === undefined || right.kind !== 'list' || right.items.length === 0) return [];
-  const values = right.items.flatMap((item) => (item.kind === 'literal' && typeof item.value === 'string' ? [item.value] : []));
-  return values.length === right.items.length ? [{ path, values }] : [];
+  if (operator === 'and') return [...keysOf(left), ...keysOf(right)];
+  if (operator === 'or') return eitherOf(keysOf(left), keysOf(right));
+  if (operator === '==') return [...keyOf(left, [right]), ...keyOf(right, [left])];
+  return operator === 'in' && right.kind === 'list' && right.optional === undefined ? keyOf(left, right.items) : [];
 }
 
-function equality(attribute: Expression, literal: Expression): Key | undefined {
-  const path = indexable(attribute);
-  return path !== undefined && literal.kind === 'literal' && typeof literal.value === 'string' ? { path, values: [literal.value] } : undefined;
+/** An attribute that both branches of an `or` need must equal what one of them says. */
+function eitherOf(left: readonly Key[], right: readonly Key[]): readonly Key[] {
+  return left.flatMap((key) => {
+    const other = right.find(({ path }) => nameOf(path) === nameOf(key.path));
+    return other === undefined ? [] : [{ path: key.path, values: [...key.values, ...other.values] }];
+  });
 }
 
-// What detectors compute is not worth computing only to find out which rules would ask for it.
-const computed_roots: ReadonlySet<string> = new Set(['data', 'sql', 'path']);
+/** Whether an expression is nothing but comparisons of one attribute with constants: then it is true for each of its key's values. */
+function saysOnly(expression: Expression): boolean {
+  if (expression.kind !== 'binary' || expression.operator === 'and') return false;
+  return expression.operator !== 'or' || (saysOnly(expression.left) && saysOnly(expression.right));
+}
 
-function indexable(expression: Expression): readonly string[] | undefined {
-  const path = pathOf(expression);
-  return path === undefined || computed_roots.has(path[0] ?? '') ? undefined : path;
+function keyOf(attribute_side: Expression, constants: readonly Expression[]): readonly Key[] {
+  const path = pathOf(attribute_side);
+  // What detectors compute is not worth computing only to find out which rules would ask for it.
+  if (path === undefined || constants.length === 0 || !isField(path)) return [];
+  const values = constants.map(constantOf).filter((value) => value !== undefined);
+  return values.length === constants.length ? [{ path, values }] : [];
 }

@@ -1,9 +1,12 @@
 import type { Json } from '../../../crypto/canonical.ts';
+import { injectionIn } from '../detect/injection.ts';
 import { pathOutside, pathsIn } from '../detect/path.ts';
+import { facetsOf } from '../detect/finding.ts';
 import { textsOf, type PayloadText } from '../detect/payload.ts';
-import { containsPii } from '../detect/pii.ts';
+import { containsPii, piiIn } from '../detect/pii.ts';
+import { secretsIn } from '../detect/secret.ts';
 import { sqlIn } from '../detect/sql-payload.ts';
-import { Fault, isRecord, memberOf, type Value } from './values.ts';
+import { Fault, isList, isRecord, memberOf, type Value } from './values.ts';
 
 /**
  * What a policy decides about: JSON values by root name. `action` says what is
@@ -11,9 +14,33 @@ import { Fault, isRecord, memberOf, type Value } from './values.ts';
  */
 export interface PolicyRequest {
   readonly action?: Json;
-  readonly data?: Json;
+  readonly data?: Json | undefined;
   readonly agent?: Json;
   readonly [root: string]: Json | undefined;
+}
+
+/** What a detector finds in the texts of a payload; absent where there is nothing of its kind. */
+type Detector = (texts: readonly PayloadText[], action_type: string) => Value;
+
+/** The detectors by the root under which conditions ask for them. */
+const detectors: ReadonlyMap<string, Detector> = new Map<string, Detector>([
+  ['sql', (texts, action_type) => {
+    const facets = sqlIn(texts, action_type);
+    return facets === undefined ? undefined : { ...facets };
+  }],
+  ['path', (texts, action_type) => {
+    const values = pathsIn(texts, action_type);
+    return { present: values.length > 0, values };
+  }],
+  ['pii', (texts) => facetsOf(piiIn(texts))],
+  ['secret', (texts) => facetsOf(secretsIn(texts))],
+  ['injection', (texts) => ({ ...injectionIn(texts) })],
+  ['payload', (texts) => ({ texts: texts.map(({ text }) => text) })],
+]);
+
+/** Whether detectors compute the attributes under a root from the payload, all or some of them: asking for one costs far more than looking at a field. */
+export function isComputed(root: string): boolean {
+  return root === 'data' || detectors.has(root);
 }
 
 /**
@@ -23,22 +50,47 @@ export interface PolicyRequest {
  */
 export class Scope {
   readonly request: PolicyRequest;
-  /** The folder that relative paths start from. */
-  readonly folder: string;
-  readonly #found = new Map<string, Value>();
+  readonly action: Json | undefined;
+  readonly data: Json | undefined;
+  readonly agent: Json | undefined;
+  /** `action.type`, whatever it is. */
+  readonly action_type: Json | undefined;
+  /** `agent.trust_score`, whatever it is, on the scale of 0 to 1000. */
+  readonly trust_score: Json | undefined;
+  readonly #folder: string | undefined;
+  #found: Map<string, Value> | undefined;
   #texts: readonly PayloadText[] | Fault | undefined;
 
-  constructor(request: PolicyRequest, folder: string = process.cwd()) {
-    this.request = scaled(request);
-    this.folder = folder;
+  /** Relative paths in the payload start from the folder, or else from the working directory. */
+  constructor(request: PolicyRequest, folder?: string) {
+    this.#folder = folder;
+    // By their names, which is many times faster than through a function that takes any name.
+    const { action, agent, data } = request;
+    const own_action = isInherited(request, 'action', action, plain['action']) ? undefined : action;
+    const own_agent = isInherited(request, 'agent', agent, plain['agent']) ? undefined : agent;
+    const type = isRecord(own_action) ? own_action['type'] : undefined;
+    const score = isRecord(own_agent) ? own_agent['trust_score'] : undefined;
+    const own_score = isInherited(own_agent, 'trust_score', score, plain['trust_score']) ? undefined : score;
+    const trust_score = isShare(own_score) ? Math.round(own_score * 1e9) / 1e6 : own_score;
+    this.request = request;
+    this.action = own_action;
+    this.data = isInherited(request, 'data', data, plain['data']) ? undefined : data;
+    this.agent = trust_score !== undefined && trust_score !== own_score && isRecord(own_agent) ? { ...own_agent, trust_score } : own_agent;
+    this.action_type = isInherited(own_action, 'type', type, plain['type']) ? undefined : type;
+    this.trust_score = trust_score;
+    this.#found = undefined;
+    this.#texts = undefined;
   }
 
   /** The value of a root: an attribute of the request, or a detector's facets. */
   root(name: string): Value {
-    if (Object.hasOwn(this.request, name)) return this.request[name];
-    if (name === 'sql') return this.#once('sql', () => this.#sql());
-    if (name === 'path') return this.#once('path', () => this.#path());
-    return undefined;
+    if (name === 'action') return this.action;
+    if (name === 'agent') return this.agent;
+    if (name === 'data') return this.data;
+    const stated = own(this.request, name);
+    if (stated !== undefined) return stated;
+    const detector = detectors.get(name);
+    return detector === undefined ? undefined : this.#once(name, detector);
   }
 
   /**
@@ -46,12 +98,9 @@ export class Scope {
    * without a payload leaves it unknown.
    */
   containsPii(strict: boolean): boolean | Fault {
-    if (strict && this.request.data === undefined) return new Fault('data.contains_pii is not known');
-    if (memberOf(this.request.data, 'contains_pii') === true) return true;
-    const found = this.#once('pii', () => {
-      const texts = this.#payload();
-      return texts instanceof Fault ? texts : containsPii(texts);
-    });
+    if (strict && this.data === undefined) return new Fault('data.contains_pii is not known');
+    if (memberOf(this.data, 'contains_pii') === true) return true;
+    const found = this.#once('data.contains_pii', containsPii);
     return found instanceof Fault ? found : found === true;
   }
 
@@ -63,57 +112,56 @@ export class Scope {
 
   /** The first path that leads out of the folders, in words. */
   pathOutside(folders: readonly string[]): string | undefined | Fault {
-    const found = this.#once(`within ${folders.join('\0')}`, () => {
-      const texts = this.#payload();
-      return texts instanceof Fault ? texts : pathOutside(pathsIn(texts, this.actionType()), folders, this.folder);
-    });
+    const found = this.#once(`within ${folders.join('\0')}`, (texts, action_type) => pathOutside(pathsIn(texts, action_type), folders, this.#folder ?? process.cwd()));
     return found instanceof Fault || typeof found === 'string' ? found : undefined;
   }
 
   /** `action.type`, or `''`. */
   actionType(): string {
-    const type = memberOf(this.request.action, 'type');
-    return typeof type === 'string' ? type : '';
+    return typeof this.action_type === 'string' ? this.action_type : '';
   }
 
   /** Who is charged by rate limits: the agent's DID, id or name, and the peer at whose command it acts, so that no peer uses up another's share. */
   agentKey(): string {
-    const { agent } = this.request;
+    const { agent } = this;
     const key = memberOf(agent, 'did') ?? memberOf(agent, 'id') ?? memberOf(agent, 'name') ?? agent;
-    const peer = memberOf(this.request['context'], 'peer');
+    const peer = memberOf(this.root('context'), 'peer');
     return `${typeof key === 'string' ? key : ''}${typeof peer === 'string' ? ` ${peer}` : ''}`;
   }
 
-  #once(name: string, compute: () => Value): Value {
-    if (!this.#found.has(name)) this.#found.set(name, compute());
-    return this.#found.get(name);
-  }
-
-  #payload(): readonly PayloadText[] | Fault {
-    this.#texts ??= textsOf({ action: this.request.action ?? null, data: this.request.data ?? null })
-      ?? new Fault('the payload is too large to be looked at');
-    return this.#texts;
-  }
-
-  #sql(): Value {
-    const texts = this.#payload();
-    if (texts instanceof Fault) return texts;
-    const facets = sqlIn(texts, this.actionType());
-    return facets === undefined ? undefined : { ...facets };
-  }
-
-  #path(): Value {
-    const texts = this.#payload();
-    if (texts instanceof Fault) return texts;
-    const values = pathsIn(texts, this.actionType());
-    return { present: values.length > 0, values };
+  /** What a detector finds, looked for once. A payload too large to be looked at is a fault. */
+  #once(name: string, detector: Detector): Value {
+    const found = this.#found ??= new Map();
+    if (!found.has(name)) {
+      this.#texts ??= textsOf({ action: this.action ?? null, data: this.data ?? null }) ?? new Fault('the payload is too large to be looked at');
+      found.set(name, this.#texts instanceof Fault ? this.#texts : detector(this.#texts, this.actionType()));
+    }
+    return found.get(name);
   }
 }
 
-/** A trust score given as a share of one is read on the scale of 0 to 1000. A whole number is never such a share. */
-function scaled(request: PolicyRequest): PolicyRequest {
-  const { agent } = request;
-  const score = memberOf(agent, 'trust_score');
-  if (!isRecord(agent) || typeof score !== 'number' || score <= 0 || score >= 1) return request;
-  return { ...request, agent: { ...agent, trust_score: Math.round(score * 1e9) / 1e6 } };
+const plain: { readonly [name: string]: Json } = {};
+
+/**
+ * Whether what was read from a request under a name is not its own, as when code in
+ * this process has added to what all objects inherit. Only a value that an empty
+ * object has too can be inherited, so the slow question is asked next to never.
+ */
+function isInherited(object: unknown, name: string, found: Json | undefined, of_all: Json | undefined): boolean {
+  return found !== undefined && found === of_all && (typeof object !== 'object' || object === null || !Object.hasOwn(object, name));
+}
+
+/** A field of a part of the request, never one that it inherits; absent on anything that is no object. */
+export function fieldOf(value: Json | undefined, name: string): Json | undefined {
+  if (typeof value !== 'object' || value === null || isList(value)) return undefined;
+  return Object.hasOwn(value, name) ? value[name] : undefined;
+}
+
+function own(request: PolicyRequest, name: string): Json | undefined {
+  return Object.hasOwn(request, name) ? request[name] : undefined;
+}
+
+/** Whether a trust score is given as a share of one. A whole number is never such a share. */
+function isShare(score: Json | undefined): score is number {
+  return typeof score === 'number' && score > 0 && score < 1;
 }

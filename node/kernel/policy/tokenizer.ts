@@ -1,11 +1,18 @@
 import { fail, ok, type Failure, type Result } from '../../../crypto/result.ts';
 import { condition_characters_max } from './bounds.ts';
+import { readString } from './string-literals.ts';
 
-/** One word, number, string or symbol of a condition, with the offset where it starts. */
+/**
+ * One word, number, string, bytes or symbol of a condition, with the offset where
+ * it starts. A number without point or exponent carries `integer`. A word in
+ * backticks is `quoted`: it can only be a selector.
+ */
 export type Token =
-  | { readonly kind: 'word' | 'symbol' | 'end'; readonly text: string; readonly at: number }
-  | { readonly kind: 'number'; readonly text: string; readonly value: number; readonly at: number }
-  | { readonly kind: 'string'; readonly text: string; readonly value: string; readonly at: number };
+  | { readonly kind: 'word'; readonly text: string; readonly name: string; readonly quoted?: true; readonly at: number }
+  | { readonly kind: 'symbol' | 'end'; readonly text: string; readonly at: number }
+  | { readonly kind: 'number'; readonly text: string; readonly value: number; readonly integer?: bigint; readonly unsigned?: true; readonly at: number }
+  | { readonly kind: 'string'; readonly text: string; readonly value: string; readonly at: number }
+  | { readonly kind: 'bytes'; readonly text: string; readonly value: Uint8Array; readonly at: number };
 
 /** The line and column, both counted from 1, of an offset in a text. */
 export function positionOf(text: string, at: number): { readonly line: number; readonly column: number } {
@@ -23,13 +30,18 @@ export function conditionInvalid(text: string, at: number, reason: string, fix: 
 }
 
 const word_pattern = /[A-Za-z_]\w*/y;
-const number_pattern = /(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?/y;
-const symbol_pattern = /&&|\|\||==|!=|<=|>=|[<>!+\-*/%()[\],.]/y;
-const space_pattern = /\s+/y;
+const selector_pattern = /`[\w.\-/ ]+`/y;
+const number_pattern = /0[xX][0-9A-Fa-f]+[uU]?|(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?[uU]?/y;
+const string_pattern = /(?:[rR][bB]?|[bB][rR]?)?(?:'''|"""|'|")/y;
+const symbol_pattern = /&&|\|\||==|!=|<=|>=|[<>!+\-*/%()[\]{},.:?=]/y;
+const space_pattern = /(?:\s+|\/\/[^\n]*)+/y;
+/** A slash after one of these, or at the start, begins a pattern: nothing could be divided. */
+const before_pattern: ReadonlySet<string> = new Set(['(', ',', 'matches']);
+const pattern_pattern = /\/((?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+)\/([a-z]*)/y;
 
-function matchAt(pattern: RegExp, text: string, at: number): string | undefined {
+function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | undefined {
   pattern.lastIndex = at;
-  return pattern.exec(text)?.[0];
+  return pattern.exec(text) ?? undefined;
 }
 
 /** The tokens of a condition, the last of kind `end`. Fails with `CONDITION_INVALID`. */
@@ -42,10 +54,10 @@ export function tokenize(text: string): Result<readonly Token[]> {
   while (at < text.length) {
     const space = matchAt(space_pattern, text, at);
     if (space !== undefined) {
-      at += space.length;
+      at += space[0].length;
       continue;
     }
-    const token = nextToken(text, at);
+    const token = nextToken(text, at, tokens.at(-1)?.text ?? '');
     if (!token.ok) return token;
     tokens.push(token.value);
     at += token.value.text.length;
@@ -54,56 +66,47 @@ export function tokenize(text: string): Result<readonly Token[]> {
   return ok(tokens);
 }
 
-function nextToken(text: string, at: number): Result<Token> {
-  const first = text.charAt(at);
-  const raw = (first === 'r' || first === 'R') && /['"]/.test(text.charAt(at + 1));
-  if (raw) return stringToken(text, at, true);
-  if (first === "'" || first === '"') return stringToken(text, at, false);
+function nextToken(text: string, at: number, before: string): Result<Token> {
+  const opening = matchAt(string_pattern, text, at);
+  if (opening !== undefined) return readString(text, at, opening[0]);
   const number = matchAt(number_pattern, text, at);
-  if (number !== undefined) return numberToken(text, at, number);
+  if (number !== undefined) return numberToken(text, at, number[0]);
   const word = matchAt(word_pattern, text, at);
-  if (word !== undefined) return ok({ kind: 'word', text: word, at });
+  if (word !== undefined) return ok({ kind: 'word', text: word[0], name: word[0], at });
+  const selector = matchAt(selector_pattern, text, at);
+  if (selector !== undefined) return ok({ kind: 'word', text: selector[0], name: selector[0].slice(1, -1), quoted: true, at });
+  if (text.charAt(at) === '/' && before_pattern.has(before)) return patternToken(text, at);
   const symbol = matchAt(symbol_pattern, text, at);
-  if (symbol !== undefined) return ok({ kind: 'symbol', text: symbol, at });
-  if (first === '=') return conditionInvalid(text, at, 'a single = compares nothing', 'write ==');
-  return conditionInvalid(text, at, `the character ${JSON.stringify(first)} has no meaning here`, 'put text in quotes');
+  if (symbol !== undefined) return ok({ kind: 'symbol', text: symbol[0], at });
+  return conditionInvalid(text, at, `the character ${JSON.stringify(text.charAt(at))} has no meaning here`, 'put text in quotes');
 }
 
 function numberToken(text: string, at: number, number: string): Result<Token> {
-  const after = text.charAt(at + number.length);
-  if (/[\w.]/.test(after)) {
-    return conditionInvalid(text, at, `${number}${after} is not a number`, 'write a plain decimal number without a unit');
+  const end = at + number.length;
+  const after = text.slice(end, end + 2);
+  // 24.indexOf() is a call on a number; 24. and 24x are nothing.
+  if (/^(?:\w|\.(?![A-Za-z_]))/.test(after)) {
+    return conditionInvalid(text, at, `${number}${after.charAt(0)} is not a number`, 'write a plain decimal number without a unit');
   }
-  const value = Number(number);
+  const unsigned = /[uU]$/.test(number);
+  const digits = unsigned ? number.slice(0, -1) : number;
+  const value = Number(digits);
   if (!Number.isFinite(value)) return conditionInvalid(text, at, `${number} is too large`, 'use a number below 1.8e308');
+  if (/^(?:\d+|0[xX].*)$/.test(digits)) {
+    return ok({ kind: 'number', text: number, value, integer: BigInt(digits), ...(unsigned ? { unsigned } : {}), at });
+  }
+  if (unsigned) return conditionInvalid(text, at, `${number} is not a whole number`, `write ${digits} without the u`);
   return ok({ kind: 'number', text: number, value, at });
 }
 
-const escaped: { readonly [character: string]: string } = {
-  '\\': '\\', "'": "'", '"': '"', '/': '/', n: '\n', r: '\r', t: '\t',
-};
-
-function stringToken(text: string, at: number, raw: boolean): Result<Token> {
-  const opening = raw ? at + 1 : at;
-  const quote = text.charAt(opening);
-  let value = '';
-  let index = opening + 1;
-  while (index < text.length) {
-    const character = text.charAt(index);
-    if (character === quote) return ok({ kind: 'string', text: text.slice(at, index + 1), value, at });
-    if (raw || character !== '\\') {
-      value += character;
-      index += 1;
-      continue;
-    }
-    const next = text.charAt(index + 1);
-    const unicode = next === 'u' ? /^[0-9A-Fa-f]{4}$/.exec(text.slice(index + 2, index + 6))?.[0] : undefined;
-    const meant = unicode === undefined ? escaped[next] : String.fromCharCode(Number.parseInt(unicode, 16));
-    if (meant === undefined) {
-      return conditionInvalid(text, index, `\\${next} is not an escape`, `write \\\\${next}, or a raw string r'…' in which \\ means itself`);
-    }
-    value += meant;
-    index += unicode === undefined ? 2 : 6;
+/** `/drop\s+table/i` as the text of a pattern, for files that write patterns as JavaScript does. */
+function patternToken(text: string, at: number): Result<Token> {
+  const found = matchAt(pattern_pattern, text, at);
+  if (found === undefined) return conditionInvalid(text, at, 'the pattern does not end', "close it with /, or write it in quotes: matches(text, r'…')");
+  const [whole, pattern = '', flags = ''] = found;
+  if (/[^igmsu]/.test(flags) || flags.includes('m') || flags.includes('s')) {
+    return conditionInvalid(text, at, `the pattern flags ${flags} are not supported`, 'use /…/ or /…/i');
   }
-  return conditionInvalid(text, at, 'the string does not end', `close it with ${quote}`);
+  const value = pattern.replaceAll('\\/', '/');
+  return ok({ kind: 'string', text: whole, value: flags.includes('i') ? `(?i)${value}` : value, at });
 }

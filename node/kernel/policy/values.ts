@@ -1,4 +1,5 @@
 import type { Json } from '../../../crypto/canonical.ts';
+import { compared_values_max } from './bounds.ts';
 
 /** Why an expression has no value: an unknown attribute in strict mode, an operand of the wrong kind. */
 export class Fault {
@@ -8,6 +9,9 @@ export class Fault {
     this.reason = reason;
   }
 }
+
+/** The fault of asking for an attribute that the request does not have. */
+export class Absence extends Fault {}
 
 /** What an expression gives; `undefined` is an attribute that the request does not have. */
 export type Value = Json | undefined | Fault;
@@ -35,17 +39,44 @@ export function truthOf(value: Value, strict: boolean): boolean | Fault {
   return value !== 0 && value !== '';
 }
 
-/** Whether two values are the same JSON value; an absent attribute equals null. */
-export function sameValue(a: Json | undefined, b: Json | undefined): boolean {
+/** What pays for work that grows with its data: a fault when the steps are not left. */
+export interface Payer {
+  charge(steps: number): Fault | undefined;
+}
+
+/** Pays for one comparison that nobody else pays for: a value built of itself is small and yet endless to compare. */
+class Comparison implements Payer {
+  #left = compared_values_max;
+
+  charge(steps: number): Fault | undefined {
+    this.#left -= steps;
+    return this.#left < 0 ? new Fault(`a comparison looks at no more than ${compared_values_max} values`) : undefined;
+  }
+}
+
+/** Whether two values are the same JSON value; an absent attribute equals null. A fault where that cannot be paid for. */
+export function sameValue(a: Json | undefined, b: Json | undefined, payer?: Payer): boolean | Fault {
   if (a === b) return true;
   if (a === undefined || a === null || b === undefined || b === null) return (a ?? null) === (b ?? null);
-  if (isList(a) || isList(b)) {
-    return isList(a) && isList(b) && a.length === b.length && a.every((item, index) => sameValue(item, b[index]));
-  }
   if (typeof a !== 'object' || typeof b !== 'object') return false;
-  const names = Object.keys(a);
-  return names.length === Object.keys(b).length
-    && names.every((name) => Object.hasOwn(b, name) && sameValue(memberOf(a, name), memberOf(b, name)));
+  return sameContents(a, b, payer ?? new Comparison());
+}
+
+function sameContents(a: Json & object, b: Json & object, payer: Payer): boolean | Fault {
+  const [names, others] = [Object.keys(a), Object.keys(b)];
+  if (isList(a) !== isList(b) || names.length !== others.length) return false;
+  const cost = payer.charge(1 + names.length);
+  if (cost !== undefined) return cost;
+  for (const name of names) {
+    if (!Object.hasOwn(b, name)) return false;
+    const same = sameValue(itemOf(a, name), itemOf(b, name), payer);
+    if (same !== true) return same;
+  }
+  return true;
+}
+
+function itemOf(value: Json & object, name: string): Json | undefined {
+  return isList(value) ? value[Number(name)] : memberOf(value, name);
 }
 
 /** A field of an object, never one that it inherits; absent on anything that is no object. */

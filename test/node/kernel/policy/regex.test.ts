@@ -1,3 +1,4 @@
+import { run } from '@bufbuild/cel';
 import * as assert from 'uvu/assert';
 import * as fc from 'fast-check';
 import { unwrap } from '../../../../crypto/result.ts';
@@ -27,9 +28,36 @@ for (const [source, subject, expected] of [
   ['é', 'caf\u00e9', true],
   ['^.$', '😀', true],
   ['[\\]\\\\]', '\\', true],
+  ['(?i)\\p{Lu}', 'a', true],
+  ['(?i)^[^[:upper:]]$', 'a', false],
+  ['(?i)^\\P{Lu}$', 'a', false],
+  ['\\p{Greek}', 'x\u03b1', true],
+  ['(?m)^b$', 'a\nb\nc', true],
+  ['^b$', 'a\nb\nc', false],
+  ['(?s)a.b', 'a\nb', true],
+  ['a.b', 'a\nb', false],
+  ['(?i:A)B', 'aB', true],
+  ['(?i:A)B', 'ab', false],
+  ['(?P<first>a)(?<second>b)', 'ab', true],
+  ['^\\Qa.b*\\E$', 'a.b*', true],
+  ['\\x41\\x{1f600}\\102', 'A\u{1f600}B', true],
+  ['drop\\stable', 'drop\u00a0table', false],
 ] as const) {
   test(`${source} on ${subject} is ${expected}`, () => assert.is(unwrap(compilePattern(source)).matches(subject), expected));
 }
+
+test('agrees with RE2 where its syntax is its own', () => {
+  const atom = fc.constantFrom('a', 'B', '.', '\\pL', '\\p{Lu}', '\\P{Greek}', '[[:alpha:]]', '[^[:digit:]]', '\\x41', '\\x{3b1}', '\\Qa.b\\E', '\\s', '^', '$', '\\A', '\\z', '\\b', '\\B');
+  const group = fc.tuple(fc.constantFrom('(?i)', '(?s)', '(?m)', '(?i:', '(?P<n>', '(?<n>', '(?-i:', '(?ims:', '(?:', '('), fc.array(atom, { maxLength: 3 }))
+    .map(([opening, inner]) => `${opening}${inner.join('')}${opening.endsWith(')') ? '' : ')'}`);
+  const pattern = fc.array(fc.oneof(atom, group, fc.constant('|')), { maxLength: 4 }).map((parts) => parts.join(''));
+  const text = fc.string({ unit: fc.constantFrom('a', 'A', 'b', 'B', 'α', 'Ä', '1', '.', ' ', '\n', '\v', '\u00a0', '😀'), maxLength: 6 });
+  fc.assert(fc.property(pattern, text, (source, subject) => {
+    const theirs = run('text.matches(pattern)', { text: subject, pattern: source });
+    const ours = compilePattern(source);
+    assert.is(ours.ok ? ours.value.matches(subject) : 'refused', typeof theirs === 'boolean' ? theirs : 'refused', `${source} on ${JSON.stringify(subject)}`);
+  }), { numRuns: 2_000 });
+});
 
 test('patterns that stall other matchers are answered at once', () => {
   const subject = 'a'.repeat(pattern_input_characters_max - 1);
@@ -41,7 +69,7 @@ test('patterns that stall other matchers are answered at once', () => {
 });
 
 test('what cannot be matched in one pass, or is malformed, or too large is refused with the fix', () => {
-  for (const source of ['(a)\\1', '(?=a)b', '(?!a)', '(?<=a)b', '(?<name>a)\\k<name>', 'a**', '(a', 'a)', '[a', '[b-a]', '*a', 'a{3,1}', '\\', '\\q', '(a{1000}){1000}', 'a'.repeat(600), '\\p{L}']) {
+  for (const source of ['(a)\\1', '(?=a)b', '(?!a)', '(?<=a)b', '(?<name>a)\\k<name>', 'a**', '(a', 'a)', '[a', '[b-a]', '*a', 'a{3,1}', '\\', '\\q', '(a{1000}){1000}', 'a'.repeat(600), '\\p{Nothing}', '(?x)a', '\\x{110000}']) {
     const compiled = compilePattern(source);
     assert.is(compiled.ok ? 'compiled' : compiled.failure.code, 'PATTERN_REFUSED', source);
     assert.ok(!compiled.ok && compiled.failure.fix);

@@ -1,31 +1,9 @@
 import * as fc from 'fast-check';
-import { reserved_words, type BinaryOperator, type Expression } from '../../../../node/kernel/policy/ast.ts';
 import { compilePolicy } from '../../../../node/kernel/policy/load.ts';
 import type { CompiledPolicy } from '../../../../node/kernel/policy/policy.ts';
 import type { PolicyRequest } from '../../../../node/kernel/policy/scope.ts';
 import { unwrap } from '../../../../crypto/result.ts';
 import { Meter } from '../../../../node/kernel/policy/limit.ts';
-
-const name = fc.stringMatching(/^[a-z_][a-z0-9_]{0,6}$/).filter((text) => !reserved_words.has(text) && text !== 'r');
-const operators: readonly BinaryOperator[] = ['or', 'and', '==', '!=', '<', '<=', '>', '>=', 'in', '+', '-', '*', '/', '%'];
-
-/** Any expression that the grammar can say. */
-export const expression: fc.Arbitrary<Expression> = fc.letrec<{ node: Expression }>((tie) => ({
-  node: fc.oneof(
-    { depthSize: 'small', withCrossShrink: true },
-    fc.oneof(fc.constantFrom(null, true, false), fc.string({ maxLength: 6 }), fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }), fc.nat())
-      // A negative zero is written with a sign, which is another expression.
-      .map((value): Expression => ({ kind: 'literal', value: Object.is(value, -0) ? 0 : value, at: 0 })),
-    name.map((text): Expression => ({ kind: 'name', name: text, at: 0 })),
-    fc.tuple(tie('node'), fc.oneof(name, fc.string({ maxLength: 4 }))).map(([object, text]): Expression => ({ kind: 'member', object, name: text, at: 0 })),
-    fc.tuple(tie('node'), fc.nat(9)).map(([object, index]): Expression => ({ kind: 'index', object, index: { kind: 'literal', value: index, at: 0 }, at: 0 })),
-    fc.array(tie('node'), { maxLength: 3 }).map((items): Expression => ({ kind: 'list', items, at: 0 })),
-    fc.tuple(fc.constantFrom('contains', 'startsWith', 'size', 'f'), fc.array(tie('node'), { maxLength: 3 }))
-      .map(([called, args]): Expression => ({ kind: 'call', name: called, arguments: args, at: 0 })),
-    fc.tuple(fc.constantFrom('not' as const, '-' as const), tie('node')).map(([operator, operand]): Expression => ({ kind: 'unary', operator, operand, at: 0 })),
-    fc.tuple(fc.constantFrom(...operators), tie('node'), tie('node')).map(([operator, left, right]): Expression => ({ kind: 'binary', operator, left, right, at: 0 })),
-  ),
-})).node;
 
 const types = ['read', 'export', 'write'] as const;
 const atoms = [
