@@ -10,7 +10,7 @@ import type { SandboxTier } from '../recorder.ts';
 import type { SandboxLimits } from './limits.ts';
 
 export type { SandboxedOutcome } from './governed.ts';
-export { process_limits, quickjs_limits, type SandboxLimits } from './limits.ts';
+export { process_limits, type SandboxLimits } from './limits.ts';
 export { executeAction, runSandboxed, startSandboxed, type SandboxInit, type SandboxPlan } from './run.ts';
 export { findExecutable } from './wrapper.ts';
 
