@@ -48,6 +48,7 @@ test('each kind of change is shown by the smallest request that shows it', () =>
   assert.equal([answer, complete], ['different', true]);
   assert.equal(differences.map((one) => [change(one), memberOf(one.request.action, 'type')]), [['deny → allow', 'write'], ['require_approval → allow', 'ask'], ['allow → deny', 'list']]);
   assert.ok(differences.every(({ request }) => JSON.stringify(Object.keys(request)) === '["action"]'));
+  assert.equal(comparePolicies(policyOf([open]), policyOf([open, deny('not data.contains_pii')])).differences.map(({ request }) => request), [{ action: { type: 'call' } }]);
 });
 
 test('one kind of change by several rules is shown once for each of them', () => {
@@ -81,6 +82,9 @@ test('strictness changes what is decided, and where is shown', () => {
   const rules = [open, deny('agent.role == 7')];
   const { differences } = comparePolicies(policyOf(rules), policyOf(rules, { strict: true }));
   assert.equal(differences.map((one) => [change(one), one.request]), [['allow → deny', { action: { type: 'call' } }]]);
+  // Without a payload its facets are faults and its attributes absent, together.
+  const payload = [{ name: 'a', condition: "data.n == ['a'] or data.contains_pii", action: 'allow' }];
+  assert.is(comparePolicies(policyOf(payload), policyOf(payload, { strict: true })).complete, true);
 });
 
 test('a child narrows its parent when it allows less, asks more, or limits more tightly', () => {
