@@ -80,6 +80,14 @@ test('a program imports the library, governs a function and runs a node', async 
   assert.match(String(did), /^did:mesh:b[a-z2-7]{52}$/);
 }, { ms: 60_000 });
 
+test('the command runs untrusted JavaScript in QuickJS, whose thread is a file of the package', async () => {
+  const here = await installed();
+  writeFileSync(join(here.project, 'policy.yaml'), 'version: "1.0"\nrules:\n  - { name: start, condition: "action.type == \'execute\'", action: allow }\n');
+  writeFileSync(join(here.project, 'untrusted.js'), 'return { sum: 1 + 2, host: typeof process };');
+  const ran = await run(commandOf(here), ['run', '--sandbox', 'quickjs', '--policy', 'policy.yaml', '--', 'untrusted.js'], { cwd: here.project });
+  assert.equal([ran.code, ran.stdout], [0, '{"sum":3,"host":"undefined"}\n'], ran.stderr);
+});
+
 test('the types come along: the program fits them, and a wrong one does not', async () => {
   const { project } = await installed();
   assert.equal(await typeCheck(project, 'right.mts', program), { code: 0, stdout: '', stderr: '' });
