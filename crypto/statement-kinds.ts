@@ -9,6 +9,7 @@ import { isDid } from './did.ts';
 import { packed_evidence_bytes_max } from './evidence-file.ts';
 import { digest_bytes } from './hash.ts';
 import { controllerOf } from './jwt.ts';
+import type { PolicyBundle } from './policy-bundle.ts';
 import { fail, ok, type Result } from './result.ts';
 
 /** The highest weight of an endorsement: weights are thousandths. */
@@ -97,7 +98,7 @@ export interface DuplicityProof extends Said {
   readonly events: readonly [string, string];
 }
 
-/** Proof that a DID has signed two different endorsements under one sequence number. Whoever reports it is the issuer. */
+/** Proof that a DID has signed two different endorsements under one sequence number, or policy bundles under one version. Whoever reports it is the issuer. */
 export interface EquivocationProof extends Said {
   readonly kind: 'equivocation';
   /** The DID that is accused. */
@@ -116,10 +117,10 @@ export interface AuditEvidence extends Said {
 }
 
 /** Any statement. */
-export type Statement = Endorsement | Revocation | Head | DuplicityProof | EquivocationProof | AuditEvidence;
+export type Statement = Endorsement | Revocation | Head | DuplicityProof | EquivocationProof | AuditEvidence | PolicyBundle;
 
 const isTargetId: { readonly [kind in TargetKind]: (id: string) => boolean } = {
-  delegation: isHash,
+  delegation: isDigest,
   token: (id) => token_id_pattern.test(id),
   key: (id) => id.length <= key_id_length_max && id.includes('#') && isDid(controllerOf(id)),
   did: isDid,
@@ -127,7 +128,8 @@ const isTargetId: { readonly [kind in TargetKind]: (id: string) => boolean } = {
   sponsorship: isDid,
 };
 
-function isHash(value: unknown): value is string {
+/** Whether a value is a SHA-256 in base64url. */
+export function isDigest(value: unknown): value is string {
   return typeof value === 'string' && value.length === 43 && fromBase64url(value)?.length === digest_bytes;
 }
 
@@ -208,7 +210,7 @@ export function headOf(claims: Fields, hash: string): Result<Head> {
   }
   const { iss, number, sequence, record, nbf, exp }: Fields = claims;
   if (!isDid(iss)) return malformed('the issuer of a head is the DID itself');
-  if (!isWhole(number) || !isWhole(sequence) || !isHash(record)) return malformed('a head has a whole number, a whole sequence and the hash of a record');
+  if (!isWhole(number) || !isWhole(sequence) || !isDigest(record)) return malformed('a head has a whole number, a whole sequence and the hash of a record');
   if (!isWhole(nbf) || !isWhole(exp) || exp <= nbf || exp - nbf > head_lifetime_s_max) return malformed(`a head lives at most ${head_lifetime_s_max} s`);
   return ok({ kind: 'head', iss, number, sequence, record, nbf, exp, hash });
 }
@@ -237,7 +239,7 @@ export function equivocationOf(claims: Fields, hash: string): Result<Equivocatio
   }
   const { iss, sub, statements, nbf, exp }: Fields = claims;
   if (!isDid(iss) || !isDid(sub)) return malformed('the reporter and the accused of a proof are DIDs');
-  if (!isPair(statements, endorsement_bytes_max)) return malformed('a proof of equivocation has two different endorsements in ascending order');
+  if (!isPair(statements, endorsement_bytes_max)) return malformed('a proof of equivocation has two different statements in ascending order');
   if (!isWhole(nbf) || !isWhole(exp) || !lasts(nbf, exp)) return malformed(`a proof lives exactly ${lasting_revocation_lifetime_s} s`);
   return ok({ kind: 'equivocation', iss, sub, statements, nbf, exp, hash });
 }

@@ -1,7 +1,7 @@
 /**
  * Statements: signed sentences of one DID that concern everybody, spread by
- * gossip and kept by every node. An endorsement may be replaced by its issuer
- * with a higher `seq`, a head by a newer one; revocations and proofs are never
+ * gossip and kept by every node. An endorsement or a policy bundle may be replaced
+ * by its issuer with a higher `seq`, a head by a newer one; revocations and proofs are never
  * replaced by their issuer and never undone.
  *
  * A statement is a token ({@link Token}) with exactly the claims of its kind,
@@ -13,6 +13,7 @@ import { methodId } from './did-events.ts';
 import { keyFor, type DidRecord } from './did-record.ts';
 import { misdeeds, packEvidence, statedEvidence, unpackEvidence, verifyEvidence, type VerifiedEvidence } from './fork-evidence.ts';
 import { controllerOf, createToken, decodeToken, token_bytes_max, verifyToken, type Token, type TokenSigner, type TokenType } from './jwt.ts';
+import { bundlesContradict, policyBundleOf, type PolicyBundle } from './policy-bundle.ts';
 import { fail, ok, type Result } from './result.ts';
 import {
   auditEvidenceOf, duplicityOf, endorsement_bytes_max, endorsementOf, equivocationOf, headOf, lasting_revocation_lifetime_s, revocationLifetime, revocationOf,
@@ -38,6 +39,7 @@ const statements_by_type: { readonly [type: string]: (claims: Fields, hash: stri
   'mesh-duplicity+jwt': duplicityOf,
   'mesh-equivocation+jwt': equivocationOf,
   'mesh-audit-evidence+jwt': auditEvidenceOf,
+  'mesh-bundle+jwt': policyBundleOf,
 };
 
 function statementOf(type: string, claims: Fields, hash: string, bytes: number): Result<Statement> {
@@ -136,10 +138,19 @@ export function signDuplicity(signer: TokenSigner, plan: DuplicityPlan): Promise
   return sign('mesh-duplicity+jwt', signer, { did, number, events: pairOf(toBase64url(a), toBase64url(b)), nbf, exp: nbf + lasting_revocation_lifetime_s, v: 1 });
 }
 
+/** What an organisation decides; the issuer is the signer. */
+export type PolicyBundlePlan = Pick<PolicyBundle, 'scope' | 'seq' | 'digest' | 'bytes' | 'nbf' | 'exp'>;
+
+/** Signs that a bundle of policies is in force. Fails with `STATEMENT_MALFORMED` where no peer would take it. */
+export function signPolicyBundle(signer: TokenSigner, plan: PolicyBundlePlan): Promise<Result<string>> {
+  const { scope, seq, digest, bytes, nbf, exp } = plan;
+  return sign('mesh-bundle+jwt', signer, { scope, seq, digest, bytes, nbf, exp, v: 1 });
+}
+
 /** What is reported of a DID; the two tokens, in any order. */
 export type EquivocationPlan = Pick<EquivocationProof, 'sub' | 'nbf' | 'statements'>;
 
-/** Signs a report of two endorsements under one `seq`. Fails with `STATEMENT_MALFORMED` where no peer would take it. */
+/** Signs a report of two statements under one `seq`. Fails with `STATEMENT_MALFORMED` where no peer would take it. */
 export function signEquivocation(signer: TokenSigner, plan: EquivocationPlan): Promise<Result<string>> {
   const { sub, nbf, statements: [a, b] } = plan;
   return sign('mesh-equivocation+jwt', signer, { sub, statements: pairOf(a, b), nbf, exp: nbf + lasting_revocation_lifetime_s, v: 1 });
@@ -172,30 +183,35 @@ export function statementKey(record: DidRecord, key_id: string, dated_s: number)
   return key !== undefined && key_id === `${record.did}#${methodId(key)}` ? key : undefined;
 }
 
+/** Whether two statements of one issuer say different things where only one can hold: endorsements of one subject and scope under one `seq`, policy bundles of one name under one version. */
+export function contradict(a: Statement, b: Statement): boolean {
+  if (a.kind === 'policy-bundle' && b.kind === 'policy-bundle') return bundlesContradict(a, b);
+  return a.kind === 'endorsement' && b.kind === 'endorsement' && a.iss === b.iss && a.sub === b.sub && a.scope === b.scope && a.seq === b.seq && a.hash !== b.hash;
+}
+
 /**
  * Whether a proof of equivocation proves what it says, given the record of the
- * accused: both are its endorsements, properly signed, for one subject and scope
- * under one `seq`, and they are not the same.
+ * accused: both are its statements, properly signed, and they {@link contradict}
+ * each other.
  *
  * Fails with `STATEMENT_UNPROVEN` (no honest peer keeps it), or with
  * `STATEMENT_KEY_UNKNOWN` where the record does not have the key that signed.
  */
 export function verifyEquivocation(record: DidRecord, proof: EquivocationProof): Result<void> {
   const unproven = (reason: string): ReturnType<typeof fail> => fail('STATEMENT_UNPROVEN', reason);
-  const said: Endorsement[] = [];
+  const said: Statement[] = [];
   for (const text of proof.statements) {
     const parsed = parseStatement(text);
     if (!parsed.ok) return unproven(`a statement of the proof is none: ${parsed.failure.reason}`);
     const { statement, token } = parsed.value;
-    if (statement.kind !== 'endorsement' || statement.iss !== proof.sub || record.did !== proof.sub) return unproven('a statement of the proof is no endorsement by the accused');
+    if (statement.iss !== proof.sub || record.did !== proof.sub) return unproven('a statement of the proof is none of the accused');
     const key = statementKey(record, token.key_id, statement.nbf);
     if (key === undefined) return fail('STATEMENT_KEY_UNKNOWN', `${token.key_id} is not a key with which ${proof.sub} makes statements`);
     if (!verifyToken(token, key)) return unproven('the accused did not sign a statement of the proof');
     said.push(statement);
   }
   const [a, b] = said;
-  const is_proven = a !== undefined && b !== undefined && a.hash !== b.hash && a.sub === b.sub && a.scope === b.scope && a.seq === b.seq;
-  return is_proven ? ok(undefined) : unproven('the two endorsements do not contradict each other');
+  return a !== undefined && b !== undefined && contradict(a, b) ? ok(undefined) : unproven('the two statements do not contradict each other');
 }
 
 /** The evidence file that a statement carries, unverified. Fails with `EVIDENCE_INVALID`. */

@@ -132,11 +132,18 @@ export class AgentHouse {
     return this.#house({ identity, kernel, ...equipment });
   }
 
-  /** Gives an agent a kernel that a program has built. Its records go to this host's log from then on. Fails with `KERNEL_TAKEN`. */
+  /** Gives an agent a kernel that a program has built. Its records go to this host's log from then on; the kernel before it ends. Fails with `KERNEL_TAKEN`. */
   adopt(identity: LocalIdentity, kernel: KernelSpace): Result<HousedAgent> {
-    const { policies = [], handler } = this.#agents.get(identity.did) ?? {};
+    const { did } = identity;
+    const { policies = [], handler, kernel: before } = this.#agents.get(did) ?? {};
     const attached = this.#attach(identity, kernel, policies);
-    return attached.ok ? ok(this.#house({ identity, kernel, policies, handler })) : attached;
+    if (!attached.ok) return attached;
+    const housed = this.#house({ identity, kernel, policies, handler });
+    if (before === undefined || before === kernel) return ok(housed);
+    // Signals reach the new one alone from now on, so nothing may go on in the old one.
+    const restored = kernel.restore(did, before.standingOf(did));
+    before.stop('a program has given its agent another kernel');
+    return restored.ok ? ok(housed) : restored;
   }
 
   #attach(identity: LocalIdentity, kernel: KernelSpace, policies: readonly Policy[]): Result<void> {
@@ -182,6 +189,11 @@ export class AgentHouse {
   replaceOrganisations(organisations: readonly (readonly Policy[])[]): void {
     this.#organisations = organisations;
     for (const { kernel } of this.#agents.values()) kernel.replaceOrganisations(organisations);
+  }
+
+  /** The policies that stand over those of all agents, below those of organisations. */
+  get hostPolicies(): readonly Policy[] {
+    return this.#host_policies;
   }
 
   /** Every agent that is ready to work. */

@@ -1,5 +1,6 @@
 /** The parts of a host put together: each is given the narrow parts that it uses, in the order in which they need each other. */
-import { ok, type Result } from '../crypto/result.ts';
+import { canonicalJsonBytes } from '../crypto/canonical.ts';
+import { ok, unwrap, type Result } from '../crypto/result.ts';
 import type { AuditEvidence } from '../crypto/statement.ts';
 import { delegation, type Delegations } from '../protocols/delegation/index.ts';
 import { handshake, type Handshake } from '../protocols/handshake/index.ts';
@@ -19,7 +20,10 @@ import { logFiles, logStore } from '../storage/log-view.ts';
 import type { StatementStore } from '../storage/statements.ts';
 import type { Vault } from '../storage/vault.ts';
 import { Accusations } from './accusations.ts';
-import { AgentHouse } from './agent-house.ts';
+import { AgentFiles } from './agent-files.ts';
+import { AgentHouse, type HousedAgent } from './agent-house.ts';
+import { AgentTools } from './agent-tools.ts';
+import { ApprovalDesk } from './approvals.ts';
 import { AuditKeeper } from './audit-keeper.ts';
 import { AuditParties } from './audit-parties.ts';
 import { announce } from './announcing.ts';
@@ -27,17 +31,22 @@ import { Authority } from './authority.ts';
 import { AuditRetention } from './audit-retention.ts';
 import { Books } from './books.ts';
 import type { Doubts } from './doubts.ts';
+import { auditRecorder } from './flight-recorder.ts';
 import { Endings } from './endings.ts';
 import { reportEquivocation } from './equivocations.ts';
 import { FlightLogs } from './flight-logs.ts';
 import type { Host, HostParts, HostSettings } from './host.ts';
 import type { Identities } from './identities.ts';
 import { Imports } from './imports.ts';
+import type { KernelSpace } from './kernel/index.ts';
 import { stopEach } from './lifecycle.ts';
 import { monitoring } from './monitoring.ts';
 import { Neighbours } from './neighbours.ts';
 import { reaffirmAll } from './reaffirming.ts';
+import { operatorKernel } from './operator.ts';
 import type { PastLogs } from './own-logs.ts';
+import { PolicySources } from './policy-sources.ts';
+import { Runs } from './runs.ts';
 
 /** What exists before the parts are put together. */
 export interface Built {
@@ -78,6 +87,11 @@ export class Composition implements Host {
   readonly neighbours: Neighbours;
   readonly accusations: Accusations;
   readonly agents: AgentHouse;
+  readonly approvals: ApprovalDesk;
+  readonly policies: PolicySources;
+  readonly runs: Runs;
+  readonly files: AgentFiles;
+  readonly tools: AgentTools;
   readonly books: Books;
   readonly retention: AuditRetention;
   readonly logs: FlightLogs;
@@ -86,6 +100,7 @@ export class Composition implements Host {
   readonly endings: Endings;
   readonly identity_witnesses: IdentityWitnesses;
   readonly #parties: AuditParties;
+  readonly #operator: KernelSpace;
 
   constructor(built: Built) {
     const { parts, settings, identities, log, statement_store } = built;
@@ -109,6 +124,7 @@ export class Composition implements Host {
       ...built.doubts.heard,
       revocation: (revoked) => this.endings.revoked(revoked),
       auditEvidence: (evidence) => this.#exposed(evidence),
+      policyBundle: (bundle) => this.policies.bundles.heard(bundle),
       equivocated: (issuer, tokens) => reportEquivocation({ clock, recorder, identities, store: statement_store, statements: this.statements }, issuer, tokens),
     })({
       clock, random, network, store: statement_store, identity: this.identity, recorder,
@@ -168,14 +184,34 @@ export class Composition implements Host {
       clock, recorder, store, log_store: logStore(store, number), log, past_logs: built.past_logs, did: identities.node.did, policy: settings.retention ?? {},
       ...(parts.free_bytes === undefined ? {} : { free_bytes: parts.free_bytes }),
     });
+    this.approvals = new ApprovalDesk({
+      clock, random, host: identities.node.did, identity: this.identity, revocation: this.revocation,
+      find: (who) => identities.find(who),
+      note: (rejected) => log.append({ subject: identities.node.did, payload: canonicalJsonBytes(rejected) }, { durable: false }),
+    }, settings.approval_ms);
+    this.runs = new Runs({ clock, random });
     this.agents = new AgentHouse({
-      clock, random, log, identities, trust: this.trust, recorder,
+      approvals: this.approvals,
+      clock, random, store, log, identities, trust: this.trust, recorder,
       barred: (did) => authority.barredDid(did),
       unrecordable: () => this.retention.refusal(),
-      housed: (agent) => this.endings.endIfRevoked(agent),
+      checkpoint: (did, reason) => this.files.checkpoint(did, reason),
+      belongings: (did) => ({ files: unwrap(this.files.of(did)), tools: unwrap(this.tools.of(did)) }),
+      housed: (agent) => {
+        this.endings.endIfRevoked(agent);
+        this.policies.files.watchAll();
+      },
       served: (chain, invocation) => this.delegations.served(chain, invocation),
     });
+    this.#operator = operatorKernel({ clock, random, flight_recorder: auditRecorder(log, () => this.retention.refusal()) });
+    const housed = (did: string): HousedAgent | undefined => this.agents.get(did);
+    this.tools = new AgentTools({ clock, store, recorder, housed, identity: this.identity, revocation: this.revocation, operator: this.#operator, did: identities.node.did });
+    this.files = new AgentFiles({ clock, store, recorder, housed, operator: this.#operator, tools: (did) => this.tools.folder(did) });
     this.endings = new Endings({ clock, recorder, identity: this.identity, revocation: this.revocation, handshake: () => this.handshake, agents: () => this.agents.list() });
+    this.policies = new PolicySources({
+      clock, random, network, store, recorder, log, identities, statement_store, identity: this.identity, revocation: this.revocation, statements: this.statements, agents: this.agents,
+      file: settings.policy, watch: parts.watch_file,
+    });
     this.message = message({
       clock, random, network, store, identity: this.identity, handshake: this.handshake, recorder, origin: log.origin,
       executor: (did) => authority.executor(did),
@@ -260,8 +296,11 @@ export class Composition implements Host {
     await this.accusations.load();
     await this.monitor.start();
     await this.retention.start();
+    await this.policies.load();
     const agents = await this.agents.start(this.settings.policy);
     if (!agents.ok) return agents;
+    await this.tools.start();
+    this.files.start();
     await this.identities.hold();
     this.endings.start();
     await this.mirrors.start();
@@ -273,6 +312,7 @@ export class Composition implements Host {
       deactivated: (deactivated) => this.endings.deactivated(deactivated),
       published: (published, record) => void announce({ ...this.parts, statements: this.statements }, published, record),
     });
+    this.policies.start();
     this.accusations.start();
     this.keeper.start();
     void reaffirmAll({ recorder: this.parts.recorder, statement_store: this.statement_store, revocation: this.revocation }, this.identities.list('human', 'org', 'agent', 'node'));
@@ -288,6 +328,9 @@ export class Composition implements Host {
       () => this.monitor.stop(),
       () => this.accusations.stop(),
       () => this.endings.stop(),
+      () => this.policies.stop(),
+      () => this.files.stop(),
+      () => this.#operator.stop('the node is stopping'),
       () => this.agents.stop(),
       () => this.message.stop(),
       () => this.statements.stop(),

@@ -27,20 +27,26 @@ import type { RetentionPolicy } from '../storage/retention.ts';
 import { openStatements, type StatementStore } from '../storage/statements.ts';
 import { openVault, type Vault } from '../storage/vault.ts';
 import type { Accusations } from './accusations.ts';
+import type { AgentFiles } from './agent-files.ts';
 import type { AgentHouse } from './agent-house.ts';
+import type { AgentTools } from './agent-tools.ts';
+import type { ApprovalDesk } from './approvals.ts';
 import type { AuditKeeper, KeeperInit } from './audit-keeper.ts';
 import type { AuditRetention, FreeBytes } from './audit-retention.ts';
 import type { Books } from './books.ts';
 import { Composition } from './composition.ts';
 import { doubts } from './doubts.ts';
 import type { FlightLogs } from './flight-logs.ts';
+import type { WatchFile } from './host-policies.ts';
 import { Identities, type LocalIdentity } from './identities.ts';
 import type { Imports } from './imports.ts';
 import { startFailure } from './lifecycle.ts';
 import { withLoopback } from './loopback.ts';
 import type { Neighbours } from './neighbours.ts';
+import type { Runs } from './runs.ts';
 import { nodeKey } from './node-keys.ts';
 import { logKeys, logMethods, PastLogs } from './own-logs.ts';
+import type { PolicySources } from './policy-sources.ts';
 
 /** The outside world of a host. */
 export interface HostParts {
@@ -53,6 +59,8 @@ export interface HostParts {
   readonly recorder: Recorder;
   /** How much of the disk is free; absent where there is none. */
   readonly free_bytes?: FreeBytes;
+  /** Tells when a policy file may have changed; absent where files are read again only when somebody says so. */
+  readonly watch_file?: WatchFile;
 }
 
 /** What its owner decides. */
@@ -64,6 +72,8 @@ export interface HostSettings {
   readonly required_trust: number;
   /** Path of the policy that stands over the policies of all agents. */
   readonly policy?: string;
+  /** How long a call waits for approval, milliseconds; five minutes when absent, fifteen at most. */
+  readonly approval_ms?: number;
   /** How old the knowledge of revocations may be for each class of commands. */
   readonly revocation_age_ms_max?: Partial<RevocationAges>;
   readonly witness?: WitnessInit;
@@ -100,6 +110,16 @@ export interface Host {
   readonly mirrors: Mirrors;
   readonly neighbours: Neighbours;
   readonly agents: AgentHouse;
+  /** The calls that wait for a human. */
+  readonly approvals: ApprovalDesk;
+  /** Where its policies come from: the organisations that it follows, and its files. */
+  readonly policies: PolicySources;
+  /** The programs that run as agents of this host in terminals. */
+  readonly runs: Runs;
+  /** What the agents remember. */
+  readonly files: AgentFiles;
+  /** What the agents may call. */
+  readonly tools: AgentTools;
   readonly books: Books;
   readonly retention: AuditRetention;
   /** Evidence against logs and witnesses. */
@@ -180,7 +200,7 @@ async function compose(given: HostParts, settings: HostSettings): Promise<Result
   if (!node.ok) return node;
   const statement_store = await openStatements({
     store, now: () => clock.now(),
-    depended: () => host?.authority.depended() ?? new Set(),
+    depended: () => new Set([...host?.authority.depended() ?? [], ...host?.policies.bundles.followed() ?? []]),
     loading: (count) => recorder.record({ kind: 'statement.loading', count }),
   });
   const logs = await openLogs(parts, settings, node.value.did, log_keys.value);

@@ -9,6 +9,7 @@ import { keystore_file, openKeystore, type Keystore } from '../storage/keystore.
 import { checkRetention } from '../storage/retention.ts';
 import { spaces, type Space } from '../storage/store.ts';
 import { Actions } from './actions.ts';
+import type { AgentTools } from './agent-tools.ts';
 import { system_clock, system_random } from './clock.ts';
 import { checkRequiredTrust, type NodeConfig } from './config.ts';
 import { controlMethods } from './control/methods.ts';
@@ -17,10 +18,15 @@ import { defaultDataFolder } from './data-folder.ts';
 import { checkFilter, type LoggedRecord } from './flight-logs.ts';
 import { parseGateway } from './gateway/address.ts';
 import type { Gateway, GatewayAddress } from './gateway/index.ts';
+import { fileWatch } from './file-watch.ts';
 import { holdFolder, type HeldFolder } from './held-folder.ts';
+import type { ReloadedBy, ReloadedPolicy } from './host-policies.ts';
 import { startHost, type Host } from './host.ts';
 import type { LogFilter, RecordedLogs } from './kernel/recorder.ts';
 import { makeNodeKeys } from './node-keys.ts';
+import { parseSidecar, sidecarSocketPath } from './sidecar/address.ts';
+import type { Sidecar } from './sidecar/index.ts';
+import { SidecarTokens } from './sidecar/tokens.ts';
 import { libp2pNetwork } from './libp2p.ts';
 import { startFailure, stopEach } from './lifecycle.ts';
 import { revocationAges } from '../protocols/revocation/index.ts';
@@ -36,6 +42,10 @@ export interface Node extends AsyncDisposable, RecordedLogs {
   readonly data: string;
   /** The URL of its gateway, if there is one. */
   readonly gateway: string | undefined;
+  /** The local HTTP API for programs in any language, where it is open. */
+  readonly sidecar: Sidecar | undefined;
+  /** With what such programs prove which agent they act as. */
+  readonly sidecar_tokens: SidecarTokens;
   /** Why the audit log is read-only, if it is. */
   readonly frozen: Failure | undefined;
   /** Whether a passphrase seals the keys. */
@@ -49,10 +59,14 @@ export interface Node extends AsyncDisposable, RecordedLogs {
   getLogs(agent?: string, filter?: LogFilter): Promise<readonly LoggedRecord[]>;
   /** Every record that matches, oldest first, for more than fits into one answer. Throws a `FailureError`. */
   eachLog(agent?: string, filter?: LogFilter): AsyncIterable<LoggedRecord>;
+  /** Reads the policy files of the host and its agents again, and puts what has changed in force: one answer a file. One that cannot be used changes nothing. */
+  reloadPolicies(by?: ReloadedBy): Promise<readonly ReloadedPolicy[]>;
   /** Its parts, for programs that go deeper than the actions. */
   readonly host: Host;
   /** What it can be asked to do. */
   readonly actions: Actions;
+  /** The tools that its agents may call; programs register theirs here. */
+  readonly tools: AgentTools;
   /** Stops everything; the second call awaits the first. */
   stop(): Promise<void>;
 }
@@ -108,12 +122,13 @@ async function buildHost(opened: Opened, config: NodeConfig, recorder: Recorder)
     const { bavail, bsize } = await statfs(folder.path);
     return bavail * bsize;
   };
-  return startHost({ clock: system_clock, random: system_random, network, store, files, keystore, recorder, free_bytes }, {
+  return startHost({ clock: system_clock, random: system_random, network, store, files, keystore, recorder, free_bytes, watch_file: fileWatch(recorder) }, {
     name: config.name ?? hostname().slice(0, 64).replaceAll(/[^\p{L}\p{N}@._+ -]/gu, '-'),
     genesis: !folder.initialised,
     required_trust: config.required_trust ?? 0,
     ...(config.revocation_max_age === undefined ? {} : { revocation_age_ms_max: config.revocation_max_age }),
     ...(config.policy === undefined ? {} : { policy: config.policy }),
+    ...(config.approval_ms === undefined ? {} : { approval_ms: config.approval_ms }),
     ...(config.witness === undefined ? {} : { witness: config.witness }),
     ...(config.mirrors === undefined ? {} : { mirrors: config.mirrors }),
     ...(config.retention === undefined ? {} : { retention: config.retention }),
@@ -123,21 +138,26 @@ async function buildHost(opened: Opened, config: NodeConfig, recorder: Recorder)
 class RunningNode implements Node {
   readonly host: Host;
   readonly actions: Actions;
+  readonly tools: AgentTools;
   readonly data: string;
   readonly keys_protected: boolean;
   readonly counters: CountingRecorder;
+  readonly sidecar_tokens: SidecarTokens;
   readonly #held: HeldFolder;
   #control: ControlServer | undefined;
   #gateway: Gateway | undefined;
+  #sidecar: Sidecar | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(opened: Opened, host: Host, counters: CountingRecorder) {
     this.host = host;
     this.counters = counters;
     this.actions = new Actions(host);
+    this.tools = host.tools;
     this.data = opened.held.folder.path;
     this.keys_protected = opened.keystore.protected;
     this.#held = opened.held;
+    this.sidecar_tokens = new SidecarTokens({ clock: system_clock, random: system_random, files: opened.held.files });
   }
 
   get did(): string {
@@ -164,6 +184,10 @@ class RunningNode implements Node {
   async *eachLog(agent?: string, filter: LogFilter = {}): AsyncIterable<LoggedRecord> {
     unwrap(checkFilter(filter));
     for await (const record of this.host.logs.records(this.#agentOf(agent), filter)) yield unwrap(record);
+  }
+
+  reloadPolicies(by: ReloadedBy = 'operator'): Promise<readonly ReloadedPolicy[]> {
+    return this.host.policies.files.reload(by);
   }
 
   #agentOf(agent: string | undefined): string | undefined {
@@ -194,6 +218,19 @@ class RunningNode implements Node {
     return opened.ok ? ok(undefined) : opened;
   }
 
+  get sidecar(): Sidecar | undefined {
+    return this.#sidecar;
+  }
+
+  async openSidecar(address: GatewayAddress | undefined): Promise<Result<void>> {
+    const { serveSidecar } = await import('./sidecar/index.ts');
+    const opened = await serveSidecar({
+      host: this.host, actions: this.actions, tokens: this.sidecar_tokens, socket_path: sidecarSocketPath(this.data), ...(address === undefined ? {} : { address }),
+    });
+    if (opened.ok) this.#sidecar = opened.value;
+    return opened.ok ? ok(undefined) : opened;
+  }
+
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
@@ -201,7 +238,7 @@ class RunningNode implements Node {
 
   #stop(): Promise<void> {
     running_nodes.delete(this);
-    return stopEach(() => this.#control?.close(), () => this.#gateway?.close(), () => this.host.stop(), () => this.#held.close());
+    return stopEach(() => this.#control?.close(), () => this.#gateway?.close(), () => this.#sidecar?.close(), () => this.host.stop(), () => this.#held.close());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -223,6 +260,8 @@ async function startIn(held: HeldFolder, config: NodeConfig): Promise<Result<Nod
     served = config.control === false ? ok(undefined) : await node.serve(held.folder.socket);
     const gateway = config.gateway === undefined ? undefined : parseGateway(config.gateway);
     if (served.ok && gateway?.ok === true) served = await node.open(gateway.value);
+    const sidecar = parseSidecar(config.sidecar);
+    if (served.ok && config.sidecar !== undefined && sidecar.ok) served = await node.openSidecar(sidecar.value);
   } finally {
     if (served?.ok !== true) await node.stop();
   }
@@ -237,7 +276,7 @@ async function startIn(held: HeldFolder, config: NodeConfig): Promise<Result<Nod
  *
  * Fails with `DATA_FOREIGN`, `DATA_OPEN_TO_OTHERS`, `FILE_OPEN_TO_OTHERS`, `FILE_OF_OTHERS`,
  * `DATA_UNUSABLE`, `DATA_LOCKED`, `STORE_LOCKED`, `STORE_UNREADABLE`, `STORE_VERSION`, a `KEYSTORE_…`, `IDENTITY_…`, `VAULT_…` or
- * `POLICY_…` code, `TRUST_INVALID`, `REVOCATION_AGE_INVALID`, `RETENTION_INVALID`, `ADDRESS_INVALID`, `ADDRESS_IN_USE`, a `GATEWAY_…`, `WITNESS_POLICY_…` or `CONTROL_…` code, `WITNESSED_LOG_INVALID`, or with
+ * `POLICY_…` code, `TRUST_INVALID`, `REVOCATION_AGE_INVALID`, `RETENTION_INVALID`, `ADDRESS_INVALID`, `ADDRESS_IN_USE`, a `GATEWAY_…`, `SIDECAR_…`, `WITNESS_POLICY_…` or `CONTROL_…` code, `WITNESSED_LOG_INVALID`, or with
  * `NODE_START_FAILED` for what nobody foresaw, as on a full disk. Whatever fails, the
  * folder is free again.
  */
@@ -249,6 +288,8 @@ export async function createNode(config: NodeConfig = {}): Promise<Result<Node>>
   if (!ages.ok) return ages;
   const gateway = config.gateway === undefined ? undefined : parseGateway(config.gateway);
   if (gateway?.ok === false) return gateway;
+  const sidecar = parseSidecar(config.sidecar);
+  if (!sidecar.ok) return sidecar;
   const witness = await witnessInit(config);
   if (!witness.ok) return witness;
   const retention = checkRetention(config.retention ?? {});

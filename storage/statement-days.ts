@@ -34,7 +34,7 @@ export function dayOf(time_s: number): number {
 
 /** The topic under which a statement is compared. */
 export function topicOf({ kind }: Statement): StatementTopic {
-  return kind === 'endorsement' || kind === 'head' ? 'others' : 'revocations';
+  return kind === 'endorsement' || kind === 'head' || kind === 'policy-bundle' ? 'others' : 'revocations';
 }
 
 /** Tries of all topics and days. */

@@ -1,18 +1,19 @@
 /** What is kept of statements in memory, and what finds which: everything that a decision asks is answered from here at once. */
 import { assert } from '../crypto/assert.ts';
+import type { PolicyBundle } from '../crypto/policy-bundle.ts';
 import { RecentMap } from '../crypto/recent.ts';
 import type { AuditEvidence, DuplicityProof, Endorsement, EquivocationProof, Head, Revocation, Statement, TargetKind } from '../crypto/statement.ts';
 import { accusedOf, compareRivals } from './statement-rivals.ts';
 
 /** What one issuer may have in force of each kind. Evidence is found by those who look: throwaway hosts that fork on purpose must not use up the places of a finder. */
 export const statements_per_issuer_max: StatementPlaces = {
-  endorsement: 1000, revocation: 4096, head: 1, duplicity: 64, equivocation: 64, 'audit-evidence': 1024,
+  endorsement: 1000, revocation: 4096, head: 1, duplicity: 64, equivocation: 64, 'audit-evidence': 1024, 'policy-bundle': 16,
 };
 /** Numbers of statements by their kind. */
 export type StatementPlaces = { readonly [kind in Statement['kind']]: number };
 /** What all issuers together may have in force of each kind. */
 export const statements_max: StatementPlaces = {
-  endorsement: 500_000, revocation: 500_000, head: 500_000, duplicity: 10_000, equivocation: 10_000, 'audit-evidence': 10_000,
+  endorsement: 500_000, revocation: 500_000, head: 500_000, duplicity: 10_000, equivocation: 10_000, 'audit-evidence': 10_000, 'policy-bundle': 10_000,
 };
 /** Texts that occur in many statements, DIDs most of all, of which each is held in memory once. */
 const words_max = 262_144;
@@ -46,6 +47,8 @@ class Shelf {
   readonly endorsements = new Map<string, Endorsement>();
   /** By the id of the target. */
   readonly revocations = new Groups<Revocation>();
+  /** By name; absent where there is none, as with nearly everybody. */
+  bundles: Map<string, PolicyBundle> | undefined;
   readonly counts = new Map<Statement['kind'], number>();
   head: Head | undefined;
   highest_sequence = 0;
@@ -66,6 +69,8 @@ export class StatementIndex {
   readonly #by_subject = new Groups<Endorsement>();
   /** One of each kind against each accused. */
   readonly #proofs = new Map<string, Statement>();
+  /** Policy bundles by the hash of their statement. */
+  readonly #bundles = new Map<string, PolicyBundle>();
   readonly #counts = new Map<Statement['kind'], number>();
   readonly #words = new RecentMap<string, string>(words_max);
   #endorsers: readonly string[] | undefined;
@@ -94,6 +99,7 @@ export class StatementIndex {
     switch (statement.kind) {
       case 'endorsement': return this.#shelves.get(statement.iss)?.endorsements.get(slotOf(statement));
       case 'head': return this.#shelves.get(statement.iss)?.head;
+      case 'policy-bundle': return this.#shelves.get(statement.iss)?.bundles?.get(statement.scope);
       case 'revocation': return undefined;
       default: return this.#proofs.get(proofSlot(statement.kind, accusedOf(statement)));
     }
@@ -167,6 +173,11 @@ export class StatementIndex {
         break;
       case 'revocation': shelf.revocations.add(statement.target.id, statement); break;
       case 'head': shelf.head = statement; break;
+      case 'policy-bundle':
+        shelf.bundles ??= new Map();
+        shelf.bundles.set(statement.scope, statement);
+        this.#bundles.set(hash, statement);
+        break;
       default: this.#proofs.set(proofSlot(kind, accusedOf(statement)), statement);
     }
     return statement;
@@ -187,6 +198,10 @@ export class StatementIndex {
         break;
       case 'revocation': shelf.revocations.remove(statement.target.id, statement); break;
       case 'head': shelf.head = undefined; break;
+      case 'policy-bundle':
+        shelf.bundles?.delete(statement.scope);
+        this.#bundles.delete(hash);
+        break;
       default: this.#proofs.delete(proofSlot(statement.kind, accusedOf(statement)));
     }
     if (shelf.counts.size === 0) this.#shelves.delete(statement.iss);
@@ -244,6 +259,11 @@ export class StatementIndex {
   /** All evidence against logs and witnesses, one of each host. */
   exposures(): readonly AuditEvidence[] {
     return [...this.#proofs.values()].filter((proof) => proof.kind === 'audit-evidence');
+  }
+
+  /** The policy bundles. */
+  bundles(): Iterable<PolicyBundle> {
+    return this.#bundles.values();
   }
 
   /** The highest `seq` that an issuer has used, as far as is known. */

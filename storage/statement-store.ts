@@ -1,5 +1,6 @@
 /** What is asked of the statements of a node. */
 import type { AuditEvidence, DuplicityProof, Endorsement, EquivocationProof, Head, Revocation, Statement, TargetKind } from '../crypto/statement.ts';
+import type { PolicyBundle } from '../crypto/policy-bundle.ts';
 import type { DayTrie, StatementDay, StatementTopic } from './statement-days.ts';
 import type { StatementPlaces } from './statement-index.ts';
 import type { Store } from './store.ts';
@@ -47,6 +48,8 @@ export interface StatementStore {
   auditEvidence(did: string): AuditEvidence | undefined;
   /** All such evidence, one of each host, ordered by host. */
   exposures(): readonly AuditEvidence[];
+  /** The newest statement of each policy bundle, by issuer and name; also of those that ran out not long ago. */
+  bundles(): readonly PolicyBundle[];
   /** The next `seq` for an issuer whose key we hold: never the same twice. */
   nextSequence(issuer: string): number;
   /** Drops what has run out and says how many that were. */

@@ -3,15 +3,16 @@
  *
  * What is kept depends on the set of statements that came, never on their
  * order: of several endorsements with one issuer, subject and scope the highest
- * `seq` stays, of two with one `seq` the smaller hash; of a DID's heads the
- * newest; of proofs against one DID that with the smaller hash; revocations
+ * `seq` stays, of two with one `seq` the smaller hash; of policy bundles of one name
+ * the highest version; of a DID's heads the newest; of proofs against one DID that with the smaller hash; revocations
  * only accumulate.
  */
 import { assert } from '../crypto/assert.ts';
 import { bigEndian, equal, fromBase64url, fromBigEndian, fromUtf8, toBase64url, utf8 } from '../crypto/bytes.ts';
 import { sha256 } from '../crypto/hash.ts';
+import type { PolicyBundle } from '../crypto/policy-bundle.ts';
 import {
-  readStatement, type AuditEvidence, type DuplicityProof, type Endorsement, type EquivocationProof, type Head, type Revocation, type Statement, type TargetKind,
+  contradict, readStatement, type AuditEvidence, type DuplicityProof, type Endorsement, type EquivocationProof, type Head, type Revocation, type Statement, type TargetKind,
 } from '../crypto/statement.ts';
 import { dayOf, StatementDays, type DayTrie, type StatementDay, type StatementTopic } from './statement-days.ts';
 import { StatementIndex } from './statement-index.ts';
@@ -83,7 +84,7 @@ class KeptStatements implements StatementStore {
     if (dayOf(statement.exp) < this.#today()) return 'ended';
     const rival = this.#index.rival(statement);
     if (rival === undefined) return this.#index.isFull(statement, this.#depended) ? 'over-quota' : 'new';
-    if (statement.kind === 'endorsement' && rival.kind === 'endorsement' && statement.seq === rival.seq) return 'equivocation';
+    if (contradict(statement, rival)) return 'equivocation';
     return this.#index.beats(statement, rival) ? 'new' : 'stale';
   }
 
@@ -202,6 +203,10 @@ class KeptStatements implements StatementStore {
 
   exposures(): readonly AuditEvidence[] {
     return [...this.#index.exposures()].sort((a, b) => (a.sub < b.sub ? -1 : 1));
+  }
+
+  bundles(): readonly PolicyBundle[] {
+    return [...this.#index.bundles()].sort(byHash);
   }
 
   nextSequence(issuer: string): number {

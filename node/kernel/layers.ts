@@ -100,7 +100,8 @@ export class PolicyLayers {
     const { organisations = [], host = [], agent: own = [] } = this.#above ?? {};
     const { agents } = this.#own;
     const layers = [...organisations, host, own, this.#own.organisation, this.#own.host, Object.hasOwn(agents, agent) ? agents[agent] ?? [] : []];
-    const in_force: InForce = { layers: layers.filter((layer) => layer.length > 0), terms: new Map() };
+    // Copied, because what is known of layers is kept by their identity, and whoever gave a list may change it.
+    const in_force: InForce = { layers: layers.filter((layer) => layer.length > 0).map((layer) => layer.slice()), terms: new Map() };
     if (this.#kept.size >= kept_agents_max) this.#kept.clear();
     this.#kept.set(agent, in_force);
     return in_force;

@@ -158,10 +158,10 @@ export class Admission {
 
   async #keep(statement: Statement, text: string): Promise<Result<Statement>> {
     const { store, recorder } = this.#parts;
-    const rival = statement.kind === 'endorsement' ? store.rival(statement) : undefined;
+    const rival = statement.kind === 'endorsement' || statement.kind === 'policy-bundle' ? store.rival(statement) : undefined;
     const rival_text = rival === undefined ? undefined : await store.get(fromBase64url(rival) ?? new Uint8Array());
     const outcome = await store.put(statement, text);
-    if (outcome === 'equivocation' && statement.kind === 'endorsement') {
+    if (outcome === 'equivocation' && (statement.kind === 'endorsement' || statement.kind === 'policy-bundle')) {
       recorder.record({ kind: 'statement.equivocation', issuer: statement.iss, seq: statement.seq, hash: statement.hash });
       if (rival_text !== undefined) this.#listeners.equivocated?.(statement.iss, [text, rival_text]);
     }
@@ -179,6 +179,7 @@ export class Admission {
       case 'duplicity': this.#listeners.duplicity?.(statement); break;
       case 'equivocation': this.#listeners.equivocation?.(statement); break;
       case 'audit-evidence': this.#listeners.auditEvidence?.(statement); break;
+      case 'policy-bundle': this.#listeners.policyBundle?.(statement); break;
     }
   }
 }

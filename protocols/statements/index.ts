@@ -1,4 +1,5 @@
 import type { DidRecord } from '../../crypto/did-record.ts';
+import type { PolicyBundle } from '../../crypto/policy-bundle.ts';
 import type { Result } from '../../crypto/result.ts';
 import type { AuditEvidence, DuplicityProof, Endorsement, EquivocationProof, Head, Revocation, Statement } from '../../crypto/statement.ts';
 import type { StatementStore } from '../../storage/statements.ts';
@@ -33,6 +34,7 @@ export interface StatementListeners {
   readonly duplicity?: (proof: DuplicityProof) => void;
   readonly equivocation?: (proof: EquivocationProof) => void;
   readonly auditEvidence?: (evidence: AuditEvidence) => void;
+  readonly policyBundle?: (bundle: PolicyBundle) => void;
   /** Two tokens of an issuer that contradict each other were met here, both verified: somebody should report it. */
   readonly equivocated?: (issuer: string, tokens: readonly [string, string]) => void;
 }

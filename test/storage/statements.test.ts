@@ -306,7 +306,7 @@ test('a time of a clock that was ahead does not stand in the way of later ones',
 test('a few who take all places lose what they have too much, and neither who says little nor who is depended on is kept out', async () => {
   const store = await memory();
   const depended = new Set([bob.did]);
-  const parts = { store, now: () => start_ms, depended: () => depended, places: { endorsement: 8, revocation: 64, head: 8, duplicity: 8, equivocation: 8, 'audit-evidence': 8 } };
+  const parts = { store, now: () => start_ms, depended: () => depended, places: { endorsement: 8, revocation: 64, head: 8, duplicity: 8, equivocation: 8, 'audit-evidence': 8, 'policy-bundle': 8 } };
   const statements = await openStatements(parts);
   const revoke = async (by: Person, index: number): Promise<PutOutcome> => put(statements, await revoked(by, { kind: 'did', id: carol.did }, index));
   const count = (by: Person): number => statements.revocations().filter(({ iss }) => iss === by.did).length;
@@ -327,7 +327,7 @@ test('a few who take all places lose what they have too much, and neither who sa
 test('when everybody has one and all places are taken, only what is said by or against somebody who matters here comes in', async () => {
   const strangers = await Promise.all(Array.from({ length: 6 }, (_, index) => person(`stranger ${index}`)));
   const statements = await openStatements({
-    store: await memory(), now: () => start_ms, depended: () => new Set([alice.did]), places: { endorsement: 4, revocation: 4, head: 4, duplicity: 4, equivocation: 2, 'audit-evidence': 2 },
+    store: await memory(), now: () => start_ms, depended: () => new Set([alice.did]), places: { endorsement: 4, revocation: 4, head: 4, duplicity: 4, equivocation: 2, 'audit-evidence': 2, 'policy-bundle': 2 },
   });
   for (const [index, stranger] of strangers.entries()) assert.is(await put(statements, await headed(stranger)), index < 4 ? 'new' : 'over-quota');
   assert.is(await put(statements, await headed(alice)), 'new');

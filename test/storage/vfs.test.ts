@@ -26,7 +26,7 @@ test('a file is there after its write, with who wrote it, and its hash is that o
   });
   assert.equal(unwrap(await tree.stat(at('/mem/working/notes.md'))), written);
   assert.is(await content(tree, '/mem/working/notes.md'), 'hello');
-  assert.equal(unwrap(await tree.stat(at('/mem'))), { kind: 'folder', path: '/mem', inodes: 2, bytes: 5 });
+  assert.equal(unwrap(await tree.stat(at('/mem'))), { kind: 'folder', path: '/mem', inodes: 2, bytes: 5, labels: ['web'] });
   assert.equal(await names(tree, '/mem'), ['/mem/working']);
   await audit(store);
 });

@@ -1,9 +1,10 @@
-/** The commands about policies, which need no running node: their flags and help. */
+/** The commands about policies: their flags and help. */
 import { buildCommand, buildRouteMap, type Command, type RouteMap } from '@stricli/core';
 import type { CommonFlags } from '../ask.ts';
 import type { CheckFlags } from '../commands/policy-check.ts';
 import type { Context } from '../context.ts';
 import { argument, common_flags, docs, lazily, someText, textFlag } from '../flags.ts';
+import { bundles, follow, publish, reload, unfollow } from './policy-bundles.ts';
 import { evaluate, explain, exportPolicy, replay, shadow, test } from './policy-tools.ts';
 
 const check: Command<Context> = buildCommand<CheckFlags, string[], Context>({
@@ -36,6 +37,6 @@ const diff: Command<Context> = buildCommand<CommonFlags, [string, string], Conte
 
 /** `agentmesh policy`. */
 export const policy_routes: RouteMap<Context> = buildRouteMap({
-  routes: { check, diff, test, eval: evaluate, explain, replay, shadow, export: exportPolicy },
-  docs: { brief: 'Check, compare and try policies' },
+  routes: { check, diff, test, eval: evaluate, explain, replay, shadow, export: exportPolicy, publish, bundles, follow, unfollow, reload },
+  docs: { brief: 'Check, try and publish policies' },
 });

@@ -1,0 +1,137 @@
+/** What an organisation whose key is on this host publishes: bundles of policies, signed again as long as it stands by them. */
+import { fromBase64url } from '../crypto/bytes.ts';
+import { bundle_lifetime_s_max, isBundleName, type PolicyBundle } from '../crypto/policy-bundle.ts';
+import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
+import { signPolicyBundle } from '../crypto/statement.ts';
+import { encodeBundle, parseBundle, type BundleContent, type BundledPolicy } from '../protocols/bundle/index.ts';
+import type { Clock, Recorder } from '../protocols/ports.ts';
+import type { Statements } from '../protocols/statements/index.ts';
+import { every, unixSeconds } from '../protocols/time.ts';
+import type { StatementStore } from '../storage/statements.ts';
+import { compileBundle } from './bundle-policies.ts';
+import { slotOf, type BundleShelf, type Publication } from './bundle-shelf.ts';
+import type { LocalIdentity } from './identities.ts';
+import type { NotePolicy } from './policy-changes.ts';
+
+/** Between two looks at what is to be signed again. */
+const look_ms = 3_600_000;
+/** How long before its end a statement is signed again. */
+const renewal_s: number = bundle_lifetime_s_max / 2;
+/** What a bundle is called where nobody says. */
+export const bundle_name_default = 'default';
+
+/** What publishing uses. */
+export interface BundlePublishingParts {
+  readonly clock: Clock;
+  readonly recorder: Recorder;
+  readonly shelf: BundleShelf;
+  readonly statements: Pick<Statements, 'publish'>;
+  readonly statement_store: Pick<StatementStore, 'bundles'>;
+  readonly note: NotePolicy;
+  /** The identity of this host with this DID. */
+  find(did: string): LocalIdentity | undefined;
+}
+
+/** Publishes bundles, one after the other. */
+export class BundlePublishing {
+  readonly #parts: BundlePublishingParts;
+  #turn: Promise<unknown> = Promise.resolve();
+  #cancel = (): void => undefined;
+  #is_stopped = false;
+
+  constructor(parts: BundlePublishingParts) {
+    this.#parts = parts;
+  }
+
+  /** Signs again what needs it, now and every hour. After the network has started. */
+  start(): void {
+    const { clock, recorder } = this.#parts;
+    const failed = (error: unknown): void => recorder.record({ kind: 'policy.publishing-failed', reason: messageOf(error) });
+    const renew = (): Promise<void> => this.#inTurn(() => this.#renewAll());
+    renew().catch(failed);
+    this.#cancel = every(clock, () => look_ms, renew, failed);
+  }
+
+  /** Publishes nothing more. */
+  async stop(): Promise<void> {
+    this.#is_stopped = true;
+    this.#cancel();
+    await this.#turn;
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  /** What an organisation last published under a name, as far as it is at hand. Fails with `BUNDLE_UNKNOWN`. */
+  async last(organisation: string, name: string): Promise<Result<BundleContent>> {
+    const { shelf } = this.#parts;
+    const slot = slotOf(organisation, name);
+    const [standing, publication] = [shelf.standings.get(slot), shelf.publications.get(slot)];
+    const newest = (standing?.version ?? 0) > (publication?.version ?? 0) ? standing : publication;
+    const bytes = newest === undefined ? undefined : await shelf.content(fromBase64url(newest.digest) ?? new Uint8Array());
+    return bytes === undefined ? fail('BUNDLE_UNKNOWN', `no bundle ${name} of ${organisation} is at hand here`, { fix: 'agentmesh policy bundles' }) : parseBundle(bytes);
+  }
+
+  /**
+   * Signs policies as the next version of a bundle, keeps and publishes it.
+   * Fails with `BUNDLE_ISSUER`, `BUNDLE_MALFORMED`, `BUNDLE_TOO_LARGE`, `POLICY_INVALID` or a `STATEMENT_…` code.
+   */
+  publish(own: LocalIdentity, name: string, policies: readonly BundledPolicy[]): Promise<Result<Publication>> {
+    return this.#inTurn(() => this.#publish(own, name, policies));
+  }
+
+  async #publish(own: LocalIdentity, name: string, policies: readonly BundledPolicy[]): Promise<Result<Publication>> {
+    const { clock, shelf, note } = this.#parts;
+    if (own.kind !== 'org') return fail('BUNDLE_ISSUER', `${own.name} is no organisation`, { fix: 'agentmesh sponsor create NAME --kind org' });
+    if (!isBundleName(name)) return fail('BUNDLE_MALFORMED', 'the name of a bundle is 1 to 64 characters of a-z, 0-9 and, within, ".", "_" and "-"', { fix: 'for example --name default' });
+    const version = this.#versionOf(own.did, name) + 1;
+    const content: BundleContent = { name, version, policies };
+    const encoded = encodeBundle(content);
+    if (!encoded.ok) return encoded;
+    const compiled = await compileBundle(content);
+    if (!compiled.ok) return compiled;
+    const { bytes, digest } = encoded.value;
+    const publication: Publication = { organisation: own.did, name, version, digest, bytes: bytes.length };
+    const before = shelf.publications.get(slotOf(own.did, name));
+    shelf.publications.set(slotOf(own.did, name), publication);
+    // Kept before anybody hears of it: a version is never given to two bundles, and who asks gets it.
+    await note({ kind: 'policy-bundle-published', organisation: own.did, name, version, digest, time_ms: clock.now() }, [shelf.contentChange(bytes), shelf.publicationChange(publication)]);
+    const published = await this.#sign(own, publication);
+    if (before !== undefined) await shelf.forget(before.digest);
+    return published.ok ? ok(publication) : published;
+  }
+
+  /** The highest version of a bundle that is known here; 0 where there is none. */
+  #versionOf(organisation: string, name: string): number {
+    const { shelf } = this.#parts;
+    const slot = slotOf(organisation, name);
+    return Math.max(shelf.publications.get(slot)?.version ?? 0, shelf.standings.get(slot)?.version ?? 0, this.#stated(organisation, name)?.seq ?? 0);
+  }
+
+  #stated(organisation: string, name: string): PolicyBundle | undefined {
+    return this.#parts.statement_store.bundles().find(({ iss, scope }) => iss === organisation && scope === name);
+  }
+
+  async #sign(own: LocalIdentity, { name, version, digest, bytes }: Publication): Promise<Result<unknown>> {
+    const nbf = unixSeconds(this.#parts.clock);
+    const signed = await signPolicyBundle(own.signer, { scope: name, seq: version, digest, bytes, nbf, exp: nbf + bundle_lifetime_s_max });
+    return signed.ok ? this.#parts.statements.publish(signed.value) : signed;
+  }
+
+  async #renewAll(): Promise<void> {
+    const { clock, shelf, recorder } = this.#parts;
+    for (const publication of shelf.publications.values()) {
+      const { organisation, name, version } = publication;
+      const own = this.#parts.find(organisation);
+      const stated = this.#stated(organisation, name);
+      const is_newest = stated === undefined || stated.seq <= version;
+      const is_due = stated === undefined || stated.seq < version || stated.exp - unixSeconds(clock) < renewal_s;
+      if (this.#is_stopped || own === undefined || own.deactivated || !is_newest || !is_due) continue;
+      const signed = await this.#sign(own, publication);
+      if (!signed.ok) recorder.record({ kind: 'policy.publishing-failed', organisation, name, version, code: signed.failure.code, reason: signed.failure.reason });
+    }
+  }
+}
