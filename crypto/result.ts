@@ -67,7 +67,11 @@ export function unwrap<T>(result: Result<T>): T {
   throw new FailureError(result.failure);
 }
 
-/** The message of whatever was thrown, without ever throwing itself. */
+/** The message of whatever was thrown, without ever throwing itself: agents throw what they like. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown);
+  } catch {
+    return 'something without a message';
+  }
 }

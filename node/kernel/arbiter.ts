@@ -103,15 +103,22 @@ export class Arbiter {
     const { frames, taints } = this.#parts;
     const { agent, problem, approval } = question;
     const frame = frames.here();
-    // An agent that another calls knows what that one has read.
-    if (frame.call !== undefined) taints.inherit(frame.call.agent, agent);
     const inherited = frame.agent === agent ? frame.context : undefined;
-    const taint = labelsOf(taints.labels(agent), question.context?.taint);
+    // An agent that another calls knows what that one has read.
+    const of_caller = frame.call === undefined || frame.call.agent === agent ? no_labels : taints.labels(frame.call.agent);
+    const taint = labelsOf(taints.labels(agent), of_caller, frame.call?.labels ?? no_labels, question.context?.taint ?? no_labels);
     const context: CallContext = { ...this.#parts.contextOf(agent), ...inherited, ...question.context, taint };
     const trust_score = context.trust_score ?? this.#parts.trustScore(agent);
     // What the enclosing call was delegated is among its scopes already.
     const delegated = question.context?.delegation?.capabilities;
     return prepare({ agent, action: question.action, data, context, trust_score, scopes: frame.scopes, delegated, problem, approval });
+  }
+
+  /** A call that has waited, as its agent is now: what that has read meanwhile and how far it is trusted count. What has changed in the call itself is its problem. */
+  renewed(prepared: Prepared, question: Omit<Question, 'data'>, data: unknown): Prepared {
+    const now = this.prepare(question, data);
+    const is_same = now.args_hash === prepared.args_hash && JSON.stringify(now.request.action) === JSON.stringify(prepared.request.action);
+    return is_same ? now : { ...prepared, problem: { code: 'CALL_CHANGED', reason: 'the call was changed while it waited for approval', fix: 'leave it alone until it is over' } };
   }
 
   /** The layers of an agent, highest first. */
@@ -137,7 +144,7 @@ export class Arbiter {
   /** Decides. What is allowed is counted, unless the question is only what would happen. */
   decide(prepared: Prepared, terms: Terms, { entering, charge, expected, refusal, approved }: Asked): Decision {
     const { layers, meter, folder, spendings } = this.#parts;
-    const judged = decideCall(prepared, { layers: layers.of(prepared.agent), meter, refusal, folder, entering, charge });
+    const judged = decideCall(prepared, { layers: layers.of(prepared.agent), meter, refusal, folder, entering, charge, approved: approved !== undefined });
     const decision = approved === undefined ? judged : withGrant(judged, approved);
     if (decision.code !== null) return decision;
     const over = spendings.refusal(prepared.agent, expected, terms.budgets);
@@ -153,7 +160,7 @@ export class Arbiter {
     const { call_id, agent, action, args_hash, policies, policy, rule, reason, time_ms } = record;
     return () => new Promise((resolve) => {
       const given_up = (): void => resolve(fail('CALL_ABORTED', `the call was given up: ${messageOf(signal.reason)}`));
-      if (signal.aborted) given_up();
+      if (signal.aborted) return given_up();
       signal.addEventListener('abort', given_up, { once: true });
       const ask = async (): Promise<Result<ApprovalGrant>> => await approvals.decide({ call_id, agent, action, args_hash, data, policies, policy, rule, reason, time_ms }, signal);
       ask()
@@ -172,8 +179,10 @@ export class Arbiter {
   }
 }
 
-function labelsOf(own: readonly string[], brought: readonly string[] | undefined): readonly string[] {
-  return brought === undefined || brought.length === 0 ? own : [...new Set([...own, ...brought])];
+const no_labels: readonly string[] = [];
+
+function labelsOf(own: readonly string[], ...brought: readonly (readonly string[])[]): readonly string[] {
+  return brought.every(({ length }) => length === 0) ? own : [...new Set([...own, ...brought.flat()])];
 }
 
 /** A grant lets pass what was asked about under the very policies that it was asked under, and no other rule that wants approval meanwhile. */

@@ -10,7 +10,7 @@ import type { Verdict } from './policy/policy.ts';
 import { Scope, type PolicyRequest } from './policy/scope.ts';
 import { isRecord, memberOf } from './policy/values.ts';
 import { enforcementOf, type DecisionRecord, type SandboxTier } from './recorder.ts';
-import { hashedSnapshot, hashOf, snapshot } from './snapshot.ts';
+import { action_bounds, hashedSnapshot, hashOf, snapshot } from './snapshot.ts';
 
 /** A call with everything copied that the decision rests on. */
 export interface Prepared {
@@ -55,7 +55,7 @@ const sandbox_roots: { readonly [Tier in SandboxTier]: Json } = {
 /** Copies and checks what a call brings. */
 export function prepare(call: Brought): Prepared {
   const { agent, context } = call;
-  const action = snapshot(call.action);
+  const action = snapshot(call.action, action_bounds);
   const data = call.data === undefined ? undefined : hashedSnapshot(call.data);
   const delegated = call.delegated === undefined ? undefined : parseCapabilities(call.delegated);
   const scopes = delegated?.ok === true ? [...call.scopes, delegated.value] : call.scopes;
@@ -106,10 +106,9 @@ function unreadable(part: Result<unknown> | undefined): Failure | undefined {
 }
 
 function agentOf(agent: string, context: CallContext, trust_score: number | undefined): Json {
-  const known: { [name: string]: Json } = { id: agent };
+  const known: { [name: string]: Json } = trust_score === undefined ? { id: agent } : { id: agent, trust_score };
   if (agent.startsWith('did:')) known['did'] = agent;
   if (context.agent_name !== undefined) known['name'] = context.agent_name;
-  if (trust_score !== undefined) known['trust_score'] = trust_score;
   if (context.sponsor !== undefined) known['sponsor'] = context.sponsor;
   return known;
 }
@@ -135,37 +134,52 @@ export interface Circumstances {
   readonly entering: boolean;
   /** Whether rate limits are charged. */
   readonly charge: boolean;
+  /** That a grant is there for what wants approval. */
+  readonly approved?: boolean;
 }
 
 /** Decides about a call: its form, the agent's signals, the scopes, the policies. */
 export function decideCall(call: Prepared, around: Circumstances): Decision {
   const layers = inForce(around.layers, call);
-  const policies = digestsOf(layers);
+  const policies = knownOf(layers).digests.slice();
   const { args_hash } = call;
   if (around.refusal !== undefined) return { stage: 'signals', ...refused(around.refusal), policies, args_hash };
   if (call.problem !== undefined) return { stage: 'call', ...refused(call.problem), policies, args_hash };
   const exceeded = around.entering ? undefined : beyondScope(call);
   if (exceeded !== undefined) return { stage: 'scope', ...refused(exceeded), policies, args_hash };
-  const judged = evaluateLayers(layers, new Scope(call.request, around.folder), around.meter, around);
+  // A call that waits for approval whatever the policies say is charged once: when it has it.
+  const { approved = false } = around;
+  const charge = around.charge && (call.approval === undefined || approved);
+  const judged = evaluateLayers(layers, new Scope(call.request, around.folder), around.meter, { charge, approved });
   const verdict: Verdict = judged.effect === 'allow' && call.approval !== undefined ? { ...judged, ...call.approval, effect: 'require_approval' } : judged;
   return { stage: 'policy', verdict, code: codeOf(verdict), policies, args_hash };
 }
 
-/** The policies that are for the agent: mostly all of them, and then the layers as they are. */
-function inForce(layers: Circumstances['layers'], call: Prepared): Circumstances['layers'] {
-  for (const layer of layers) {
-    for (const policy of layer) if (!isFor(policy, call)) return layers.map((all) => all.filter((one) => isFor(one, call)));
-  }
-  return layers;
+/** What is the same for every call under the same layers. */
+interface Known {
+  /** That each of the policies is for every agent. */
+  readonly for_all: boolean;
+  readonly digests: readonly string[];
 }
 
-/** The digests of the policies that are enforced. */
-function digestsOf(layers: Circumstances['layers']): readonly string[] {
-  const digests: string[] = [];
-  for (const layer of layers) {
-    for (const policy of layer) if (policy.mode === 'enforce') digests.push(policy.digest);
-  }
-  return digests;
+const known = new WeakMap<Circumstances['layers'], Known>();
+
+function knownOf(layers: Circumstances['layers']): Known {
+  const kept = known.get(layers);
+  if (kept !== undefined) return kept;
+  const policies = layers.flat();
+  const found: Known = {
+    for_all: policies.every(({ agent }) => agent === undefined),
+    digests: policies.filter(({ mode }) => mode === 'enforce').map(({ digest }) => digest),
+  };
+  known.set(layers, found);
+  return found;
+}
+
+/** The policies that are for the agent: mostly all of them, and then the layers as they are. */
+function inForce(layers: Circumstances['layers'], call: Prepared): Circumstances['layers'] {
+  if (knownOf(layers).for_all || layers.every((layer) => layer.every((policy) => isFor(policy, call)))) return layers;
+  return layers.map((layer) => layer.filter((policy) => isFor(policy, call)));
 }
 
 function codeOf(verdict: Verdict): string | null {

@@ -5,6 +5,7 @@ import type { Clock } from '../../protocols/ports.ts';
 import type { CallContext } from './call.ts';
 import { uncatchable, type Dispositions, type SignalHandler, type SignalInfo } from './dispositions.ts';
 import type { Frames } from './frames.ts';
+import { recordedText } from './recorder.ts';
 import { signals, type Gate, type SignalName, type Standing } from './signals.ts';
 
 /** Time that an agent has to end after SIGTERM. */
@@ -99,7 +100,7 @@ export class Delivery {
    */
   deliver(agent: string, signal: SignalName, why: SignalWhy = {}): Promise<Result<Delivered>> {
     const { clock, gate } = this.#parts;
-    const info: SignalInfo = { agent, signal, number: signals[signal], by: why.by ?? 'local', reason: why.reason ?? nothing_said, time_ms: clock.now(), count: 1 };
+    const info: SignalInfo = { agent, signal, number: signals[signal], by: why.by ?? 'local', reason: recordedText(why.reason ?? nothing_said), time_ms: clock.now(), count: 1 };
     const { state, reason } = gate.standing(agent);
     if (state === 'killed' && signal !== 'SIGUSR1' && !isEnd(signal)) {
       return Promise.resolve(fail('AGENT_KILLED', `${agent} was killed: ${reason ?? nothing_said}`, { fix: 'a killed agent never acts again; create a new one' }));
@@ -161,7 +162,7 @@ export class Delivery {
     if (!acted.ok) return acted;
     const { outcome } = acted.value;
     const detail = outcome === 'checkpointed' ? await this.#checkpoint(info) : ok(acted.value.detail);
-    const came: Acted = detail.ok ? { outcome, detail: detail.value } : { outcome: 'failed', detail: detail.failure.reason };
+    const came: Acted = detail.ok ? { outcome, detail: detail.value } : { outcome: 'failed', detail: recordedText(detail.failure.reason) };
     if (outcome === 'continued') this.#parts.resumed(agent);
     this.#note(info, came.outcome);
     const recorded = await this.#recorded(info, came, why);
@@ -217,7 +218,7 @@ export class Delivery {
         resolve(failed);
       };
       const run = async (): Promise<void> => await frames.outside(() => handler(info));
-      run().then(() => end(undefined), (error: unknown) => end(`the handler failed: ${messageOf(error)}`));
+      run().then(() => end(undefined), (error: unknown) => end(recordedText(`the handler failed: ${messageOf(error)}`)));
     });
   }
 

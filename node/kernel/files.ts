@@ -7,8 +7,8 @@ import { constants } from 'node:fs';
 import { lstat, mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { isAbsolute, join, normalize, relative, resolve, sep } from 'node:path';
 import type { Json } from '../../crypto/canonical.ts';
-import { fail, FailureError, ok, unwrap, type Result } from '../../crypto/result.ts';
-import type { Action, Call, Outcome } from './call.ts';
+import { fail, FailureError, ok, unwrap, type Failure, type Result } from '../../crypto/result.ts';
+import type { Action, Call, Outcome, OutputTerms } from './call.ts';
 import { isUnder, spellingProblem } from './detect/path.ts';
 import { openFile, RootFolder, systemFailure, walkMeans, type WalkMeans } from './files-walk.ts';
 
@@ -78,21 +78,27 @@ export class GovernedFiles {
     return ok(new GovernedFiles(init, folders, means));
   }
 
-  /** The content of a file. */
+  /** The content of a file, which rules see as a `tool_result` with `data.content`; what they redact is not given out. */
   read(path: string): Promise<Result<Uint8Array>> {
-    return this.#governed('file.read', { path }, () => this.#at(path, async (place) => {
+    return this.#governed<Uint8Array>('file.read', { path }, () => this.#at(path, async (place) => {
       const file = await openFile(place, 'read');
       return file.ok ? closing(file.value, readWhole) : file;
-    }));
+    }), {
+      type: 'tool_result',
+      look: (bytes) => ({ content: asText(bytes).text }),
+      mend: (bytes, redact) => {
+        const { text, encoding } = asText(bytes);
+        const mended = redact(text);
+        return mended.ok ? ok(mended.value === text ? bytes : Buffer.from(mended.value, encoding)) : mended;
+      },
+    });
   }
 
   /** Replaces the content of a file, or makes one. Policies see text as `data.text`, and what they redact is not written. */
   write(path: string, content: Uint8Array | string): Promise<Result<void>> {
     const bytes = typeof content === 'string' ? Buffer.from(content) : Buffer.from(content);
-    if (bytes.length > written_bytes_max) return Promise.resolve(fail('FILE_TOO_LARGE', `at most ${written_bytes_max} bytes are written at once`));
-    // What is no UTF-8 is shown to policies byte for byte, or one odd byte would hide the rest.
-    const encoding = Buffer.from(bytes.toString('utf8')).equals(bytes) ? 'utf8' : 'latin1';
-    const text = bytes.toString(encoding);
+    if (bytes.length > written_bytes_max) return this.#refused('file.write', path, fail('FILE_TOO_LARGE', `at most ${written_bytes_max} bytes are written at once`, { fix: 'split it into several files' }).failure);
+    const { text, encoding } = asText(bytes);
     return this.#governed('file.write', { path, text, encoding }, (data) => this.#at(path, async (place) => {
       const file = await openFile(place, 'write');
       if (!file.ok) return file;
@@ -145,13 +151,19 @@ export class GovernedFiles {
     for (const { root } of this.#folders) await root.close();
   }
 
-  async #governed<T>(type: string, data: { readonly [name: string]: string }, effect: (data: Json | undefined) => Promise<Result<T>>): Promise<Result<T>> {
+  async #governed<T>(type: string, data: { readonly [name: string]: string }, effect: (data: Json | undefined) => Promise<Result<T>>, output?: OutputTerms<T>): Promise<Result<T>> {
     const path = data['path'] ?? data['from'] ?? '';
     const seen = Object.fromEntries(Object.entries(data).map(([name, value]) => [name, ['path', 'from', 'to'].includes(name) ? this.#seen(value) : value]));
     const action: Action = { type, path: this.#seen(path) };
-    const done = await this.#kernel.run<T>({ agent: this.#agent, action, data: seen, effect: async (_signal, given) => unwrap(await effect(given)) });
+    const done = await this.#kernel.run<T>({ agent: this.#agent, action, data: seen, ...(output === undefined ? {} : { output }), effect: async (_signal, given) => unwrap(await effect(given)) });
     if (done.ok) return ok(done.value.value);
     return done.failure.code === 'EFFECT_FAILED' && done.failure.cause instanceof FailureError ? { ok: false, failure: done.failure.cause.failure } : done;
+  }
+
+  /** A denial on record of what nothing needs to look into. */
+  async #refused(type: string, path: string, problem: Failure): Promise<Result<never>> {
+    const done = await this.#kernel.run({ agent: this.#agent, action: { type, path: this.#seen(path) }, problem, effect: () => Promise.resolve() });
+    return done.ok ? { ok: false, failure: problem } : done;
   }
 
   // A policy's own folder need not be the agent's: what it sees is absolute, and as it was written where that says something odd.
@@ -183,6 +195,13 @@ export class GovernedFiles {
     if (folder === undefined) return fail('PATH_ESCAPES', `the path leads outside ${this.#folders.map((one) => one.path).join(', ')}`, { fix: 'give a path inside' });
     return ok({ root: folder.root, names: relative(folder.path, absolute).split(sep).filter((name) => name !== '') });
   }
+}
+
+/** What is no UTF-8 is shown to policies byte for byte, or one odd byte would hide the rest. */
+function asText(content: Uint8Array): { readonly text: string; readonly encoding: 'utf8' | 'latin1' } {
+  const bytes = Buffer.from(content.buffer, content.byteOffset, content.length);
+  const text = bytes.toString('utf8');
+  return Buffer.from(text).equals(bytes) ? { text, encoding: 'utf8' } : { text: bytes.toString('latin1'), encoding: 'latin1' };
 }
 
 function textOf(data: Json | undefined): string | undefined {

@@ -10,13 +10,13 @@ export interface DenialTerms {
 
 /** What holds where nobody says otherwise. */
 export const denial_terms_default: DenialTerms = { max: 1_000, window_ms: 60_000 };
-/** Agents whose refusals are counted. */
+/** Agents, and peers of an agent, whose refusals are counted; of more the oldest count is forgotten. */
 export const flood_keys_max = 65_536;
 /** Refusals alike are recorded once at first, and then together, so often. */
 export const repeated_interval_ms = 10_000;
 
 interface Window {
-  since_ms: number;
+  readonly since_ms: number;
   count: number;
 }
 
@@ -33,7 +33,6 @@ export class Denials {
   note(key: string, now_ms: number): string | undefined {
     const { max, window_ms } = this.#terms;
     const window = this.#window(key, now_ms);
-    if (window === undefined) return undefined;
     window.count += 1;
     return window.count > max ? `${window.count} refusals within ${window_ms} ms, ${max} are borne` : undefined;
   }
@@ -51,15 +50,13 @@ export class Denials {
     this.#windows.delete(key);
   }
 
-  #window(key: string, now_ms: number): Window | undefined {
+  #window(key: string, now_ms: number): Window {
     const known = this.#windows.get(key);
-    if (known !== undefined) {
-      if (now_ms - known.since_ms >= this.#terms.window_ms) Object.assign(known, { since_ms: now_ms, count: 0 });
-      return known;
-    }
+    if (known !== undefined && now_ms - known.since_ms < this.#terms.window_ms) return known;
+    this.#windows.delete(key);
     if (this.#windows.size >= flood_keys_max) {
-      for (const [old, { since_ms }] of this.#windows) if (now_ms - since_ms >= this.#terms.window_ms) this.#windows.delete(old);
-      if (this.#windows.size >= flood_keys_max) return undefined;
+      const [oldest] = this.#windows.keys();
+      if (oldest !== undefined) this.#windows.delete(oldest);
     }
     const window: Window = { since_ms: now_ms, count: 0 };
     this.#windows.set(key, window);

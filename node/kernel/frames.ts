@@ -10,6 +10,8 @@ export interface CurrentCall {
   readonly call_id: string;
   /** Aborts when the call must end. */
   readonly signal: AbortSignal;
+  /** What taints everything that is done in it, and nothing afterwards. */
+  readonly labels: readonly string[];
 }
 
 /** What code inherits from the calls and scopes around it. */

@@ -2,7 +2,7 @@ import { fail, messageOf, ok, type Failure, type Result } from '../../crypto/res
 import type { Clock } from '../../protocols/ports.ts';
 import type { Decision } from './call.ts';
 import type { Prepared } from './decide.ts';
-import type { DecisionRecord, FlightRecorder } from './recorder.ts';
+import { recordedText, type DecisionRecord, type FlightRecorder } from './recorder.ts';
 import type { Settled } from './settle.ts';
 import type { SignalName } from './signals.ts';
 import { hashedSnapshot } from './snapshot.ts';
@@ -18,10 +18,15 @@ export function decisionRecord(prepared: Prepared, decision: Decision, facts: Pi
   const { effect, errors, obligations, policy, reason, rule, shadow } = verdict;
   // In the order of RFC 8785, so that nothing has to be sorted when it is written.
   const record: DecisionRecord = {
-    action, agent, args_hash, audit, call_id, code, delegation, enforcement, errors, kind: 'decision', obligations, peer, policies,
-    policy: policy === '' ? null : policy, reason, rule, sandbox, scope, sponsor, taint, time_ms, trust_score, verdict: effect,
+    action, agent, args_hash, audit, call_id, code, delegation, enforcement, errors: own(errors), kind: 'decision', obligations: own(obligations), peer, policies,
+    policy: policy === '' ? null : policy, reason: recordedText(reason), rule, sandbox, scope: own(scope), sponsor, taint: own(taint), time_ms, trust_score, verdict: effect,
   };
   return shadow === undefined ? record : { ...record, shadow };
+}
+
+/** Empty lists are frozen where many share them, and a record with a frozen one in it takes the engine half as long again to write. */
+function own<T>(items: readonly T[]): readonly T[] {
+  return items.length === 0 ? [] : items;
 }
 
 /** Writes to a flight recorder that may fail or throw. Every method fails with `AUDIT_UNAVAILABLE` alone. */
@@ -57,7 +62,7 @@ export class Journal {
       decision,
       duration_ms: Math.max(0, time_ms - decided_ms),
       kind: 'outcome',
-      reason: settled.status === 'done' ? null : messageOf(settled.error),
+      reason: settled.status === 'done' ? null : recordedText(messageOf(settled.error)),
       result_hash: copied?.ok === true ? copied.value.hash : null,
       status: settled.status,
       time_ms,

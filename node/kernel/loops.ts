@@ -20,17 +20,25 @@ const fingerprint_characters_max = 192;
 /** A cycle has gone round so often before it is called one. */
 const rounds_min = 3;
 
-interface Step {
+/** An action that is among the steps, and how often. */
+interface Known {
   readonly fingerprint: string;
+  count: number;
+}
+
+interface Step {
+  readonly action: Known;
   readonly time_ms: number;
 }
 
 interface Trace {
+  /** A ring: each step stands at its number modulo {@link loop_actions_max}. */
   readonly steps: Step[];
-  /** Where the oldest step stands: those before it are gone. */
+  /** The number of the oldest step: those before it are gone. */
   first: number;
-  /** How often each action is among the steps. */
-  readonly counts: Map<string, number>;
+  /** The number of the step that comes next. */
+  next: number;
+  readonly known: Map<string, Known>;
   /** By period: how many steps up to the last are each the same as the one a period before. */
   readonly runs: number[];
 }
@@ -55,12 +63,11 @@ export class Loops {
   note(agent: string, fingerprint: string, time_ms: number, { repeats, window_ms }: LoopTerms): string | undefined {
     const trace = this.#trace(agent);
     drop(trace, time_ms - window_ms);
-    push(trace, { fingerprint, time_ms });
-    const count = trace.counts.get(fingerprint) ?? 0;
+    const { count } = push(trace, fingerprint, time_ms);
     if (count >= repeats) return `the same action with the same arguments ${count} times within ${window_ms} ms`;
     for (let period = 2; period <= loop_period_max; period += 1) {
       // The first round repeats nothing yet and counts all the same.
-      const steps = Math.min((trace.runs[period] ?? 0) + period, trace.steps.length - trace.first);
+      const steps = Math.min((trace.runs[period] ?? 0) + period, trace.next - trace.first);
       if (steps >= Math.max(repeats, rounds_min * period) && steps > period) return `the same ${period} actions in turn, ${steps} within ${window_ms} ms`;
     }
     return undefined;
@@ -82,39 +89,39 @@ export class Loops {
       const [idlest] = this.#agents.keys();
       if (idlest !== undefined) this.#agents.delete(idlest);
     }
-    const trace: Trace = { steps: [], first: 0, counts: new Map(), runs: [] };
+    const trace: Trace = { steps: [], first: 0, next: 0, known: new Map(), runs: [] };
     this.#agents.set(agent, trace);
     return trace;
   }
 }
 
-function push(trace: Trace, step: Step): void {
-  const { steps, runs, counts } = trace;
-  for (let period = 2; period <= loop_period_max; period += 1) {
-    const before = steps.length - period >= trace.first ? steps[steps.length - period] : undefined;
-    runs[period] = before?.fingerprint === step.fingerprint ? (runs[period] ?? 0) + 1 : 0;
+function push(trace: Trace, fingerprint: string, time_ms: number): Known {
+  const { steps, runs, known, next } = trace;
+  if (next - trace.first === loop_actions_max) dropFirst(trace);
+  let action = known.get(fingerprint);
+  if (action === undefined) {
+    action = { fingerprint, count: 0 };
+    known.set(fingerprint, action);
   }
-  steps.push(step);
-  counts.set(step.fingerprint, (counts.get(step.fingerprint) ?? 0) + 1);
-  if (steps.length - trace.first > loop_actions_max) dropFirst(trace);
+  action.count += 1;
+  for (let period = 2; period <= loop_period_max; period += 1) {
+    const before = next - period >= trace.first ? steps[(next - period) % loop_actions_max] : undefined;
+    runs[period] = before?.action === action ? (runs[period] ?? 0) + 1 : 0;
+  }
+  steps[next % loop_actions_max] = { action, time_ms };
+  trace.next += 1;
+  return action;
 }
 
 /** Drops what is older than a time. */
 function drop(trace: Trace, since_ms: number): void {
-  while ((trace.steps[trace.first]?.time_ms ?? Infinity) <= since_ms) dropFirst(trace);
+  while (trace.first < trace.next && (trace.steps[trace.first % loop_actions_max]?.time_ms ?? Infinity) <= since_ms) dropFirst(trace);
 }
 
 function dropFirst(trace: Trace): void {
-  const { steps, counts } = trace;
-  const step = steps[trace.first];
-  if (step === undefined) return;
+  const action = trace.steps[trace.first % loop_actions_max]?.action;
   trace.first += 1;
-  const left = (counts.get(step.fingerprint) ?? 0) - 1;
-  if (left > 0) counts.set(step.fingerprint, left);
-  else counts.delete(step.fingerprint);
-  // Compacted seldom, so that a step costs the same however many there are.
-  if (trace.first >= loop_actions_max) {
-    steps.splice(0, trace.first);
-    trace.first = 0;
-  }
+  if (action === undefined) return;
+  action.count -= 1;
+  if (action.count === 0) trace.known.delete(action.fingerprint);
 }

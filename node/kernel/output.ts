@@ -1,6 +1,6 @@
 /** What comes back from an effect: rules may refuse or redact it before it is given on. */
 import { isFields } from '../../crypto/canonical.ts';
-import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
+import { fail, FailureError, messageOf, ok, type Failure, type Result } from '../../crypto/result.ts';
 import { redactValue, type Finding } from './detect/finding.ts';
 import { injectionIn } from './detect/injection.ts';
 import { textsOf } from './detect/payload.ts';
@@ -111,6 +111,20 @@ function isLike<T>(copy: unknown, original: T): copy is T {
   if (typeof original !== 'object' || original === null || Array.isArray(original)) return (copy === null) === (original === null);
   const prototype: unknown = Object.getPrototypeOf(original);
   return prototype === null || prototype === Object.prototype;
+}
+
+/** What an error says, for rules to look at: its text and whatever it carries. */
+export function saidBy(error: unknown): unknown {
+  return error instanceof Error ? { ...Object.fromEntries(Object.entries(error)), name: error.name, message: error.message, cause: error.cause } : error;
+}
+
+/** An error without personal data and secrets: itself where it has none, else its code and its text without them. */
+export function redactedError(error: unknown): unknown {
+  const said = snapshot(saidBy(error));
+  if (said.ok && JSON.stringify(redactValue(said.value, findings).value) === JSON.stringify(said.value)) return error;
+  const text = redacted(error instanceof FailureError ? error.failure.reason : messageOf(error));
+  const reason = text.ok ? text.value : 'what went wrong cannot be said without what a rule has redacted';
+  return error instanceof FailureError ? new FailureError({ code: error.code, reason }) : new Error(reason);
 }
 
 /** From this score on what came back is taken to carry instructions for whoever reads it. */

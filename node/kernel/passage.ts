@@ -18,6 +18,13 @@ export interface Passage<T, Data> extends Omit<Call<T>, 'data' | 'effect'> {
   readonly entering: boolean;
 }
 
+/** A call as it is decided about. What passes itself off as the record of a signal is refused: that is the kernel's to write. */
+export function genuine(prepared: Prepared): Prepared {
+  const { type, outcome } = fieldsOf(prepared.request.action);
+  if (type !== 'signal' || outcome === undefined) return prepared;
+  return { ...prepared, problem: { code: 'CALL_INVALID', reason: 'only the kernel says what came of a signal', fix: 'agentmesh signal AGENT SIGNAL sends one' } };
+}
+
 /**
  * What the effect gets: the payload that was decided about, without what a policy
  * has redacted. Fails with `CALL_CHANGED` when it is not the same any more, and

@@ -12,14 +12,14 @@ import { Denials, Repetitions, type DenialTerms } from './floods.ts';
 import type { Frames } from './frames.ts';
 import { decisionRecord, denied, type Journal, type Recorded } from './journal.ts';
 import { refusedDecision, type Arbiter } from './arbiter.ts';
-import { checkOutput, redacted, taintsOf } from './output.ts';
+import { checkOutput, redacted, redactedError, saidBy, taintsOf } from './output.ts';
 import { isMeantFor } from './layers.ts';
-import { abortion, anyOf, fieldsOf, givenOn, isAwaited, nameOf, saidOf, unrecorded, usageOf, type Passage } from './passage.ts';
+import { abortion, anyOf, fieldsOf, genuine, givenOn, isAwaited, nameOf, saidOf, unrecorded, usageOf, type Passage } from './passage.ts';
 import type { Budgets } from './policy/policy.ts';
 import type { DecisionRecord } from './recorder.ts';
 import { settle, type Settled } from './settle.ts';
 import type { Admission, Gate, SignalName } from './signals.ts';
-import type { Taints } from './taint.ts';
+import { peer_label, type Taints } from './taint.ts';
 
 /** What the walk uses. */
 export interface PipelineParts {
@@ -91,9 +91,10 @@ export class Pipeline {
 
   async #walk<T, Data>(call: Passage<T, Data>, admission: Admission, place: { admission: Admission | undefined }, early: Failure | undefined): Promise<Result<Outcome<T>>> {
     const { arbiter, frames } = this.#parts;
-    const prepared = arbiter.prepare(call, call.data);
-    const decided = await this.#decide(call, prepared, admission, early);
-    const { decision, record } = decided;
+    const caller = frames.here().call;
+    if (caller !== undefined) this.#parts.taints.inherit(caller.agent, call.agent);
+    const decided = await this.#decide(call, genuine(arbiter.prepare(call, call.data)), admission, early);
+    const { decision, record, prepared } = decided;
     const recording = this.#parts.journal().decision(record, call.attach);
     if (decision.code !== null) return this.#refuse(decided, await recording);
     // A durable decision is on the disk before its effect; a batched one only has to be on its way there,
@@ -118,24 +119,25 @@ export class Pipeline {
 
   /** Decides, and where a policy wants the call approved waits for that and decides again: much may have changed meanwhile. */
   async #decide<T, Data>(call: Passage<T, Data>, prepared: Prepared, admission: Admission, early: Failure | undefined): Promise<Decided> {
-    const { arbiter, journal, clock, nextCall, spendings } = this.#parts;
+    const { arbiter, journal, clock, nextCall, spendings, frames } = this.#parts;
     const call_id = nextCall();
     const ask = { entering: call.entering, charge: true, expected: call.expected ?? {} };
-    const decidedAs = (decision: Decision, budgets?: Budgets): Decided => {
+    const decidedAs = (prepared: Prepared, decision: Decision, budgets?: Budgets): Decided => {
       const batched = (call.audit === 'batched' || decision.verdict.batched) && !decision.verdict.obligations.includes('audit');
       const record = decisionRecord(prepared, decision, { call_id, audit: batched ? 'batched' : 'durable', time_ms: clock.now() });
       return { prepared, decision, record, charged: decision.code === null && budgets !== undefined ? spendings.charge(prepared.agent, ask.expected, budgets) : undefined };
     };
     const terms = arbiter.terms(prepared);
-    const first = decidedAs(arbiter.decide(prepared, terms, { ...ask, refusal: early }), terms.budgets);
+    const first = decidedAs(prepared, arbiter.decide(prepared, terms, { ...ask, refusal: early }), terms.budgets);
     const { decision, record } = first;
-    const wanted = decision.code === 'APPROVAL_REQUIRED' ? arbiter.approval({ record, data: prepared.request.data ?? null, signal: anyOf(admission.signal, call.signal) }) : undefined;
+    const wanted = decision.code === 'APPROVAL_REQUIRED' ? arbiter.approval({ record, data: prepared.request.data ?? null, signal: anyOf(admission.signal, call.signal, frames.here().call?.signal) }) : undefined;
     // A request that cannot be recorded is nobody's to grant.
     if (wanted === undefined || !(await journal().decision(record, undefined)).ok) return first;
     const granted = await wanted();
-    if (!granted.ok) return decidedAs(refusedDecision('approval', granted.failure, decision));
-    const now = arbiter.terms(prepared);
-    const again = decidedAs(arbiter.decide(prepared, now, { ...ask, refusal: this.refusal(call), approved: { grant: granted.value, asked: decision } }), now.budgets);
+    if (!granted.ok) return decidedAs(prepared, refusedDecision('approval', granted.failure, decision));
+    const renewed = arbiter.renewed(prepared, call, call.data);
+    const now = arbiter.terms(renewed);
+    const again = decidedAs(renewed, arbiter.decide(renewed, now, { ...ask, refusal: this.refusal(call), approved: { grant: granted.value, asked: decision } }), now.budgets);
     return { ...again, record: { ...again.record, approval: granted.value } };
   }
 
@@ -165,7 +167,9 @@ export class Pipeline {
       raise(agent, 'SIGBUDGET', failure.reason);
       gate.abort(agent, failure.reason);
     });
-    const frame = { agent, context, scopes, call: { agent, call_id: record.call_id, signal }, admission };
+    const around = frames.here().call?.labels ?? [];
+    const labels = context.peer === undefined || around.includes(peer_label) ? around : [...around, peer_label];
+    const frame = { agent, context, scopes, call: { agent, call_id: record.call_id, signal, labels }, admission };
     return frames.run(frame, () => settle((inner) => call.effect(inner, data), signal, () => {
       charged?.end();
       admission.release();
@@ -181,37 +185,54 @@ export class Pipeline {
     const recorded = await recording;
     if (!recorded.ok) return fail(recorded.failure.code, recorded.failure.reason, { ...recorded.failure, detail: { effect_ran: true } });
     const { index } = recorded.value;
-    const given = settled.status === 'done' ? await this.#checked(call.output, decided, settled.value) : undefined;
-    const kept = given?.ok === true ? { status: 'done', value: given.value } as const : settled;
-    if (given?.ok === true) call.output?.given?.(given.value);
-    const recorded_outcome = this.#parts.journal().outcome(record, index, kept, given?.ok === false ? undefined : call.attach);
+    const given = await this.#given(call.output, decided, settled);
+    const kept = given.ok ? given.value : settled.status === 'done' ? settled : { status: settled.status, error: given.failure.reason };
+    const recorded_outcome = this.#parts.journal().outcome(record, index, kept, given.ok ? call.attach : undefined);
     const outcome = isAwaited(record, call.attach) ? await recorded_outcome : ok(undefined);
+    if (!given.ok) return { ok: false, failure: { ...given.failure, detail: { ...given.failure.detail, call_id: record.call_id, index, effect_ran: true } } };
     if (kept.status !== 'done') {
       const code = kept.status === 'aborted' ? 'CALL_ABORTED' : 'EFFECT_FAILED';
       return fail(code, messageOf(kept.error), { cause: kept.error, detail: { call_id: record.call_id, index } });
     }
-    if (given?.ok === false) return { ok: false, failure: { ...given.failure, detail: { ...given.failure.detail, call_id: record.call_id, index, effect_ran: true } } };
     if (!outcome.ok) return outcome;
     return ok({ value: kept.value, decision, call_id: record.call_id, index });
   }
 
-  /** Asks the rules about what came back, and gives what may be given on. Fails with `OUTPUT_DENIED` or `REDACTION_IMPOSSIBLE`. */
-  async #checked<T>(output: OutputTerms<T> | undefined, { prepared, decision, record }: Decided, value: T): Promise<Result<T>> {
+  /** What may be given on of how an effect ended; an error can say as much as an answer. Fails with `OUTPUT_DENIED` or `REDACTION_IMPOSSIBLE`. */
+  async #given<T>(output: OutputTerms<T> | undefined, decided: Decided, settled: Settled<T>): Promise<Result<Settled<T>>> {
+    if (settled.status === 'aborted') return ok(settled);
+    try {
+      if (settled.status !== 'done') {
+        const redact = await this.#looked(output, decided, saidBy(settled.error));
+        return redact.ok ? ok(redact.value ? { status: 'failed', error: redactedError(settled.error) } : settled) : redact;
+      }
+      const { value } = settled;
+      const redact = await this.#looked(output, decided, output?.look === undefined ? value : output.look(value));
+      if (!redact.ok) return redact;
+      const kept = !redact.value ? ok(value) : output?.mend === undefined ? redacted(value) : output.mend(value, redacted);
+      if (!kept.ok) return kept;
+      output?.given?.(kept.value);
+      return ok({ status: 'done', value: kept.value });
+    } catch (error) {
+      return fail('OUTPUT_DENIED', `what came back cannot be looked at: ${messageOf(error)}`);
+    }
+  }
+
+  /** Asks the rules about what came back, and whether it is to be redacted. Fails with `OUTPUT_DENIED`. */
+  async #looked(output: Pick<OutputTerms<unknown>, 'type'> | undefined, { prepared, decision, record }: Decided, value: unknown): Promise<Result<boolean>> {
     const { arbiter, folder, clock, journal } = this.#parts;
     const by_call = decision.verdict.obligations.includes('redact');
-    const verdict = output === undefined ? undefined : checkOutput({
-      layers: arbiter.layers(prepared.agent), request: prepared.request, type: output.type, value: output.look === undefined ? value : output.look(value), folder,
+    if (output === undefined) return ok(by_call);
+    const verdict = checkOutput({
+      layers: arbiter.layers(prepared.agent), request: prepared.request, type: output.type, value, folder,
       isFor: (policy) => isMeantFor(policy, prepared.agent, prepared.context.agent_name),
     });
-    if (verdict !== undefined) {
-      const about = { ...prepared, record: { ...prepared.record, action: { ...fieldsOf(prepared.request.action), type: verdict.type } } };
-      const said = { ...decision, stage: 'output', verdict: saidOf(verdict), code: verdict.failure?.code ?? null } as const;
-      const recorded = await journal().decision(decisionRecord(about, said, { call_id: record.call_id, audit: record.audit, time_ms: clock.now() }), undefined);
-      if (!recorded.ok) return fail(recorded.failure.code, recorded.failure.reason, { ...recorded.failure, detail: { effect_ran: true } });
-    }
-    if (verdict?.failure !== undefined) return { ok: false, failure: verdict.failure };
-    if (!by_call && verdict?.redact !== true) return ok(value);
-    return output?.mend === undefined ? redacted(value) : output.mend(value, redacted);
+    if (verdict === undefined) return ok(by_call);
+    const about = { ...prepared, record: { ...prepared.record, action: { ...fieldsOf(prepared.request.action), type: verdict.type } } };
+    const said = { ...decision, stage: 'output', verdict: saidOf(verdict), code: verdict.failure?.code ?? null } as const;
+    const recorded = await journal().decision(decisionRecord(about, said, { call_id: record.call_id, audit: record.audit, time_ms: clock.now() }), undefined);
+    if (!recorded.ok) return fail(recorded.failure.code, recorded.failure.reason, { ...recorded.failure, detail: { effect_ran: true } });
+    return verdict.failure === undefined ? ok(by_call || verdict.redact) : { ok: false, failure: verdict.failure };
   }
 
   async #aborted({ record, charged }: Decided, recording: Promise<Recorded>, refusal: Failure, attach: unknown): Promise<Result<never>> {
@@ -224,11 +245,11 @@ export class Pipeline {
   }
 
   /** Why the agent may not act at all, or not at the word of this peer. */
-  refusal({ agent, context, signal }: Pick<Call<unknown>, 'agent' | 'context' | 'signal'>): Failure | undefined {
+  refusal({ agent, context }: Pick<Call<unknown>, 'agent' | 'context'>): Failure | undefined {
     const { gate, frames, clock } = this.#parts;
     const { call, admission, context: inherited } = frames.here();
     const peer = context?.peer ?? inherited?.peer;
-    return gate.refusal(agent, admission) ?? abortion(call?.signal) ?? (signal?.aborted === true ? undefined : peer === undefined ? undefined : this.#denials.refusal(`${agent} ${peer}`, clock.now()));
+    return gate.refusal(agent, admission) ?? abortion(call?.signal) ?? (peer === undefined ? undefined : this.#denials.refusal(`${agent} ${peer}`, clock.now()));
   }
 
   /** Too many calls are under way: recorded once, and then together, since whoever floods would fill the record. */

@@ -26,6 +26,14 @@ export function enforcementOf(tier: SandboxTier): DecisionRecord['enforcement'] 
   return tier === 'quickjs' || tier === 'bwrap' ? 'isolated' : 'cooperative';
 }
 
+/** Characters of a reason in a record. */
+export const record_reason_characters_max = 2_000;
+
+/** A text as it can stand in a record, whoever wrote it: bounded, and with a UTF-8 form. */
+export function recordedText(text: string): string {
+  return text.length <= record_reason_characters_max && text.isWellFormed() ? text : text.slice(0, record_reason_characters_max).toWellFormed();
+}
+
 /** Who let a call pass that a policy wanted approved. */
 export interface ApprovalRecord {
   /** Of the grant, so that it can be found and cannot be used twice. */

@@ -62,8 +62,9 @@ export class SignalRecords {
 }
 
 /** How far an agent may act after a signal, as the record of it says, for whoever keeps that over a restart; `undefined` for any other record. */
-export function standingAfter({ action }: Pick<DecisionRecord, 'action'>): Standing | undefined {
-  if (!isFields(action) || action['type'] !== 'signal' || typeof action['outcome'] !== 'string') return undefined;
+export function standingAfter({ action, verdict, policies }: Pick<DecisionRecord, 'action' | 'verdict' | 'policies'>): Standing | undefined {
+  // What an agent wants, and calls a signal, rests on policies or is refused; a signal does neither.
+  if (verdict !== 'allow' || policies.length > 0 || !isFields(action) || action['type'] !== 'signal' || typeof action['outcome'] !== 'string') return undefined;
   const { state, why } = action;
   const reason = typeof why === 'string' ? why : null;
   return state === 'stopped' || state === 'killed' || state === 'running' ? { state, reason } : undefined;

@@ -1,18 +1,30 @@
+import { types } from 'node:util';
 import { fromUtf8 } from '../../crypto/bytes.ts';
 import { canonicalJson, type Fields, type Json } from '../../crypto/canonical.ts';
 import { sha256Hex } from '../../crypto/hash.ts';
 import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
 import { payload_characters_max, payload_depth_max, payload_values_max } from './detect/payload.ts';
 
+/** How much a {@link snapshot} may hold. */
+export interface SnapshotBounds {
+  readonly characters_max: number;
+  readonly values_max: number;
+}
+
+const payload_bounds: SnapshotBounds = { characters_max: payload_characters_max, values_max: payload_values_max };
+/** Of an action: unlike a payload it stands in the record itself, which has to have room for it however it is escaped. */
+export const action_bounds: SnapshotBounds = { characters_max: 65_536, values_max: 4_096 };
+
 /**
  * A copy of arguments as JSON, so that what was decided about cannot change
  * afterwards. What JSON cannot say is described: bytes as their text or hash,
- * functions by name, dates, maps and sets by content. Fails with `CALL_INVALID`
- * beyond 1 MiB of text, 65,536 values, 64 levels, or on a cycle.
+ * functions by name, dates, maps and sets by content, other objects with a text
+ * of their own by that too. Fails with `CALL_INVALID` beyond its bounds (1 MiB
+ * of text and 65,536 values where none are given), 64 levels, or on a cycle.
  */
-export function snapshot(value: unknown): Result<Json> {
+export function snapshot(value: unknown, bounds: SnapshotBounds = payload_bounds): Result<Json> {
   try {
-    return ok(new Copier().copy(value, 0));
+    return ok(new Copier(bounds).copy(value, 0));
   } catch (error) {
     return unreadable(error);
   }
@@ -26,8 +38,9 @@ export interface HashedSnapshot {
 
 /** Makes a {@link snapshot} and its hash, which costs less than one after the other. */
 export function hashedSnapshot(value: unknown): Result<HashedSnapshot> {
+  if (value === null || value === undefined) return nothing;
   try {
-    const copier = new Copier();
+    const copier = new Copier(payload_bounds);
     const copied = copier.copy(value, 0);
     return ok({ value: copied, hash: copier.is_ordered ? sha256Hex(JSON.stringify(copied)) : hashOf(copied) });
   } catch (error) {
@@ -44,16 +57,23 @@ export function hashOf(value: Json): string {
   return sha256Hex(canonicalJson(value));
 }
 
+const nothing = ok<HashedSnapshot>(Object.freeze({ value: null, hash: hashOf(null) }));
+
 class Copier {
-  /** Whether the engine's own JSON of the copy has the order of RFC 8785. Names that are numbers stand where it puts them. */
+  /** Whether the names in the copy, as the engine keeps them, are in the order of RFC 8785. */
   is_ordered = true;
+  readonly #bounds: SnapshotBounds;
   #characters = 0;
   #values = 0;
+
+  constructor(bounds: SnapshotBounds) {
+    this.#bounds = bounds;
+  }
 
   copy(value: unknown, depth: number): Json {
     this.#values += 1;
     if (depth > payload_depth_max) throw new Error(`they nest deeper than ${payload_depth_max}, or contain a cycle`);
-    if (this.#values > payload_values_max) throw new Error(`they hold more than ${payload_values_max} values`);
+    if (this.#values > this.#bounds.values_max) throw new Error(`they hold more than ${this.#bounds.values_max} values`);
     if (typeof value === 'string') return this.#text(value);
     if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
     if (typeof value === 'boolean' || value === null) return value;
@@ -66,7 +86,7 @@ class Copier {
 
   #count(characters: number): void {
     this.#characters += characters;
-    if (this.#characters > payload_characters_max) throw new Error(`they hold more than ${payload_characters_max} characters`);
+    if (this.#characters > this.#bounds.characters_max) throw new Error(`they hold more than ${this.#bounds.characters_max} characters`);
   }
 
   #text(text: string): string {
@@ -84,19 +104,18 @@ class Copier {
   #fields(value: object, depth: number): Json {
     // Copied in one step, which is many times faster; what is not plain is replaced in the copy.
     const copy: { [name: string]: Json } = { ...value };
-    const names = Object.keys(copy);
-    if (names.length > payload_values_max) throw new Error(`they hold more than ${payload_values_max} values`);
     const characters = this.#characters;
     const values = this.#values;
     let before = '';
-    for (const name of names) {
+    // The loop that reads what it names at least cost; it would name what all objects inherit, too.
+    for (const name in copy) {
       const item: unknown = copy[name];
-      if (item === undefined || this.#text(name) !== name) {
+      if (item === undefined || doObjectsInherit() || this.#text(name) !== name) {
         this.#characters = characters;
         this.#values = values;
-        return this.#rebuilt(copy, names, depth);
+        return this.#rebuilt(copy, Object.keys(copy), depth);
       }
-      if (name < before || isDigit(name.charCodeAt(0))) this.is_ordered = false;
+      if (this.is_ordered && !isNext(name, before)) this.is_ordered = false;
       const copied = this.copy(item, depth);
       if (copied !== item) copy[name] = copied;
       before = name;
@@ -122,22 +141,43 @@ class Copier {
 
   #special(value: object, depth: number): Json {
     if (ArrayBuffer.isView(value)) return this.#bytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
-    if (value instanceof ArrayBuffer) return this.#bytes(new Uint8Array(value));
+    if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return this.#bytes(Uint8Array.from(new Uint8Array(value)));
     if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
     if (value instanceof URL) return this.#text(value.href);
     if (value instanceof Error) return { name: this.#text(value.name), message: this.#text(value.message) };
     if (value instanceof Set) return Array.from(value, (item: unknown) => this.copy(item, depth));
     if (value instanceof Map) return Array.from(value, ([key, item]: [unknown, unknown]) => [this.copy(key, depth), this.copy(item, depth)]);
-    return this.#fields(value, depth);
+    if (types.isBoxedPrimitive(value)) return this.copy(value.valueOf(), depth);
+    const fields = this.#fields(value, depth);
+    // What a driver or a client makes of such an object is its text, which its fields need not show.
+    const text = ownTextOf(value);
+    return text === undefined ? fields : [fields, this.#text(text)];
   }
 
   #bytes(bytes: Uint8Array): Json {
-    if (bytes.length > payload_characters_max) throw new Error(`they hold more than ${payload_characters_max} bytes`);
+    if (bytes.length > this.#bounds.characters_max) throw new Error(`they hold more than ${this.#bounds.characters_max} bytes`);
     const text = fromUtf8(bytes);
     return text === undefined ? { bytes: bytes.length, sha256: sha256Hex(bytes) } : this.#text(text);
   }
 }
 
-function isDigit(unit: number): boolean {
-  return unit >= 0x30 && unit <= 0x39;
+/** The text of an object that says itself what that is. */
+function ownTextOf(value: object): string | undefined {
+  const { toString }: { readonly toString?: unknown } = value;
+  if (typeof toString !== 'function' || toString === Object.prototype.toString) return undefined;
+  const text: unknown = Reflect.apply(toString, value, []);
+  return typeof text === 'string' ? text : undefined;
+}
+
+const plain: object = {};
+
+/** Whether the code of this process has added fields to all objects. */
+function doObjectsInherit(): boolean {
+  for (const name in plain) return !Object.hasOwn(plain, name);
+  return false;
+}
+
+/** Whether a name comes after another in RFC 8785. Most differ in their first letter, which is quicker to compare. */
+function isNext(name: string, before: string): boolean {
+  return name.charCodeAt(0) > before.charCodeAt(0) || name >= before;
 }

@@ -46,10 +46,12 @@ test('untrusted JavaScript runs in QuickJS; what cannot be started says why', as
   const said: { readonly result: unknown; readonly sandbox: string } = JSON.parse(ran.stdout.slice('inside\n'.length));
   assert.equal([said.sandbox, said.result], ['quickjs', { row: null, host: 'undefined' }]);
   for (const [inputs, code, text] of [
-    [['run', '--', 'ls'], 2, 'nobody would decide'],
+    [['run', '--data', file('none'), '--', 'ls'], 2, 'nobody would decide'],
+    [['run', '--agent', 'a', '--policy', file('open.yaml'), '--', 'ls'], 2, 'both an agent and a policy'],
     [['run', '--policy', file('open.yaml'), '--sandbox', 'process', '--', 'no-such-program'], 1, 'PROGRAM_UNKNOWN'],
     [['run', '--policy', file('none.yaml'), '--', 'ls'], 1, 'POLICY_UNREADABLE'],
     [['run', '--policy', file('open.yaml'), '--sandbox', 'quickjs', '--', file('none.js')], 1, 'FILE_UNREADABLE'],
+    [['run', '--policy', file('open.yaml'), '--sandbox', 'bwrap', '--data', file('.'), '--workspace', file('.'), '--', 'ls'], 1, 'WORKSPACE_FORBIDDEN'],
     [['run', '--policy', file('open.yaml'), '--sandbox', 'process', '--timeout', '1s', '--', 'sh', '-c', 'while :; do :; done'], 1, 'SANDBOX_TIMEOUT'],
     ...(findExecutable('bwrap') === undefined ? [[['run', '--policy', file('open.yaml'), '--sandbox', 'bwrap', '--', 'ls'], 1, 'SANDBOX_UNAVAILABLE'] as const] : []),
   ] as const) {
@@ -105,6 +107,15 @@ test('as an agent of a node: the exit code comes back and the entry is named; a 
   assert.equal(said.result, 'SCOPE_EXCEEDED', 'the agent may execute, and nothing else');
   const [decision] = await node.getLogs('coder', { kind: 'decision', limit: 100 });
   assert.is(decision?.index, said.index);
+  const alone = await inside(['run', '--sandbox', 'process', '--data', at.data, '--', 'true']);
+  assert.equal([alone.code, /recorded as entry/.test(alone.stderr)], [0, true], 'the only agent of the node is meant');
+  assert.is((await inside(['agent', 'create', 'idler', '--sponsor', 'alice', '--capability', 'read:**', '--policy', at.file('open.yaml'), '--data', at.data])).code, 0);
+  const unsaid = await inside(['run', '--sandbox', 'process', '--data', at.data, '--', 'true']);
+  assert.equal([unsaid.code, /the node has 2 agents/.test(unsaid.stderr)], [2, true]);
+  const outside = await inside(['run', '--agent', 'idler', '--sandbox', 'process', '--data', at.data, '--', 'echo', 'hello']);
+  assert.is(outside.code, 4);
+  const [denial] = await node.getLogs('idler', { verdict: 'deny' });
+  assert.match(outside.stderr, new RegExp(`^sandbox process: denied after .*; recorded as entry ${denial?.index}\nerror SCOPE_EXCEEDED`));
   assert.is((await inside(['signal', 'coder', 'SIGKILL', '--data', at.data])).code, 0);
   const refused = await inside(['run', '--agent', 'coder', '--sandbox', 'process', '--data', at.data, '--', 'echo', 'hello']);
   assert.is(refused.code, 4);

@@ -6,7 +6,7 @@ import type { AgentHandler } from '../../node/agents.ts';
 import { signalMethods } from '../../node/control/signal-methods.ts';
 import { readPayload } from '../../node/flight-recorder.ts';
 import type { LocalIdentity } from '../../node/identities.ts';
-import { Policy, signal_names, type SignalName } from '../../node/kernel/index.ts';
+import { KernelSpace, Policy, signal_names, type SignalName } from '../../node/kernel/index.ts';
 import { signalCapability } from '../../node/remote-signals.ts';
 import { suite } from '../harness.ts';
 import { codeOf, hostWorld, type HostWorld, type SimulatedHost } from '../simulated-hosts.ts';
@@ -135,6 +135,35 @@ test('what a signal has stopped or killed stays so over a restart, whatever kern
   assert.equal(states(await world.restart(0)), { ...expected, stopped: 'running' });
 });
 
+test('an agent that calls something a signal changes nothing about itself, and its record is no signal\'s', async (context) => {
+  const world = await hostWorld(context, { count: 1 });
+  const worker = await world.hire(0, 'worker');
+  const { host, actions } = world.at(0);
+  const forge = (state: string, outcome: string): Promise<string> => {
+    const kernel = host.agents.get(worker.did)?.kernel;
+    const action = { type: 'signal', signal: 'SIGCONT', number: 2, by: 'local user', outcome, state };
+    return kernel === undefined ? Promise.reject(new Error('no kernel')) : world.finish(kernel.run({ agent: worker.did, action, effect: () => Promise.resolve(null) })).then(codeOf);
+  };
+  assert.is(await forge('killed', 'killed'), 'CALL_INVALID');
+  await world.get(signalMethods(host, actions).signal({ agent: 'worker', signal: 'SIGSTOP' }, never));
+  assert.is(await forge('running', 'continued'), 'AGENT_STOPPED');
+  assert.is(stateOf(await world.restart(0), worker.did), 'stopped');
+});
+
+test('the kernel that another takes the place of ends with everything that runs in it', async (context) => {
+  const world = await hostWorld(context, { count: 1 });
+  const worker = await world.hire(0, 'worker');
+  const { kernel: before } = unwrap(world.at(0).host.agents.adopt(worker, new KernelSpace({ policy: 'permissive' })));
+  const running = before.run({ agent: worker.did, action: { type: 'read' }, effect: () => new Promise(() => undefined) });
+  await world.finish(Promise.resolve());
+  world.at(0).host.agents.adopt(worker, before);
+  assert.is(before.stateOf(worker.did), 'running', 'its own place it may take again');
+  world.employ(0, worker);
+  assert.is(codeOf(await world.finish(running)), 'CALL_ABORTED');
+  assert.is(codeOf(await world.finish(before.run({ agent: worker.did, action: { type: 'read' }, effect: () => Promise.resolve() }))), 'KERNEL_STOPPED');
+  assert.is(stateOf(world.at(0), worker.did), 'running');
+});
+
 test('the control socket signals the agents of its host, in the name of the local user or of their sponsor', async (context) => {
   const { world, worker } = await watched(context, ['signal:**']);
   const [there, here] = [world.at(0), world.at(1)];
@@ -154,6 +183,7 @@ test('the control socket signals the agents of its host, in the name of the loca
   assert.is(await ask(there, { agent: worker.did, signal: 'SIGCONT', from: 'watchdog', reset: true }), 'PARAMS_INVALID');
   assert.is(await ask(here, { agent: 'worker', signal: 'SIGCONT', reset: true }), 'continued');
   assert.equal([kernel?.spending(worker.did).tokens, kernel?.taints.labels(worker.did)], [0, []]);
+  assert.match(kernel?.signalsOf(worker.did).past.at(-1)?.reason ?? '', /its budget was given anew/, 'and the record says so');
 });
 
 test('policies of the host and of an agent are replaced while it works, also for kernels that programs bring', async (context) => {
@@ -223,6 +253,8 @@ export default ({ arguments: given, signal }) => given === 'wait'
   node = new NodeProcess(plan);
   await node.started();
   assert.is((await node.get('agent.list', {})).find(({ name }) => name === 'worker')?.state, 'stopped');
+  const found = (await node.get('doctor', {})).find(({ name }) => name === 'agent worker');
+  assert.equal([found?.state, found?.text, found?.fix], ['warning', 'stopped: wait', 'agentmesh signal worker SIGCONT']);
   assert.is(await ask('hello'), 'AGENT_STOPPED');
   await node.get('signal', { agent: 'worker', signal: 'SIGCONT' });
   const running = ask('wait');

@@ -59,7 +59,7 @@ function shown(text: string): string {
 function requestLines(request: Omit<ApprovalView, 'approvers' | 'policies'>): readonly string[] {
   const { id, agent_name, agent, host, data, args_hash, policy, rule, reason, expires_ms } = request;
   return details([
-    ['id', id], ['agent', agent_name], ['did', agent], ['host', host], ['action', JSON.stringify(request.action)], ['arguments', shown(JSON.stringify(data))], ['sha-256', args_hash ?? undefined],
+    ['id', id], ['agent', agent_name], ['did', agent], ['host', host], ['action', shown(JSON.stringify(request.action))], ['arguments', shown(JSON.stringify(data))], ['sha-256', args_hash ?? undefined],
     ['policy', policy ?? undefined], ['rule', rule ?? undefined], ['reason', reason], ['ends', distanceTo(expires_ms, Date.now())],
   ]);
 }

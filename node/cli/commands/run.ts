@@ -1,11 +1,12 @@
 /** What `agentmesh run` does: a whole program under the kernel, that of a running node or one of its own. */
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Json } from '../../../crypto/canonical.ts';
-import { fail, FailureError, messageOf, ok, type Result } from '../../../crypto/result.ts';
+import { fail, FailureError, messageOf, ok, type Failure, type Result } from '../../../crypto/result.ts';
 import type { Action } from '../../kernel/index.ts';
 import type { Sandboxed, SandboxEnd, SandboxLimits, SandboxPlan, SandboxPort } from '../../kernel/sandbox/index.ts';
-import { ask, type CommonFlags, type Outcome } from '../ask.ts';
+import { ask, dataFolder, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { exitCodeOf } from '../exit.ts';
 import { duration, visible } from '../view/text.ts';
@@ -42,6 +43,11 @@ function limitsOf({ memory, cpu, timeout }: RunFlags): Partial<SandboxLimits> {
   };
 }
 
+/** A path without links; as it is where there is nothing. */
+function withoutLinks(path: string): Promise<string> {
+  return realpath(path).catch(() => path);
+}
+
 async function planOf(context: Context, flags: RunFlags, [command = '', ...args]: readonly string[], tier: SandboxPlan['tier']): Promise<Result<SandboxPlan>> {
   if (tier === 'quickjs') {
     if (args.length > 0) return fail('USAGE_INVALID', 'a QuickJS program takes no arguments', { fix: 'name the JavaScript file alone' });
@@ -56,14 +62,34 @@ async function planOf(context: Context, flags: RunFlags, [command = '', ...args]
     const value = context.process.env[name];
     return value === undefined ? [] : [[name, value]];
   }));
-  return ok({ tier, command, args, workspace: resolve(flags.workspace ?? '.'), writable: flags.write, network: flags.net, environment, stdio: 'inherited' });
+  const workspace = await withoutLinks(resolve(flags.workspace ?? '.'));
+  const data = await withoutLinks(dataFolder(flags.data, context.process.env));
+  const { isInside } = await import('../../kernel/sandbox/index.ts');
+  if (tier === 'bwrap' && isInside(workspace, data)) {
+    return fail('WORKSPACE_FORBIDDEN', `${workspace} belongs to the data folder of a node, with its keys and its control socket`, { fix: 'choose a --workspace outside of it' });
+  }
+  // With the control socket a program could grant its own approvals.
+  const hidden = existsSync(data) ? [data] : [];
+  return ok({ tier, command, args, workspace, hidden, writable: flags.write, network: flags.net, environment, stdio: 'inherited' });
+}
+
+/** Who decides: the agent or the policy that is named, else the only agent of the running node. */
+async function decider(context: Context, flags: RunFlags): Promise<Result<RunFlags>> {
+  const fix = 'either --agent NAME, an agent of the running node, or --policy FILE';
+  if (flags.agent !== undefined && flags.policy !== undefined) return fail('USAGE_INVALID', 'both an agent and a policy are to decide about the program', { fix });
+  if (flags.agent !== undefined || flags.policy !== undefined) return ok(flags);
+  const listed = await ask(context, flags, 'agent.list', {});
+  const agents = listed.ok ? listed.value : [];
+  const [only] = agents;
+  if (only !== undefined && agents.length === 1) return ok({ ...flags, agent: only.name });
+  return fail('USAGE_INVALID', only === undefined ? 'nobody would decide about the program' : `the node has ${agents.length} agents, and the program is to be of one`, { fix });
 }
 
 /** `agentmesh run`. */
-export async function run(context: Context, flags: RunFlags, ...line: string[]): Promise<Outcome> {
-  if ((flags.agent === undefined) === (flags.policy === undefined)) {
-    return new FailureError({ code: 'USAGE_INVALID', reason: 'nobody would decide about the program', fix: 'either --agent NAME, an agent of the running node, or --policy FILE' });
-  }
+export async function run(context: Context, given: RunFlags, ...line: string[]): Promise<Outcome> {
+  const decided = await decider(context, given);
+  if (!decided.ok) return new FailureError(decided.failure);
+  const flags = decided.value;
   const { findExecutable } = await import('../../kernel/sandbox/index.ts');
   const tier = flags.sandbox ?? (findExecutable('bwrap') === undefined ? 'process' : 'bwrap');
   const plan = await planOf(context, flags, line, tier);
@@ -82,8 +108,14 @@ function report(context: Context, flags: RunFlags, { tier }: SandboxPlan, { resu
     return context.printJson({ sandbox: tier, verdict, code: result.ok ? null : result.failure.code, duration_ms: Math.round(spent_ms), index: index ?? null, ...(result.ok ? result.value : {}) });
   }
   if (result.ok && result.value.result !== null) context.print(JSON.stringify(result.value.result));
-  const recorded = index === undefined ? 'recorded nowhere: name an --agent of a running node' : `recorded as entry ${index}`;
+  const recorded = index !== undefined ? `recorded as entry ${index}` : flags.agent === undefined ? 'recorded nowhere: name an --agent of a running node' : 'no entry of its own';
   context.talk(`sandbox ${tier}: ${verdict} after ${duration(spent_ms)}; ${recorded}`);
+}
+
+/** Where a denial stands in the log. */
+function indexOf({ detail }: Failure): number | undefined {
+  const index = detail?.['index'];
+  return typeof index === 'number' ? index : undefined;
 }
 
 /** Ctrl-C and the end of the terminal end the program, not only us. */
@@ -123,15 +155,21 @@ function unwrapped(outcome: Result<unknown>): Result<never> {
   return { ok: false, failure: cause instanceof FailureError ? cause.failure : outcome.failure };
 }
 
+/** The program with its way to the sidecar, where that is open: a socket, and a token that ends with it. */
+function speaking(plan: SandboxPlan, sidecar: { readonly socket: string; readonly token: string } | null): SandboxPlan {
+  if (sidecar === null || plan.tier === 'quickjs') return plan;
+  return { ...plan, sockets: [sidecar.socket], environment: { ...plan.environment, AGENTMESH_SIDECAR: sidecar.socket, AGENTMESH_TOKEN: sidecar.token } };
+}
+
 /** Under the kernel of the running node: it decides and records, we hold. */
 async function runAsAgent(context: Context, flags: RunFlags, plan: SandboxPlan, agent: string): Promise<Ended> {
   const { executeAction, startSandboxed } = await import('../../kernel/sandbox/index.ts');
   const { action, data } = executeAction(plan);
   const begun = await ask(context, flags, 'run.begin', { agent, tier: plan.tier, action, data });
-  if (!begun.ok) return { result: begun, index: undefined };
-  const { id } = begun.value;
+  if (!begun.ok) return { result: begun, index: indexOf(begun.failure) };
+  const { id, sidecar } = begun.value;
   const call = (asked: Action, payload: Json): Promise<Result<Json>> => ask(context, flags, 'run.call', { id, action: asked, data: payload });
-  const started = startSandboxed(plan, { call, output: printer(context) }, limitsOf(flags));
+  const started = startSandboxed(speaking(plan, sidecar), { call, output: printer(context) }, limitsOf(flags));
   const interrupt = interruptible();
   const result = started.ok ? await watched(context, flags, id, started.value, interrupt.signal) : started;
   interrupt.stop();

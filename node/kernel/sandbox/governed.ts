@@ -52,6 +52,7 @@ async function held(program: GovernedProgram, signal: AbortSignal): Promise<Sand
       agent, action, data,
       context: { sandbox: tier },
       effect: (inner, given) => serve(action, given ?? null, inner),
+      output: { type: 'tool_result' },
     }));
     return made.ok ? { ok: true, value: made.value.value } : made;
   };

@@ -16,7 +16,7 @@ export interface SandboxLimits {
   readonly open_files: number;
   /** Bytes that a process may write into one file. */
   readonly file_bytes: number;
-  /** Processes and threads of its user. The system does not hold root to it. */
+  /** Processes and threads of its user, those that run already too: a desktop has some hundreds. The system does not hold root to it. */
   readonly processes: number;
 }
 
@@ -30,7 +30,7 @@ export const quickjs_limits: SandboxLimits = {
   calls: 64,
   open_files: 256,
   file_bytes: 1024 * 1024 * 1024,
-  processes: 256,
+  processes: 4_096,
 };
 
 /** Limits of a process where nobody says. An engine such as Node.js counts three quarters of a gibibyte as its own before it does anything. */

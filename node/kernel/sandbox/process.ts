@@ -9,6 +9,7 @@ import { Duplex, type Readable } from 'node:stream';
 import { isFields } from '../../../crypto/canonical.ts';
 import { fail, messageOf, ok, type Failure, type Result } from '../../../crypto/result.ts';
 import { Border, type BorderAnswer } from './border.ts';
+import { descendantsOf } from './descendants.ts';
 import type { Sandboxed, SandboxEnd, SandboxParts } from './index.ts';
 import { wrapperOf, type ProcessProgram } from './wrapper.ts';
 
@@ -33,7 +34,7 @@ export function startProcess(plan: ProcessPlan, parts: SandboxParts): Result<San
   const child = spawn(line.value.command, line.value.args, {
     cwd: plan.workspace,
     env: environment,
-    // A group of its own, so that signals reach all that it starts; with our terminal it has to stay in our session.
+    // A group of its own, so that signals reach all that it starts.
     detached: true,
     stdio: own ? ['inherit', 'inherit', 'inherit', 'pipe'] : ['ignore', 'pipe', 'pipe', 'pipe'],
   });
@@ -88,18 +89,22 @@ class ProcessRun implements Sandboxed {
     this.#signal('SIGKILL');
   }
 
-  /** Sends a signal to everything in the group, what the program has started too. */
+  /** Sends a signal to everything in the group, what the program has started too, and to who has left the group. */
   #signal(name: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): void {
-    const { pid } = this.#child;
+    const { pid, exitCode, signalCode } = this.#child;
     if (pid === undefined) return;
-    try {
-      process.kill(-pid, name);
-    } catch {
-      // The group has ended by itself.
-    }
+    const left = exitCode === null && signalCode === null ? descendantsOf(pid) : [];
+    send(-pid, name);
+    for (const each of left) send(each, name);
+    if (name === 'SIGCONT') return;
+    // What was started meanwhile; who is held or dead starts nothing more.
+    const late = left.length === 0 ? [] : descendantsOf(pid).filter((each) => !left.includes(each));
+    for (const each of late) send(each, name);
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null): void {
+    // Who left the group would have a way in after the end, and keep our own process from ending.
+    for (const stream of this.#child.stdio) stream?.destroy();
     if (this.#failure !== undefined) this.#settle({ ok: false, failure: this.#failure });
     else if (code === null) this.#settle(fail('SANDBOX_FAILED', `the program was ended by ${signal ?? 'a signal'}`, { fix: 'it may have used more memory or processor time than it was given' }));
     else this.#settle(this.#border.ended(this.#result, code));
@@ -114,6 +119,11 @@ class ProcessRun implements Sandboxed {
     let rest = '';
     // The program may have gone while it is answered.
     channel.on('error', () => undefined);
+    // Who does not read the answers is not listened to until he does.
+    const answer = (given: BorderAnswer): void => {
+      if (!channel.write(`${answerText(given)}\n`)) channel.pause();
+    };
+    channel.on('drain', () => channel.resume());
     channel.setEncoding('utf8');
     channel.on('data', (text: string) => {
       const lines = (rest + text).split('\n');
@@ -122,7 +132,7 @@ class ProcessRun implements Sandboxed {
         this.kill({ code: 'SANDBOX_MESSAGE', reason: `a message has at most ${this.#message_bytes} characters` });
         rest = '';
       }
-      for (const line of lines) this.#message(line, (answer) => void channel.write(`${answerText(answer)}\n`));
+      for (const line of lines) this.#message(line, answer);
     });
   }
 
@@ -132,6 +142,14 @@ class ProcessRun implements Sandboxed {
     const { id, result } = read.value;
     if (typeof id === 'number') void this.#border.call(id, line, answer);
     else this.#result = JSON.stringify(result ?? null);
+  }
+}
+
+function send(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It has ended by itself.
   }
 }
 

@@ -22,7 +22,9 @@ export function startQuickJs(program: string, { clock, limits, port }: SandboxPa
   const worker = new Worker(worker_file, { workerData: start, env: {}, stdin: false, resourceLimits: { maxOldGenerationSizeMb: worker_heap_mb } });
   const border = new Border(port, limits);
   const { promise, resolve } = Promise.withResolvers<Result<SandboxEnd>>();
+  let over = false;
   const end = (result: Result<SandboxEnd>): void => {
+    over = true;
     cancel();
     resolve(result);
     void worker.terminate();
@@ -31,6 +33,8 @@ export function startQuickJs(program: string, { clock, limits, port }: SandboxPa
   const cancel = clock.after(limits.wall_ms, () => kill({ code: 'SANDBOX_TIMEOUT', reason: `the program ran longer than ${limits.wall_ms} ms`, fix: 'give it more time, or less to do' }));
   const answer = (message: ToQuickJs): void => worker.postMessage(message);
   worker.on('message', (message: FromQuickJs) => {
+    // What was on its way when the program was ended is not done any more.
+    if (over) return;
     if (message.kind === 'call') void border.call(message.id, message.text, answer);
     else if (message.kind === 'print') border.print(message.stream, message.text);
     else if (message.kind === 'failed') end(fail(message.code, message.reason.slice(0, 2000)));

@@ -1,6 +1,6 @@
 /** The commands that stand before a sandboxed program: limits of the system, and bubblewrap. */
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, isAbsolute, join, relative, sep } from 'node:path';
 import { fail, ok, type Result } from '../../../crypto/result.ts';
 import type { SandboxLimits } from './limits.ts';
 
@@ -14,6 +14,10 @@ export interface ProcessProgram {
   readonly writable: boolean;
   /** Whether bubblewrap leaves it the network. */
   readonly network: boolean;
+  /** Sockets that bubblewrap shows it besides. */
+  readonly sockets?: readonly string[];
+  /** Folders that bubblewrap shows as empty where they lie in the workspace: a node's keys and its control socket. */
+  readonly hidden?: readonly string[];
   /** Its whole environment. */
   readonly environment: { readonly [name: string]: string };
 }
@@ -56,13 +60,21 @@ function bound(inner: readonly string[]): readonly string[] {
   return setpriv === undefined ? inner : [setpriv, '--pdeathsig', 'KILL', '--', ...inner];
 }
 
-function confined(bwrap: string, { workspace, writable, network, environment }: ProcessProgram, inner: readonly string[]): readonly string[] {
+/** Whether a path is a folder or lies in it. Both are absolute and without links. */
+export function isInside(path: string, folder: string): boolean {
+  const from = relative(folder, path);
+  return from !== '..' && !from.startsWith(`..${sep}`) && !isAbsolute(from);
+}
+
+function confined(bwrap: string, { workspace, writable, network, sockets = [], hidden = [] }: ProcessProgram, inner: readonly string[]): readonly string[] {
   return [
     bwrap, '--unshare-all', ...(network ? ['--share-net'] : []), '--die-with-parent', '--new-session', '--cap-drop', 'ALL',
     ...system_folders.filter((folder) => existsSync(folder)).flatMap((folder) => ['--ro-bind', folder, folder]),
     '--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp',
     writable ? '--bind' : '--ro-bind', workspace, workspace, '--chdir', workspace,
-    '--clearenv', ...Object.entries(environment).flatMap(([name, value]) => ['--setenv', name, value]),
+    ...hidden.filter((folder) => isInside(folder, workspace)).flatMap((folder) => ['--tmpfs', folder]),
+    ...sockets.flatMap((socket) => ['--ro-bind', socket, socket]),
+    // The environment is inherited, which holds nothing else: in the command line everybody could read it.
     '--', ...inner,
   ];
 }

@@ -115,6 +115,29 @@ test('policies see what is written, also behind a byte that is no UTF-8', async 
   assert.is(await codeOf(files.write('file', 'x'.repeat(written_bytes_max + 1))), 'FILE_TOO_LARGE');
 });
 
+test('rules see what was read before it is given out, and what they redact is not in it', async (context) => {
+  const policy = async (action: string): Promise<Policy> => unwrap(await Policy.parse(`version: "1.0"
+name: files
+rules:
+  - {name: files, condition: "action.type == 'file.read'", action: allow}
+  - {name: cards, condition: "action.type == 'tool_result' and data.contains_pii", action: ${action}}
+`, 'files.yaml'));
+  const card = '4111 1111 1111 1111';
+  for (const [action, given] of [['deny', 'OUTPUT_DENIED'], ['redact', 'redacted']] as const) {
+    const { workspace, files } = await world(context, walkMeans(), [await policy(action)]);
+    for (const odd of [[], [0xff]]) {
+      writeFileSync(join(workspace, 'card'), Buffer.concat([Uint8Array.from(odd), Buffer.from(`card ${card} end`)]));
+      const read = await files.read('card');
+      const text = read.ok ? Buffer.from(read.value).toString('latin1') : '';
+      assert.is(read.ok ? 'redacted' : read.failure.code, given);
+      assert.not.match(text, /4111/);
+      if (read.ok) assert.match(text, /card .+ end$/);
+    }
+    writeFileSync(join(workspace, 'plain'), Uint8Array.of(1, 0xff, 2));
+    assert.equal([...unwrap(await files.read('plain'))], [1, 0xff, 2]);
+  }
+});
+
 test('a folder that is not there is not opened', async ({ folder }) => {
   const kernel = new KernelSpace({ policies: [] });
   assert.is(await codeOf(GovernedFiles.open({ kernel, agent: 'a', folders: [folder(), join(folder(), 'none')] })), 'FOLDER_UNAVAILABLE');
@@ -140,7 +163,7 @@ require('node:worker_threads').parentPort.postMessage(swaps);
 
 if (walkMeans() === 'descriptors') {
   test('no swap of a folder for a link leads out in 2 s of racing', async (context) => {
-    const { base, workspace, files } = await world(context);
+    const { base, workspace, files, recorder } = await world(context);
     const link = join(workspace, 'sub-link');
     symlinkSync(join(base, 'outside'), link);
     const worker = new Worker(swapper, { eval: true, workerData: { inner: join(workspace, 'sub'), link, aside: join(workspace, 'sub-aside'), ms: 2_000 } });
@@ -161,6 +184,9 @@ if (walkMeans() === 'descriptors') {
     await worker.terminate();
     const { swaps = 0 } = ended;
     assert.not(existsSync(join(base, 'outside/new')));
+    const failed = recorder.getLogs('worker', { kind: 'outcome' }).filter((record) => record.kind === 'outcome' && record.status === 'failed');
+    assert.is(failed.length, refused, 'each refusal is an outcome of its own');
+    assert.ok(failed.every((record) => record.kind === 'outcome' && /PATH_ESCAPES|PATH_REFUSED|FILE_MISSING/.test(record.reason ?? '')), JSON.stringify(failed.at(-1)));
     console.log(`  race: ${swaps} swaps, ${inside} reads inside, ${refused} refused, 0 escapes`);
     assert.ok(swaps > 100 && inside > 10 && refused > 10, `${swaps} ${inside} ${refused}`);
   });

@@ -1,6 +1,8 @@
 import * as assert from 'uvu/assert';
-import { fail, ok, unwrap } from '../../../crypto/result.ts';
+import { fail, FailureError, ok, unwrap } from '../../../crypto/result.ts';
 import { Policy, type ApprovalQuestion, type Approvals, type Call, type DecisionRecord } from '../../../node/kernel/index.ts';
+import { Denials, flood_keys_max } from '../../../node/kernel/floods.ts';
+import { record_reason_characters_max } from '../../../node/kernel/recorder.ts';
 import { suite } from '../../harness.ts';
 import { policyOf } from './policy/samples.ts';
 import { allow_all, call, code, idle, pending, space, thrown, turn } from './spaces.ts';
@@ -207,6 +209,18 @@ test('policies are replaced between two decisions: what runs keeps its own, and 
   assert.equal(decisions().map(({ policies }) => policies), [[allow_all.digest], [none.digest], [allow_all.digest, allow_all.digest], [allow_all.digest, allow_all.digest, none.digest]]);
 });
 
+test('a list of policies that is changed after a decision under it decides as it was, and is recorded so', async () => {
+  const none = policyOf([{ name: 'none', condition: 'true', action: 'deny' }], { name: 'none' });
+  const given = [allow_all];
+  const { kernel, decisions } = space({ policies: [], organisation: given });
+  assert.is(code(await kernel.run(idle())), 'ok');
+  given.push(none);
+  assert.is(code(await kernel.run(idle())), 'ok');
+  kernel.replacePolicies('organisation', given);
+  assert.is(code(await kernel.run(idle())), 'KERNEL_DENIED');
+  assert.equal(decisions().map(({ policies }) => policies), [[allow_all.digest], [allow_all.digest], [allow_all.digest, none.digest]]);
+});
+
 test('while policies are swapped to and fro, no call is decided by none or by both', async () => {
   const [left, right] = [policyOf([rest], { name: 'left' }), policyOf([rest], { name: 'right' })];
   const { kernel, decisions } = space({ policies: [left], loops: 'none' });
@@ -291,6 +305,94 @@ test('an approval is waited for no longer than its call and its agent live, and 
   assert.equal([stopped, changed].map(({ decisions }) => [decisions().at(-1)?.verdict, decisions().at(-1)?.code]), [['deny', 'AGENT_STOPPED'], ['deny', 'KERNEL_DENIED']]);
 });
 
+test('what is approved is bound by its rate like what is allowed, and charged once', async () => {
+  const desk = approvals(() => Promise.resolve(ok({ id: 'g', by: 's' })));
+  const limited = policyOf([{ name: 'ask', condition: 'true', action: 'require_approval' }, { name: 'seldom', condition: 'true', limit: '1/1m' }]);
+  const by_policy = space({ policies: [limited], approvals: desk.approvals });
+  assert.equal([code(await by_policy.kernel.run(idle())), code(await by_policy.kernel.run(idle()))], ['ok', 'KERNEL_DENIED']);
+  assert.equal(by_policy.decisions().map(({ rule, verdict }) => [rule, verdict]), [['ask', 'require_approval'], ['ask', 'allow'], ['ask', 'require_approval'], ['seldom', 'deny']]);
+  const by_call = space({ policies: [allow_all, policyOf([{ name: 'seldom', condition: 'true', limit: '1/1m' }])], approvals: desk.approvals });
+  const wanted = idle({ approval: { rule: 'tool', policy: 'tools', reason: 'only with approval' } });
+  assert.equal([code(await by_call.kernel.run(wanted)), code(await by_call.kernel.run(wanted))], ['ok', 'KERNEL_DENIED']);
+  assert.is(desk.asked.length, 3, 'nobody is bothered with what is refused anyway');
+});
+
+test('what an agent reads, and whom it loses the trust of, while it waits for approval counts', async () => {
+  const { effect, end } = pending();
+  const slow = approvals(() => effect().then(() => ok({ id: 'g', by: 's' })));
+  let trust = 900;
+  const policy = policyOf([
+    { name: 'clean', condition: "action.type == 'deploy' and taint.tainted", action: 'deny' },
+    { name: 'trusted', condition: "action.type == 'publish' and agent.trust_score < 500", action: 'deny' },
+    { name: 'ask', condition: 'true', action: 'require_approval' },
+  ]);
+  const { kernel, decisions } = space({ policies: [policy], approvals: slow.approvals, trustScore: () => trust });
+  const data = { to: 'production' };
+  const waiting = [kernel.run(idle(deploy)), kernel.run(idle({ action: { type: 'publish' } })), kernel.run(idle({ action: { type: 'other' }, data }))];
+  await turn();
+  kernel.taints.add('a', 'web', 'https://example.com');
+  trust = 100;
+  data.to = 'elsewhere';
+  end();
+  assert.equal((await Promise.all(waiting)).map(code), ['KERNEL_DENIED', 'KERNEL_DENIED', 'CALL_CHANGED']);
+  assert.equal(decisions().slice(-3).map(({ rule, taint, trust_score }) => [rule, taint, trust_score]), [['clean', ['web'], 100], ['trusted', ['web'], 100], [null, [], 900]]);
+});
+
+test('an error that an effect throws is held to the rules about what comes back', async () => {
+  const mail = 'anna.smith@example.com';
+  const policy = policyOf([
+    { name: 'no-keys', condition: "action.type == 'tool_result' and data.message.contains('key-')", action: 'deny' },
+    { name: 'hide', condition: "action.type == 'tool_result' and data.contains_pii", action: 'redact' },
+    rest,
+  ]);
+  const { kernel, records, decisions } = space({ policies: [policy] });
+  const failing = async (with_what: unknown): Promise<unknown> => {
+    const tool = kernel.tool<null, null>({ name: 'look', run: () => {
+      throw with_what;
+    } });
+    try {
+      return await tool(null);
+    } catch (error) {
+      return error;
+    }
+  };
+  const refused = await failing(new Error('key-1234'));
+  assert.ok(refused instanceof Error && /OUTPUT_DENIED/.test(refused.message) && !/key-1234/.test(refused.message));
+  const coded = new FailureError({ code: 'ROW_INVALID', reason: `the row of ${mail} is none`, detail: { row: mail } });
+  const hidden = await failing(coded);
+  assert.ok(hidden instanceof FailureError && hidden.code === 'ROW_INVALID' && !JSON.stringify(hidden.failure).includes(mail));
+  const hiding = await failing(Object.assign(new Error('a row is none'), { row: mail }));
+  assert.ok(hiding instanceof Error && hiding.message === 'a row is none' && !('row' in hiding));
+  const harmless = new Error('there is no such row');
+  assert.is(await failing(harmless), harmless);
+  assert.equal(decisions().map(({ rule, verdict }) => `${String(rule)} ${verdict}`), ['rest allow', 'no-keys deny', 'rest allow', 'hide allow', 'rest allow', 'hide allow', 'rest allow']);
+  assert.not.match(JSON.stringify(records), /key-1234|anna\.smith/);
+  assert.equal(records.filter(({ kind }) => kind === 'outcome').length, 4, 'each has its outcome');
+});
+
+test('whatever an effect throws has an outcome that can be recorded', async () => {
+  const { kernel, records } = space();
+  const hostile: readonly unknown[] = [Object.create(null), 'x'.repeat(3_000_000), new Error('half of a pair: \ud800'), Object.defineProperty(new Error(''), 'message', { get: () => Object.create(null) })];
+  for (const error of hostile) assert.is(code(await kernel.run(call(() => Promise.reject(error)))), 'EFFECT_FAILED');
+  const reasons = records.flatMap((record) => (record.kind === 'outcome' ? [record.reason ?? ''] : []));
+  assert.is(reasons.length, hostile.length);
+  for (const reason of reasons) assert.ok(reason.length <= record_reason_characters_max && reason.isWellFormed());
+  const looking = await kernel.run({ ...idle(), output: { type: 'tool_result', look: () => {
+    throw new Error('not to be looked at');
+  } } });
+  assert.equal([code(looking), records.at(-1)?.kind], ['OUTPUT_DENIED', 'outcome']);
+});
+
+test('an action has room in its record, however it is escaped; one that has not is denied, and the record says so', async () => {
+  const { kernel, decisions } = space();
+  assert.is(code(await kernel.run(idle({ action: { type: 'read', resource: '\u0001'.repeat(60_000) } }))), 'ok');
+  assert.ok(JSON.stringify(decisions()[0]).length < 1_000_000);
+  for (const action of [{ type: 'read', resource: 'x'.repeat(70_000) }, { type: 'read', lines: Array.from({ length: 5_000 }, () => 0.1234567890123456) }]) {
+    assert.is(code(await kernel.run(idle({ action }))), 'CALL_INVALID');
+    assert.equal([decisions().at(-1)?.code, decisions().at(-1)?.action], ['CALL_INVALID', { type: 'unreadable' }]);
+  }
+});
+
 test('an agent that swallows denials is stopped, and its denials do not fill the record', async () => {
   const { kernel, decisions, signals } = space({ policies: [Policy.noDestructiveSql()], denials: { max: 20, window_ms: 60_000 } });
   const query = kernel.tool({ name: 'query', agent: 'a', run: (sql: string) => sql });
@@ -330,12 +432,20 @@ test('denials that are far apart stop nobody', async () => {
   assert.is(kernel.stateOf('a'), 'running');
 });
 
+test('however many are refused, whoever comes next is counted too', () => {
+  const denials = new Denials({ max: 1, window_ms: 60_000 });
+  for (let each = 0; each < flood_keys_max; each += 1) denials.note(`peer ${each}`, 0);
+  assert.is(denials.note('agent', 1), undefined);
+  assert.match(denials.note('agent', 2) ?? '', /^2 refusals/);
+});
+
 test('a peer that has its commands refused again and again stops nobody but itself', async () => {
   const { kernel, clock, signals } = space({ policies: [policyOf([{ name: 'no', condition: "action.type == 'delete'", action: 'deny' }, rest])], denials: { max: 20, window_ms: 60_000 } });
   const ask = (peer: string, type: string): Promise<string> => kernel.run(idle({ action: { type }, context: { peer } })).then(code);
   for (let each = 0; each < 21; each += 1) assert.is(await ask('p', 'delete'), 'KERNEL_DENIED');
   assert.equal([await ask('p', 'delete'), await ask('p', 'read'), await ask('q', 'read'), kernel.stateOf('a')], ['KERNEL_OVERLOADED', 'KERNEL_OVERLOADED', 'ok', 'running']);
   assert.equal(signals(), []);
+  assert.is(code(await kernel.run(idle({ context: { peer: 'p' }, signal: AbortSignal.abort() }))), 'KERNEL_OVERLOADED', 'also where it gives up at once');
   clock.pass(60_000);
   assert.is(await ask('p', 'read'), 'ok');
 });

@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { canonicalJson } from '../../../crypto/canonical.ts';
 import { fail, ok, unwrap } from '../../../crypto/result.ts';
 import { parseSignal, signal_names, signals, type SignalInfo, type SignalName } from '../../../node/kernel/index.ts';
 import { parseStanding, standingAfter, standingText } from '../../../node/kernel/signal-records.ts';
@@ -297,6 +298,19 @@ test('callbacks that throw break nothing: neither an observer, nor the score of 
   for (let each = 0; each < 5; each += 1) assert.not((await broken.kernel.run(idle())).ok);
   broken.clock.pass(20_000);
   await turn();
+});
+
+test('neither what a handler throws nor the reason that a sender gives keeps a signal out of the record', async () => {
+  for (const error of [Object.create(null), new Error('x'.repeat(3_000_000)), new Error('half of a pair: \ud800')] as const) {
+    const { kernel, decisions } = space();
+    unwrap(kernel.onSignal('a', 'SIGBUDGET', () => {
+      throw error;
+    }));
+    assert.is(unwrap(await kernel.signal('a', 'SIGBUDGET', { reason: `half of a pair: \ud800${'x'.repeat(100_000)}` })).outcome, 'stopped');
+    const record = decisions().at(-1);
+    assert.equal([record?.code, record === undefined ? undefined : standingAfter(record)?.state], [null, 'stopped']);
+    assert.ok(JSON.stringify(record).length < 20_000 && canonicalJson({ ...record }).length > 0);
+  }
 });
 
 test('who is signalled inherits nothing from the call in which that is done', async () => {

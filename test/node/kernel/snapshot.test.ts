@@ -27,10 +27,26 @@ test('the hash is of the canonical form, in whatever order the names stand, and 
   assert.is(hash, toHex(sha256(utf8(text))));
   assert.equal(Object.keys(value ?? {}), ['9', '10', 'z', '__proto__', 'A']);
   assert.is(Object.getPrototypeOf(value), Object.prototype);
+  for (const [given, ordered] of [[{ ab: 1, aa: 2 }, '{"aa":2,"ab":1}'], [{ 9: 1, 10: 2 }, '{"10":2,"9":1}'], [{ a: 1, '': 2, 1: 3 }, '{"":2,"1":3,"a":1}']] as const) {
+    assert.is(unwrap(hashedSnapshot(given)).hash, toHex(sha256(utf8(ordered))));
+  }
   const [plain, absent] = [{ a: 1, b: { d: 2 } }, { b: { c: undefined, d: 2 }, a: 1, z: undefined }].map((given) => unwrap(hashedSnapshot(given)).hash);
   assert.is(absent, plain);
   assert.is(unwrap(hashedSnapshot({ '\ud800': '\ud800' })).hash, unwrap(hashedSnapshot({ '\ufffd': '\ufffd' })).hash);
   assert.is(unwrap(hashedSnapshot({ text: '\\ud800 "\n\u2028é😀' })).hash, toHex(sha256(utf8('{"text":"\\\\ud800 \\"\\n\u2028é😀"}'))));
+});
+
+test('what the code of this process adds to every object is in no copy', () => {
+  const inherited_by_all: object = Object.getPrototypeOf({});
+  const expected = [{}, { a: 1, c: { d: 2 } }].map((given) => unwrap(hashedSnapshot(given)));
+  try {
+    Object.defineProperty(inherited_by_all, 'b', { value: { x: 1 }, configurable: true, enumerable: true, writable: true });
+    const found = [{}, { a: 1, c: { d: 2 } }].map((given) => unwrap(hashedSnapshot(given)));
+    assert.equal(found.map(({ hash }) => hash), expected.map(({ hash }) => hash));
+    assert.equal(found.map(({ value }) => Object.keys(value ?? {})), [[], ['a', 'c']]);
+  } finally {
+    Reflect.deleteProperty(inherited_by_all, 'b');
+  }
 });
 
 test('a payload is refused at the same bounds in whatever order its names stand', () => {
@@ -45,6 +61,17 @@ test('anything else has a form that shows its text, or fails; it never throws', 
   assert.equal(unwrap(snapshot({ sql: Buffer.from('DROP TABLE t'), raw: Uint8Array.of(255) })), {
     sql: 'DROP TABLE t', raw: { bytes: 1, sha256: 'a8100ae6aa1940d0b663bb31cd466142ebbdbd5187131b92d93818987832eb89' },
   });
+  const shared_bytes = new SharedArrayBuffer(3);
+  new Uint8Array(shared_bytes).set(Buffer.from('sql'));
+  const boxed: readonly object[] = [Object('DROP TABLE t'), Object(1), Object(true)];
+  assert.equal(unwrap(snapshot([...boxed, shared_bytes])), ['DROP TABLE t', 1, true, 'sql'], 'nothing hides in a box');
+  class Statement {
+    readonly text = 'x';
+    toString(): string {
+      return 'DROP TABLE t';
+    }
+  }
+  assert.equal(unwrap(snapshot([new Statement(), new URLSearchParams({ a: '1' })])), [[{ text: 'x' }, 'DROP TABLE t'], [{}, 'a=1']], 'what an object says that it is counts too');
   assert.equal(unwrap(snapshot(function named() {})), '[function named]');
   assert.is(unwrap(snapshot('\ud800')), '\ufffd');
   fc.assert(fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true, withObjectString: true, withSparseArray: true, withNullPrototype: true }), (value) => {

@@ -4,6 +4,8 @@ import { Policy } from '../../../node/kernel/guards.ts';
 import { KernelSpace } from '../../../node/kernel/kernel.ts';
 import { Taints, taint_labels_per_agent_max, taint_source_characters_max } from '../../../node/kernel/taint.ts';
 import { suite } from '../../harness.ts';
+import { policyOf } from './policy/samples.ts';
+import { space } from './spaces.ts';
 
 const test = suite('node/kernel/taint');
 
@@ -60,6 +62,34 @@ rules:
     assert.is(ask('send_email', ['web']), 'APPROVAL_REQUIRED');
     assert.is(ask('file.read', ['web']), null);
   })();
+});
+
+test('what is done at the command of a peer carries the label peer until it is done, and nothing beside or after it does', async () => {
+  const { kernel, decisions } = space({ policies: [policyOf([
+    { name: 'all', condition: 'true', action: 'allow' },
+    { name: 'no-tainted-export', condition: "taint.tainted and action.type == 'export'", action: 'deny' },
+  ])] });
+  const exported = (agent: string): Promise<string> => kernel.run({ agent, action: { type: 'export' }, effect: async () => 'sent' }).then((done) => (done.ok ? done.value.value : done.failure.code));
+  const asked = (type: string, effect: () => Promise<unknown>): Promise<unknown> => kernel.run({ agent: 'a', action: { type }, context: { peer: 'did:mesh:p' }, effect }).then((done) => (done.ok ? done.value.value : done.failure.code));
+  const beside = new Promise<string>((resolve) => setImmediate(() => resolve(exported('a'))));
+  const inside = asked('summarise', async () => [await exported('a'), await exported('b'), await beside]);
+  assert.equal(await inside, ['KERNEL_DENIED', 'KERNEL_DENIED', 'sent'], 'the agent itself, whom it calls, and what it does of its own accord meanwhile');
+  assert.is(await asked('export', async () => 'sent'), 'sent', 'about the command itself rules speak by context.remote');
+  assert.is(await asked('delegate', () => asked('export', async () => 'sent')), 'KERNEL_DENIED');
+  assert.equal([await exported('a'), await exported('b'), kernel.taints.labels('a'), kernel.taints.labels('b')], ['sent', 'sent', [], []]);
+  assert.equal(decisions().filter(({ agent, verdict }) => agent === 'b' && verdict === 'deny').map(({ taint }) => taint), [['peer']]);
+});
+
+test('a question about another agent taints nobody', async () => {
+  const { kernel } = space({ policies: [policyOf([
+    { name: 'all', condition: 'true', action: 'allow' },
+    { name: 'no-tainted-export', condition: "taint.tainted and action.type == 'export'", action: 'deny' },
+  ])] });
+  kernel.taints.add('a', 'web', 's');
+  const seen = await kernel.run({ agent: 'a', action: { type: 'read' }, effect: async () => kernel.decide({ agent: 'b', action: { type: 'export' } }).code });
+  assert.equal([seen.ok && seen.value.value, kernel.taints.labels('b')], ['KERNEL_DENIED', []], 'what would be decided about a call, which would taint it');
+  await kernel.run({ agent: 'a', action: { type: 'read' }, effect: () => kernel.run({ agent: 'b', action: { type: 'read' }, effect: async () => null }) });
+  assert.equal(kernel.taints.labels('b'), ['web'], 'a call does');
 });
 
 test.run();

@@ -84,6 +84,24 @@ test('a hostile schema, and a hostile value, end in time', () => {
   assert.ok(performance.now() - began < 5000, `${performance.now() - began} ms`);
 });
 
+test('no keyword reads a large value a thousand times over', () => {
+  const text = 'x'.repeat(1_000_000);
+  const wide = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`k${index}`, 1]));
+  const long = Array.from({ length: 100_000 }, () => 1);
+  const hostile: readonly (readonly [Json, Json])[] = [
+    [{ uniqueItems: true }, [text]], [{ not: { enum: [text.slice(0, 10), 1] } }, [text]], [{ minLength: 600_000 }, text], [{ not: { maxLength: 600_000 } }, text], [{ pattern: '^x' }, text.slice(0, 16_000)],
+    [{ propertyNames: { maxLength: 9 } }, wide], [{ additionalProperties: true }, wide], [{ minProperties: 1 }, wide], [{ items: true }, long], [{ contains: true }, long], [{ not: { const: 2 } }, wide],
+  ];
+  for (const [part, value] of hostile) {
+    const schema = unwrap(compileSchema({ allOf: Array.from({ length: 1000 }, () => part) }));
+    const began = performance.now();
+    assert.match(schema.problem(value) ?? '', /too long/, JSON.stringify(part).slice(0, 80));
+    assert.ok(performance.now() - began < 1000, `${JSON.stringify(part).slice(0, 80)}: ${performance.now() - began} ms`);
+  }
+  const honest = unwrap(compileSchema({ type: 'object', required: ['text', 'rows'], properties: { text: { type: 'string', minLength: 1, maxLength: 2_000_000, not: { const: 'none' } }, rows: { minItems: 1, items: { type: 'integer' } } } }));
+  assert.is(honest.problem({ text, rows: long.slice(0, 80_000) }), undefined, 'large and honest');
+});
+
 test('another implementation agrees, on random schemas and values', () => {
   const scalar = fc.constantFrom<Json>(null, true, 0, 1, 2.5, -3, '', 'a', 'bb');
   const value = fc.letrec<{ value: Json }>((tie) => ({

@@ -122,6 +122,32 @@ test('a name belongs to who registered it: nobody else offers, closes or removes
   assert.is(codeOf(await tools.remove(operator, 'search')), 'TOOL_UNKNOWN');
 });
 
+test('no agent makes its tool another one by taking it away first, or by offering two at once', async () => {
+  const { tools, operator, agent, decisions } = await world();
+  const maker = agent('maker');
+  const offers = [search, poisoned].map((descriptor) => tools.register(maker, { descriptor, run: hits }));
+  assert.equal((await Promise.all(offers)).map(codeOf), ['ok', 'TOOL_NAME_TAKEN']);
+  const again = [search, search, search].map((descriptor) => tools.register(maker, { descriptor, run: hits }));
+  assert.equal((await Promise.all(again)).map(codeOf), ['ok', 'ok', 'ok']);
+  unwrap(await tools.remove(maker, 'search'));
+  assert.is(codeOf(await tools.call(agent('analyst'), 'search', { query: 'x' })), 'TOOL_UNAVAILABLE');
+  assert.is(codeOf(await tools.register(maker, { descriptor: poisoned, run: hits })), 'TOOL_CHANGED');
+  assert.equal(decisions('maker').slice(5).map(({ verdict, code, action }) => [verdict, code, Object(action).type]), [['allow', null, 'tool.remove'], ['deny', 'TOOL_CHANGED', 'tool.register']]);
+  unwrap(await tools.register(maker, { descriptor: search, run: hits }));
+  unwrap(await tools.call(agent('analyst'), 'search', { query: 'x' }));
+  unwrap(await tools.remove(operator, 'search'));
+  unwrap(await tools.register(maker, { descriptor: poisoned, run: hits }));
+});
+
+test('who may not act any more does not even close its own tool', async () => {
+  const { tools, kernel, agent } = await world();
+  unwrap(await tools.register(agent('a'), { descriptor: search, run: hits }));
+  unwrap(await kernel.signal('a', 'SIGKILL', { reason: 'test' }));
+  assert.is(codeOf(await tools.register(agent('a'), { descriptor: poisoned, run: hits })), 'AGENT_KILLED');
+  assert.is(tools.get('search')?.offered, null);
+  unwrap(await tools.call(agent('b'), 'search', { query: 'x' }));
+});
+
 test('what does not fit the schema is refused before any rule sees it, and what comes out wrong reaches nobody', async () => {
   const { tools, operator, agent, decisions, outcomes } = await world();
   let ran = 0;

@@ -82,6 +82,24 @@ test('SIGSTOP stops the whole group, work that was forked before cannot act, SIG
   assert.ok(world.printed.length > while_stopped);
 });
 
+test('SIGSTOP and SIGKILL reach who has left the group, as everything under bubblewrap does', async (context) => {
+  const world = await sandboxWorld(context);
+  const running = world.run(['sh', '-c', 'setsid -w sh -c "echo \\$\\$; while :; do echo tick; sleep 0.01; done"; true']);
+  while (world.printed.length < 4) await sleep(5);
+  const child = Number(world.printed.join('').split(/\s+/).find((word) => /^\d+$/.test(word)));
+  assert.ok(alive(child));
+  await world.kernel.signal(agent, 'SIGSTOP');
+  await sleep(50);
+  const while_stopped = world.printed.length;
+  await sleep(150);
+  assert.is(world.printed.length, while_stopped);
+  await world.kernel.signal(agent, 'SIGCONT');
+  while (world.printed.length === while_stopped) await sleep(5);
+  await world.kernel.signal(agent, 'SIGKILL');
+  assert.is(codeOf(await running), 'CALL_ABORTED');
+  while (alive(child)) await sleep(1);
+});
+
 test('time, output, memory and messages are bounded, and whoever leaves the group holds nobody up', async (context) => {
   const world = await sandboxWorld(context);
   assert.match(causeOf(await world.run(['sh', '-c', 'while :; do :; done'], { limits: { wall_ms: 150 } })), /longer than 150 ms/);
@@ -97,6 +115,14 @@ test('time, output, memory and messages are bounded, and whoever leaves the grou
   if (findExecutable('prlimit') === undefined) return console.log('    skipped: prlimit is not installed, so memory and processor time are not limited');
   const hog = await world.run([node, '-e', 'const all = []; for (;;) all.push(Buffer.alloc(1 << 20, 1))'], { limits: { memory_bytes: 1024 * 1024 * 1024 } });
   assert.ok(!hog.ok || hog.value.value.exit_code !== 0, 'a process that takes memory without end does not end well');
+});
+
+test('a program that asks and asks and never reads the answers is not listened to any more', async (context) => {
+  const world = await sandboxWorld(context);
+  const asking = `const fs = require('node:fs'); const line = Buffer.from(JSON.stringify({ id: 1, action: { type: 'read' }, data: 'x'.repeat(4000) }) + '\\n');
+    for (;;) { try { fs.writeSync(3, line); } catch (error) { if (error.code !== 'EAGAIN') throw error; } }`;
+  assert.match(causeOf(await world.run([node, '-e', asking], { limits: { wall_ms: 1500 } })), /longer than/);
+  assert.ok(world.served.length > 0 && world.served.length < 500, `${world.served.length} calls`);
 });
 
 test('bubblewrap: never a weaker tier in its place, and a command line that shows nothing but the system and the workspace', async (context) => {
@@ -116,12 +142,15 @@ test('bubblewrap: never a weaker tier in its place, and a command line that show
   const line = wrapperOf('bwrap', program, process_limits);
   if (!line.ok) throw new Error(line.failure.reason);
   const words = [line.value.command, ...line.value.args];
-  for (const word of ['--unshare-all', '--die-with-parent', '--new-session', '--clearenv']) assert.ok(words.includes(word), word);
+  for (const word of ['--unshare-all', '--die-with-parent', '--new-session']) assert.ok(words.includes(word), word);
   assert.not.ok(words.includes('--share-net'));
   const text = words.join(' ');
   assert.match(text, `--ro-bind ${program.workspace} ${program.workspace} --chdir ${program.workspace}`);
-  assert.match(text, '--setenv LANG C');
+  assert.not.match(text, 'LANG', 'everybody may read a command line');
   assert.not.match(text, '--bind ');
+  const { workspace } = program;
+  const hiding = wrapperOf('bwrap', { ...program, hidden: [join(workspace, 'data'), `${workspace}-other`, '/'] }, process_limits);
+  assert.match(hiding.ok ? hiding.value.args.join(' ') : '', `--chdir ${workspace} --tmpfs ${join(workspace, 'data')} --`, 'what it must not see it does not see in its workspace either');
   const world = await sandboxWorld(context);
   const ended = await world.run(['sh', '-c', 'exit 5'], { tier: 'bwrap' });
   if (!ended.ok) throw new Error(causeOf(ended));

@@ -106,6 +106,15 @@ test('more calls at once than are allowed are refused one by one, and the others
   assert.equal(resultOf(ended), [...Array.from({ length: 4 }, () => 'fulfilled'), ...Array.from({ length: 6 }, () => 'SANDBOX_OVERLOADED')]);
 });
 
+test('rules about what comes back hold for the answers to a program, and for the errors', async (context) => {
+  const world = await sandboxWorld(context, `version: '1.0'\nname: private\nrules:\n  - { name: all, condition: "action.type in ['execute', 'read']", action: allow }\n  - { name: hide, condition: "action.type == 'tool_result' and data.contains_pii", action: redact }\n`);
+  const program = "try { return await agentmesh.call({ type: 'read' }) } catch (error) { return error.message }";
+  const row = 'written by anna.smith@example.com';
+  const answered = await world.run(program, { serve: () => Promise.resolve({ row }) });
+  const failed = await world.run(program, { serve: () => Promise.reject(new Error(row)) });
+  for (const ended of [answered, failed]) assert.match(JSON.stringify(resultOf(ended)), /written by \[/);
+});
+
 test('a policy that requires bubblewrap denies the start in QuickJS, and the record says in which tier it was asked', async (context) => {
   const world = await sandboxWorld(context, "version: '1.0'\nname: strict\nsandbox: bwrap\nrules:\n  - { name: start, condition: \"action.type == 'execute'\", action: allow }\n");
   assert.is(codeOf(await world.run('return 1')), 'KERNEL_DENIED');
