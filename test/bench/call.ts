@@ -58,7 +58,7 @@ export async function benchCalls(home: string, print: (text: string) => void): P
   const executor = await startExecutor(join(home, 'executor'), alice.did);
   try {
     unwrap(await node.host.parts.network.dial(executor.address, { signal: AbortSignal.timeout(10_000) }));
-    const kernel = new KernelSpace({ policies: [Policy.noPiiExport()] });
+    const kernel = new KernelSpace({ policies: [Policy.noPiiExport()], loops: 'none' });
     const caller = await AgentIdentity.create({ node, name: 'caller', sponsor: 'alice@bench.example', capabilities: ['read:**'], kernel });
     const bridge = new TrustBridge(caller);
     // The executor's record reaches us a moment after the connection.

@@ -7,11 +7,15 @@ import { benchAuditProofs } from './audit-proofs.ts';
 import { benchAuditScale } from './audit-scale.ts';
 import { benchCalls } from './call.ts';
 import { benchChains } from './chain.ts';
+import { benchDecisions } from './decisions.ts';
+import { benchDetectors } from './detectors.ts';
 import { benchResolve } from './resolve.ts';
+import { benchSandbox } from './sandbox.ts';
 import { benchStart } from './start.ts';
 import { benchSync } from './sync.ts';
+import { benchVfs } from './vfs.ts';
 
-const benches = { start: benchStart, call: benchCalls, audit: benchAudit, proofs: benchAuditProofs, 'audit-scale': benchAuditScale, chain: benchChains, resolve: benchResolve, sync: benchSync } as const;
+const benches = { start: benchStart, call: benchCalls, audit: benchAudit, proofs: benchAuditProofs, 'audit-scale': benchAuditScale, chain: benchChains, detectors: benchDetectors, decisions: benchDecisions, resolve: benchResolve, sync: benchSync, vfs: benchVfs, sandbox: benchSandbox } as const;
 const wanted = process.argv.slice(2);
 const home = mkdtempSync(join(tmpdir(), 'agentmesh-bench-'));
 const print = (text: string): void => console.log(text);

@@ -7,9 +7,12 @@ import { Scope, type PolicyRequest } from './scope.ts';
 
 export type { Layer } from './judge.ts';
 
-/** Whether rate limits are charged: a question of what would happen charges nothing. */
+/** How rate limits are asked about. */
 export interface EvaluateOptions {
+  /** Whether they are charged: a question of what would happen charges nothing. */
   readonly charge: boolean;
+  /** That a grant is there for what wants approval, so that its rates bind it as they bind what is allowed. */
+  readonly approved?: boolean;
 }
 
 /** What one policy says about a request. */
@@ -33,7 +36,7 @@ export function effectOfLayers(layers: readonly Layer[], request: PolicyRequest 
 export function evaluateLayers(layers: readonly Layer[], request: PolicyRequest | Scope, meter: Meter, options: EvaluateOptions): Verdict {
   const scope = request instanceof Scope ? request : new Scope(request);
   const judgement = judge(layers, scope);
-  const verdict = verdictOf(judgement, layers, scope, meter, options.charge);
+  const verdict = verdictOf(judgement, layers, scope, meter, options);
   const shadow = shadowsOf(layers, scope, meter);
   return shadow === undefined ? verdict : { ...verdict, shadow };
 }
@@ -43,9 +46,9 @@ const no_errors: readonly PolicyError[] = Object.freeze([]);
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 
-function verdictOf(judgement: Judgement, layers: readonly Layer[], scope: Scope, meter: Meter, charge: boolean): Verdict {
+function verdictOf(judgement: Judgement, layers: readonly Layer[], scope: Scope, meter: Meter, { charge, approved = false }: EvaluateOptions): Verdict {
   const effect = effectOf(judgement);
-  const exceeded = effect === 'allow' ? chargeLimits(judgement, scope, meter, charge) : undefined;
+  const exceeded = effect === 'allow' || (effect === 'require_approval' && approved) ? chargeLimits(judgement, scope, meter, charge) : undefined;
   const verdict = exceeded === undefined ? said(effect, judgement, layers, scope) : overRate(exceeded);
   // Set one by one, because next to no verdict has any of them.
   if (judgement.obligations !== undefined) verdict.obligations = [...new Set(judgement.obligations)].sort();
@@ -101,7 +104,7 @@ function shadowsOf(layers: readonly Layer[], scope: Scope, meter: Meter): readon
   for (const layer of layers) {
     for (const policy of layer) {
       if (policy.mode !== 'shadow') continue;
-      const { effect, rule } = verdictOf(judge(layers, scope, policy), layers, scope, meter, false);
+      const { effect, rule } = verdictOf(judge(layers, scope, policy), layers, scope, meter, { charge: false });
       (shadows ??= []).push({ policy: policy.name, digest: policy.digest, effect, rule });
     }
   }

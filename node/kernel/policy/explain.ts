@@ -1,10 +1,10 @@
 import { pathOf, type Expression } from './ast.ts';
+import { Attribute } from './attribute.ts';
 import { nearest_rules_max } from './bounds.ts';
 import type { Conjunct } from './compile.ts';
 import type { CompiledPolicy, Rule, RuleEffect } from './policy.ts';
 import type { Candidate } from './rule-index.ts';
 import type { Scope } from './scope.ts';
-import { readerOf } from './shortcut.ts';
 import { Fault, type Value } from './values.ts';
 
 const shown_characters_max = 80;
@@ -59,7 +59,7 @@ export function valueOf(expression: Expression, scope: Scope): string | undefine
   if (expression.kind !== 'binary') return undefined;
   const path = pathOf(expression.left) ?? pathOf(expression.right);
   if (path === undefined || !shown_roots.has(path[0] ?? '')) return undefined;
-  const value = readerOf(path)(scope);
+  const value = new Attribute(path).read(scope);
   return value === undefined ? 'not known' : shown(value);
 }
 

@@ -8,7 +8,8 @@ import type { Meter } from './limit.ts';
 import type { CompiledPolicy, Obligation, PolicyError, Verdict } from './policy.ts';
 import type { Candidate, RuleIndex } from './rule-index.ts';
 import type { Scope } from './scope.ts';
-import { Fault, memberOf } from './values.ts';
+import { allHold } from './shortcut.ts';
+import { Fault, kindOf, memberOf } from './values.ts';
 
 /** One layer: policies that decide together. */
 export type Layer = readonly CompiledPolicy[];
@@ -85,12 +86,12 @@ function conclude(judgement: Judgement, layer: Layer, only_guards: boolean): voi
 }
 
 function tryRules(judgement: Judgement, policy: CompiledPolicy, index: RuleIndex, scope: Scope): void {
-  for (const candidate of index.always) {
-    const holds = candidate.test(scope);
+  for (let candidate = index.always; candidate !== undefined; candidate = candidate.next) {
+    const holds = allHold(candidate.checks, scope);
     if (holds !== false) note(judgement, policy, candidate, holds, scope);
   }
-  for (const { read, by_value, absent } of index.attributes) {
-    const value = read(scope);
+  for (const { attribute, by_value, absent } of index.attributes) {
+    const value = attribute.read(scope);
     const found = value === undefined || value instanceof Fault ? absent : by_value.get(value);
     if (found !== undefined) tryRules(judgement, policy, found, scope);
   }
@@ -114,7 +115,8 @@ function note(judgement: Judgement, policy: CompiledPolicy, candidate: Candidate
   else if (rule.effect === 'deny') deny(judgement, match);
   else if (rule.effect === 'require_approval') {
     judgement.approval = reported(judgement.approval, match);
-    judgement.layer_asks = true;
+    // What cannot be evaluated asks about what is allowed; it opens nothing that no rule does.
+    if (fault === undefined) judgement.layer_asks = true;
   }
 }
 
@@ -135,10 +137,11 @@ function reported(a: Match | undefined, b: Match): Match {
   return a.policy.digest <= b.policy.digest ? a : b;
 }
 
-/** The capability that an action on a resource needs; `undefined` when it names none. */
+/** The capability that an action on a resource needs; `undefined` when it names none. A resource that is no text has one that nothing covers. */
 export function wantedCapability(scope: Scope): string | undefined {
   const resource = memberOf(scope.action, 'resource');
-  return typeof resource === 'string' ? `${scope.actionType()}:${resource}` : undefined;
+  if (resource === undefined || resource === null) return undefined;
+  return `${scope.actionType()}:${typeof resource === 'string' ? resource : kindOf(resource)}`;
 }
 
 function covers({ granted = [] }: CompiledPolicy, scope: Scope): boolean {

@@ -5,30 +5,32 @@
  * part, so looking only at what is found gives the verdict of trying every rule.
  */
 import { pathOf, type Expression } from './ast.ts';
+import { Attributes, type Attribute } from './attribute.ts';
 import { nearest_rules_max } from './bounds.ts';
 import type { Conjunct } from './compile.ts';
 import { reasonOf } from './explain.ts';
 import { findingsOf, type Finding } from './findings.ts';
 import type { Rule } from './policy.ts';
-import type { Scope } from './scope.ts';
-import { constantOf, isField, partsOf, readerOf, testOf, type Part, type Test } from './shortcut.ts';
+import { Check, checksOf, constantOf, isField, partsOf, type Part } from './shortcut.ts';
 import type { Value } from './values.ts';
 
 /** A rule that may hold, and what is left to be tested once the index has found it. */
 export interface Candidate {
   readonly rule: Rule;
-  /** As the rule's condition, but that of several faults any is given. */
-  readonly test: Test;
+  /** Together as the rule's condition, but that of several faults any is given. */
+  readonly checks: Check | undefined;
   /** Why the rule decides when it does, but for what detectors have to add. */
   readonly reason: string;
   /** What detectors have to say when the rule decides. */
   readonly findings: readonly Finding[];
+  /** The one to be tried after it. */
+  readonly next: Candidate | undefined;
 }
 
 /** Rules filed by what they ask for. */
 export interface RuleIndex {
-  /** Must always be tried. */
-  readonly always: readonly Candidate[];
+  /** The first of those that must always be tried. A chain and no list, because each step into a list of one costs as much as testing what stands in it. */
+  readonly always: Candidate | undefined;
   /** Each is to be asked about the request. */
   readonly attributes: readonly AttributeIndex[];
 }
@@ -41,7 +43,7 @@ export interface PolicyIndex extends RuleIndex {
 
 /** Rules that need an attribute to equal one of some constants. */
 export interface AttributeIndex {
-  readonly read: (scope: Scope) => Value;
+  readonly attribute: Attribute;
   readonly by_value: ReadonlyMap<Value, RuleIndex>;
   /** What can hold, or be a fault, for a request without the attribute. */
   readonly absent: RuleIndex | undefined;
@@ -74,34 +76,41 @@ export interface IndexOptions {
   readonly absent_is_fault: boolean;
 }
 
+interface Filing extends IndexOptions {
+  readonly attributes: Attributes;
+}
+
+const no_attributes: readonly AttributeIndex[] = [];
+
 /** Files rules. Without options nothing is left out for a request that lacks an attribute. */
 export function indexRules(rules: readonly Rule[], options: IndexOptions = { absent_is_fault: true }): PolicyIndex {
+  const attributes = new Attributes();
   const filed = rules.map((rule): Filed => ({
-    rule, keys: rule.condition.conjuncts.flatMap(keysOfConjunct), open: partsOf(rule.condition.conjuncts), words: wordsOf(rule),
+    rule, keys: rule.condition.conjuncts.flatMap(keysOfConjunct), open: partsOf(rule.condition.conjuncts, attributes), words: wordsOf(rule),
   }));
-  return { ...indexed(filed, options, levels_max), allowing: allowingOf(rules) };
+  return { ...indexed(filed, { ...options, attributes }, levels_max), allowing: allowingOf(rules) };
 }
 
 /** Rules that are not filed at all: every one of them is tried. */
 export function unindexed(rules: readonly Rule[]): PolicyIndex {
-  const always = rules.map((rule) => candidate(rule, rule.condition.test, wordsOf(rule)));
-  return { always, attributes: [], allowing: allowingOf(rules) };
+  const always = rules.reduceRight<Candidate | undefined>((next, rule) => ({ rule, checks: new Check(rule.condition.test), ...wordsOf(rule), next }), undefined);
+  return { always, attributes: no_attributes, allowing: allowingOf(rules) };
 }
 
 function allowingOf(rules: readonly Rule[]): readonly Rule[] {
   return rules.filter(({ effect }) => effect === 'allow').slice(0, nearest_rules_max);
 }
 
-function indexed(rules: readonly Filed[], options: IndexOptions, levels: number): RuleIndex {
+function indexed(rules: readonly Filed[], filing: Filing, levels: number): RuleIndex {
   const few = levels === 0 || (levels < levels_max && rules.length < shelf_rules_min);
-  if (few) return { always: rules.map(tested), attributes: [] };
+  if (few) return { always: tested(rules), attributes: no_attributes };
   const selectivity = selectivityOf(rules);
-  const always: Candidate[] = [];
+  const always: Filed[] = [];
   const shelves = new Map<string, { readonly path: readonly string[]; readonly rules: { readonly filed: Filed; readonly key: Key }[] }>();
   for (const filed of rules) {
     const key = best(filed.keys, selectivity);
     if (key === undefined) {
-      always.push(tested(filed));
+      always.push(filed);
       continue;
     }
     const name = nameOf(key.path);
@@ -109,15 +118,11 @@ function indexed(rules: readonly Filed[], options: IndexOptions, levels: number)
     shelves.set(name, shelf);
     shelf.rules.push({ filed, key });
   }
-  return { always, attributes: [...shelves.values()].map((shelf) => attribute(shelf.path, shelf.rules, options, levels - 1)) };
+  return { always: tested(always), attributes: [...shelves.values()].map((shelf) => attribute(shelf.path, shelf.rules, filing, levels - 1)) };
 }
 
-function tested({ rule, open, words }: Filed): Candidate {
-  return candidate(rule, testOf(open), words);
-}
-
-function candidate(rule: Rule, test: Test, { reason, findings }: Filed['words']): Candidate {
-  return { rule, test, reason, findings };
+function tested(rules: readonly Filed[]): Candidate | undefined {
+  return rules.reduceRight<Candidate | undefined>((next, { rule, open, words: { reason, findings } }) => ({ rule, checks: checksOf(open), reason, findings, next }), undefined);
 }
 
 function wordsOf(rule: Rule): Filed['words'] {
@@ -125,7 +130,7 @@ function wordsOf(rule: Rule): Filed['words'] {
   return { reason: reasonOf(rule, text), findings: findingsOf(conjuncts) };
 }
 
-function attribute(path: readonly string[], rules: readonly { readonly filed: Filed; readonly key: Key }[], options: IndexOptions, levels: number): AttributeIndex {
+function attribute(path: readonly string[], rules: readonly { readonly filed: Filed; readonly key: Key }[], filing: Filing, levels: number): AttributeIndex {
   const by_value = new Map<Constant, Filed[]>();
   const name = nameOf(path);
   const others = (filed: Filed): readonly Key[] => filed.keys.filter((key) => nameOf(key.path) !== name);
@@ -138,9 +143,9 @@ function attribute(path: readonly string[], rules: readonly { readonly filed: Fi
     }
   }
   return {
-    read: readerOf(path),
-    by_value: new Map([...by_value].map(([value, found]) => [value, indexed(found, options, levels)])),
-    absent: options.absent_is_fault ? indexed(rules.map(({ filed }) => ({ ...filed, keys: others(filed) })), options, levels) : undefined,
+    attribute: filing.attributes.of(path),
+    by_value: new Map([...by_value].map(([value, found]) => [value, indexed(found, filing, levels)])),
+    absent: filing.absent_is_fault ? indexed(rules.map(({ filed }) => ({ ...filed, keys: others(filed) })), filing, levels) : undefined,
   };
 }
 

@@ -3,10 +3,10 @@ import { injectionIn } from '../detect/injection.ts';
 import { pathOutside, pathsIn } from '../detect/path.ts';
 import { facetsOf } from '../detect/finding.ts';
 import { textsOf, type PayloadText } from '../detect/payload.ts';
-import { containsPii, piiIn } from '../detect/pii.ts';
+import { piiIn } from '../detect/pii.ts';
 import { secretsIn } from '../detect/secret.ts';
 import { sqlIn } from '../detect/sql-payload.ts';
-import { Fault, isList, isRecord, memberOf, type Value } from './values.ts';
+import { Fault, isList, memberOf, type Value } from './values.ts';
 
 /**
  * What a policy decides about: JSON values by root name. `action` says what is
@@ -22,6 +22,8 @@ export interface PolicyRequest {
 /** What a detector finds in the texts of a payload; absent where there is nothing of its kind. */
 type Detector = (texts: readonly PayloadText[], action_type: string) => Value;
 
+const pii: Detector = (texts) => facetsOf(piiIn(texts));
+
 /** The detectors by the root under which conditions ask for them. */
 const detectors: ReadonlyMap<string, Detector> = new Map<string, Detector>([
   ['sql', (texts, action_type) => {
@@ -32,7 +34,7 @@ const detectors: ReadonlyMap<string, Detector> = new Map<string, Detector>([
     const values = pathsIn(texts, action_type);
     return { present: values.length > 0, values };
   }],
-  ['pii', (texts) => facetsOf(piiIn(texts))],
+  ['pii', pii],
   ['secret', (texts) => facetsOf(secretsIn(texts))],
   ['injection', (texts) => ({ ...injectionIn(texts) })],
   ['payload', (texts) => ({ texts: texts.map(({ text }) => text) })],
@@ -66,20 +68,21 @@ export class Scope {
     this.#folder = folder;
     // By their names, which is many times faster than through a function that takes any name.
     const { action, agent, data } = request;
-    const own_action = isInherited(request, 'action', action, plain['action']) ? undefined : action;
-    const own_agent = isInherited(request, 'agent', agent, plain['agent']) ? undefined : agent;
-    const type = isRecord(own_action) ? own_action['type'] : undefined;
-    const score = isRecord(own_agent) ? own_agent['trust_score'] : undefined;
-    const own_score = isInherited(own_agent, 'trust_score', score, plain['trust_score']) ? undefined : score;
-    const trust_score = isShare(own_score) ? Math.round(own_score * 1e9) / 1e6 : own_score;
     this.request = request;
-    this.action = own_action;
+    this.action = isInherited(request, 'action', action, plain['action']) ? undefined : action;
     this.data = isInherited(request, 'data', data, plain['data']) ? undefined : data;
-    this.agent = trust_score !== undefined && trust_score !== own_score && isRecord(own_agent) ? { ...own_agent, trust_score } : own_agent;
-    this.action_type = isInherited(own_action, 'type', type, plain['type']) ? undefined : type;
-    this.trust_score = trust_score;
+    const own_agent = isInherited(request, 'agent', agent, plain['agent']) ? undefined : agent;
+    const type = isFields(this.action) ? this.action['type'] : undefined;
+    const score = isFields(own_agent) ? own_agent['trust_score'] : undefined;
+    this.action_type = isInherited(this.action, 'type', type, plain['type']) ? undefined : type;
+    this.trust_score = isInherited(own_agent, 'trust_score', score, plain['trust_score']) ? undefined : score;
+    this.agent = own_agent;
     this.#found = undefined;
     this.#texts = undefined;
+    if (isShare(this.trust_score) && isFields(own_agent)) {
+      this.trust_score = Math.round(this.trust_score * 1e9) / 1e6;
+      this.agent = { ...own_agent, trust_score: this.trust_score };
+    }
   }
 
   /** The value of a root: an attribute of the request, or a detector's facets. */
@@ -100,8 +103,9 @@ export class Scope {
   containsPii(strict: boolean): boolean | Fault {
     if (strict && this.data === undefined) return new Fault('data.contains_pii is not known');
     if (memberOf(this.data, 'contains_pii') === true) return true;
-    const found = this.#once('data.contains_pii', containsPii);
-    return found instanceof Fault ? found : found === true;
+    // The same findings that a reason names, so that no payload is searched twice.
+    const found = this.#once('pii', pii);
+    return found instanceof Fault ? found : memberOf(found, 'present') === true;
   }
 
   /** Whether every path that the request names leads into one of the folders; true when it names none. */
@@ -151,10 +155,14 @@ function isInherited(object: unknown, name: string, found: Json | undefined, of_
   return found !== undefined && found === of_all && (typeof object !== 'object' || object === null || !Object.hasOwn(object, name));
 }
 
+// Nothing of a request is a fault, which spares the question that isRecord asks.
+function isFields(value: Json | undefined): value is { readonly [name: string]: Json } {
+  return typeof value === 'object' && value !== null && !isList(value);
+}
+
 /** A field of a part of the request, never one that it inherits; absent on anything that is no object. */
 export function fieldOf(value: Json | undefined, name: string): Json | undefined {
-  if (typeof value !== 'object' || value === null || isList(value)) return undefined;
-  return Object.hasOwn(value, name) ? value[name] : undefined;
+  return isFields(value) && Object.hasOwn(value, name) ? value[name] : undefined;
 }
 
 function own(request: PolicyRequest, name: string): Json | undefined {

@@ -4,57 +4,100 @@
  * on the spot, and in every other case the condition itself is asked. So a
  * shortcut never has a meaning of its own.
  */
-import type { Json } from '../../../crypto/canonical.ts';
-import { childrenOf, pathOf, type Expression } from './ast.ts';
+import { childrenOf, pathOf, type BinaryOperator, type Expression } from './ast.ts';
+import { Attribute, type Attributes } from './attribute.ts';
 import type { Conjunct } from './compile.ts';
-import { fieldOf, isComputed, type Scope } from './scope.ts';
-import { memberOf, type Fault, type Value } from './values.ts';
+import { isComputed, type Scope } from './scope.ts';
+import type { Fault } from './values.ts';
 
 /** Whether something holds for a request. */
 export type Test = (scope: Scope) => boolean | Fault;
 
+/** What is done on the spot; `none` asks the condition. */
+const comparisons = { none: 0, is_true: 1, is_false: 2, text: 3, number: 4, at_least: 5, above: 6, at_most: 7, below: 8, among: 9 } as const;
+type Comparison = (typeof comparisons)[keyof typeof comparisons];
+
+const orders: ReadonlyMap<BinaryOperator, Comparison> = new Map([
+  ['>=', comparisons.at_least], ['>', comparisons.above], ['<=', comparisons.at_most], ['<', comparisons.below],
+]);
+
+/** The quick way to test an expression. */
+interface Shortcut {
+  readonly comparison: Comparison;
+  readonly attribute: Attribute;
+  readonly constant: string | number;
+  readonly texts: ReadonlySet<unknown> | undefined;
+}
+
 /** A conjunct with the quick way to test it. */
 export interface Part {
   readonly conjunct: Conjunct;
-  readonly test: Test;
+  readonly shortcut: Shortcut;
+}
+
+/** A part of a condition as it is tested, with those that follow it. */
+export class Check {
+  readonly next: Check | undefined;
+  readonly #comparison: Comparison;
+  readonly #attribute: Attribute;
+  readonly #constant: string | number;
+  readonly #texts: ReadonlySet<unknown> | undefined;
+  readonly #test: Test;
+
+  constructor(test: Test, { comparison, attribute, constant, texts }: Shortcut = no_shortcut, next?: Check) {
+    this.next = next;
+    this.#comparison = comparison;
+    this.#attribute = attribute;
+    this.#constant = constant;
+    this.#texts = texts;
+    this.#test = test;
+  }
+
+  /** Whether this part holds. */
+  holds(scope: Scope): boolean | Fault {
+    const comparison = this.#comparison;
+    if (comparison === comparisons.none) return this.#test(scope);
+    const value = this.#attribute.read(scope);
+    const constant = this.#constant;
+    if (typeof value === 'boolean') {
+      if (comparison === comparisons.is_true) return value;
+      if (comparison === comparisons.is_false) return !value;
+    } else if (typeof value === 'string') {
+      if (comparison === comparisons.text) return value === constant;
+      if (comparison === comparisons.among && this.#texts !== undefined) return this.#texts.has(value);
+    } else if (typeof value === 'number' && typeof constant === 'number') {
+      if (comparison === comparisons.at_least) return value >= constant;
+      if (comparison === comparisons.above) return value > constant;
+      if (comparison === comparisons.at_most) return value <= constant;
+      if (comparison === comparisons.below) return value < constant;
+      if (comparison === comparisons.number) return value === constant;
+    }
+    return this.#test(scope);
+  }
 }
 
 /** The parts of a condition, the cheap ones first. */
-export function partsOf(conjuncts: readonly Conjunct[]): readonly Part[] {
-  return conjuncts.map((conjunct) => ({ conjunct, cost: costOf(conjunct.expression), test: quickly(conjunct.expression, conjunct.test) }))
+export function partsOf(conjuncts: readonly Conjunct[], attributes: Attributes): readonly Part[] {
+  return conjuncts.map((conjunct) => ({ conjunct, cost: costOf(conjunct.expression), shortcut: shortcutOf(conjunct.expression, attributes) }))
     .sort((a, b) => a.cost - b.cost);
 }
 
-/** A test that is true when all parts are, tried in their order. Which of several faults it gives is not determined. */
-export function testOf(parts: readonly Part[]): Test {
-  const tests = parts.map(({ test }) => test);
-  const [first, second, third] = tests;
-  if (first === undefined) return () => true;
-  if (second === undefined) return first;
-  if (third === undefined) return both(first, second);
-  return all(tests);
+/** The checks of parts, in their order; `undefined` where there is nothing to be checked. */
+export function checksOf(parts: readonly Part[]): Check | undefined {
+  return parts.filter(({ conjunct }) => !isAlwaysTrue(conjunct.expression))
+    .reduceRight<Check | undefined>((next, { conjunct, shortcut }) => new Check(conjunct.test, shortcut, next), undefined);
 }
 
-/** A false operand decides, beside a fault too. */
-function both(first: Test, second: Test): Test {
-  return (scope) => {
-    const a = first(scope);
-    if (a === false) return false;
-    const b = second(scope);
-    return b === false || a === true ? b : a;
-  };
-}
-
-function all(tests: readonly Test[]): Test {
-  return (scope) => {
-    let holds: boolean | Fault = true;
-    for (const test of tests) {
-      const one = test(scope);
-      if (one === false) return false;
-      if (one !== true) holds = one;
-    }
-    return holds;
-  };
+/** Whether all checks hold. Which of several faults it gives is not determined. */
+export function allHold(first: Check | undefined, scope: Scope): boolean | Fault {
+  let holds: boolean | Fault = true;
+  for (let check = first; check !== undefined; check = check.next) {
+    const one = check.holds(scope);
+    // A false operand decides, beside a fault too.
+    if (one === false) return false;
+    if (one !== true) holds = one;
+  }
+  return holds;
 }
 
 /** How dear an expression is: 0 for plain attributes, 1 where it calls a function, 2 where a detector is asked. */
@@ -70,30 +113,6 @@ function costOf(expression: Expression): 0 | 1 | 2 {
   return cost;
 }
 
-/** How an attribute is read, the ones that most rules ask for without a search. */
-export function readerOf(path: readonly string[]): (scope: Scope) => Value {
-  const [root = '', name = '', ...more] = path;
-  if (path.length === 2 && root === 'action') return name === 'type' ? (scope) => scope.action_type : (scope) => fieldOf(scope.action, name);
-  if (path.length === 2 && root === 'agent') return name === 'trust_score' ? (scope) => scope.trust_score : (scope) => fieldOf(scope.agent, name);
-  if (path.length === 2 && root === 'data') return (scope) => fieldOf(scope.data, name);
-  if (path.length === 1) return (scope) => scope.root(root);
-  return (scope) => more.reduce((value: Value, inner) => memberOf(value, inner), memberOf(scope.root(root), name));
-}
-
-function quickly(expression: Expression, test: Test): Test {
-  if (expression.kind === 'literal') return expression.value === true ? () => true : test;
-  if (expression.kind === 'unary') return expression.operator === 'not' ? truth(expression.operand, true, test) : test;
-  if (expression.kind !== 'binary') return truth(expression, false, test);
-  const { operator, left, right } = expression;
-  const path = pathOf(left);
-  if (path === undefined || !isField(path)) return test;
-  const read = readerOf(path);
-  if (operator === 'in') return membership(read, right, test);
-  const constant = constantOf(right);
-  if (operator === '==' && constant !== undefined) return equality(read, constant, test);
-  return typeof constant === 'number' ? order(operator, read, constant, test) : test;
-}
-
 /** Whether an attribute is a field of the request, and not what a detector computes under that name. */
 export function isField(path: readonly string[]): boolean {
   return path[0] === 'data' ? path[1] !== 'contains_pii' : !isComputed(path[0] ?? '');
@@ -106,49 +125,37 @@ export function constantOf(expression: Expression): string | number | boolean | 
   return typeof value === 'number' && integer !== undefined && !Number.isSafeInteger(value) ? undefined : value;
 }
 
-function truth(expression: Expression, negated: boolean, test: Test): Test {
-  const path = pathOf(expression);
-  if (path === undefined || !isField(path)) return test;
-  const read = readerOf(path);
-  return (scope) => {
-    const value = read(scope);
-    return typeof value === 'boolean' ? value !== negated : test(scope);
-  };
+function isAlwaysTrue(expression: Expression): boolean {
+  return expression.kind === 'literal' && expression.value === true;
 }
 
-function equality(read: (scope: Scope) => Value, constant: string | number | boolean, test: Test): Test {
-  const kind = typeof constant;
-  return (scope) => {
-    const value = read(scope);
-    return typeof value === kind ? value === constant : test(scope);
-  };
-}
+const nowhere = new Attribute([]);
+const no_shortcut: Shortcut = { comparison: comparisons.none, attribute: nowhere, constant: 0, texts: undefined };
 
-function membership(read: (scope: Scope) => Value, list: Expression, test: Test): Test {
-  const constants = list.kind === 'list' && list.optional === undefined ? list.items.map(constantOf) : [];
-  if (constants.length === 0 || !constants.every((item) => typeof item === 'string')) return test;
-  const among: ReadonlySet<Json> = new Set(constants);
-  return (scope) => {
-    const value = read(scope);
-    return typeof value === 'string' ? among.has(value) : test(scope);
+function shortcutOf(expression: Expression, attributes: Attributes): Shortcut {
+  const compared = (side: Expression, comparison: Comparison, constant: string | number = 0, texts?: ReadonlySet<unknown>): Shortcut => {
+    const path = pathOf(side);
+    return path === undefined || !isField(path) ? no_shortcut : { comparison, attribute: attributes.of(path), constant, texts };
   };
-}
-
-function order(operator: string, read: (scope: Scope) => Value, constant: number, test: Test): Test {
-  const compared = (holds: (value: number) => boolean): Test => (scope) => {
-    const value = read(scope);
-    return typeof value === 'number' ? holds(value) : test(scope);
-  };
-  switch (operator) {
-    case '>=':
-      return compared((value) => value >= constant);
-    case '>':
-      return compared((value) => value > constant);
-    case '<=':
-      return compared((value) => value <= constant);
-    case '<':
-      return compared((value) => value < constant);
-    default:
-      return test;
+  if (expression.kind === 'unary') return expression.operator === 'not' ? compared(expression.operand, comparisons.is_false) : no_shortcut;
+  if (expression.kind !== 'binary') return compared(expression, comparisons.is_true);
+  const { operator, left, right } = expression;
+  if (operator === 'in') {
+    const texts = textsOf(right);
+    return texts === undefined ? no_shortcut : compared(left, comparisons.among, 0, texts);
   }
+  const constant = constantOf(right);
+  if (typeof constant === 'number') {
+    const order = operator === '==' ? comparisons.number : orders.get(operator);
+    return order === undefined ? no_shortcut : compared(left, order, constant);
+  }
+  if (operator !== '==' || constant === undefined) return no_shortcut;
+  if (typeof constant === 'string') return compared(left, comparisons.text, constant);
+  return compared(left, constant ? comparisons.is_true : comparisons.is_false);
+}
+
+/** The items of a list of nothing but texts. */
+function textsOf(list: Expression): ReadonlySet<unknown> | undefined {
+  const constants = list.kind === 'list' && list.optional === undefined ? list.items.map(constantOf) : [];
+  return constants.length > 0 && constants.every((constant) => typeof constant === 'string') ? new Set(constants) : undefined;
 }

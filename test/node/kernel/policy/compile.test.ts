@@ -62,6 +62,23 @@ const table: readonly [string, boolean | 'fault', (boolean | 'fault')?][] = [
   ["action.constructor", false, 'fault'],
   ["action.__proto__ == null", true, 'fault'],
   ["action.tags.length", false, 'fault'],
+  // A part with functions of CEL is absent with what it begins with; leaving out anything else hides nothing.
+  ["data.missing.lowerAscii() contains 'secret'", false, 'fault'],
+  ["(data.missing + action.note).lowerAscii() contains 'world'", 'fault'],
+  ["[data.missing, action.note].join('/') contains 'world'", 'fault'],
+  ["action.note.replace('x', data.missing) contains 'world'", 'fault'],
+  ["action.note.replace('x', data.nothing) contains 'world'", 'fault'],
+  ["'%s'.format([data.missing]) contains 'world'", 'fault'],
+  ["(data.missing ? timestamp('2026-01-01T00:00:00Z') : timestamp('2027-01-01T00:00:00Z')) < timestamp('2028-01-01T00:00:00Z')", 'fault'],
+  ["timestamp(data.missing) < timestamp('2028-01-01T00:00:00Z')", false, 'fault'],
+  ["timestamp(data.missing) == timestamp('2028-01-01T00:00:00Z')", false, 'fault'],
+  ["timestamp(data.missing) != timestamp('2028-01-01T00:00:00Z')", true, 'fault'],
+  ["type(data.missing) != string", true, 'fault'],
+  ["type(data.text) != string", false],
+  // Every comparison with what is no number would be false.
+  ["double('nan') > 100", 'fault'],
+  ["not (double('NaN') <= 100)", 'fault'],
+  ["double('inf') > 100", 'fault'],
 ];
 for (const [text, plain, strict] of table) {
   test(`${text} is ${plain}${strict === undefined ? '' : `, strictly ${strict}`}`, () => {

@@ -9,6 +9,7 @@ import type { CompiledPolicy } from '../../../../node/kernel/policy/policy.ts';
 import type { PolicyRequest } from '../../../../node/kernel/policy/scope.ts';
 import { Trial } from '../../../../node/policy-tools/trial.ts';
 import { suite } from '../../../harness.ts';
+import { TurnedClock } from '../spaces.ts';
 
 const test = suite('node/kernel/policy/dialects');
 const root = new URL('../../../../../shared/fixtures/policy/', import.meta.url);
@@ -46,13 +47,13 @@ const expected: { readonly [file: string]: readonly ['file' | 'guard', number] |
   'agent-os-templates/hipaa.yaml': ['guard', 36],
   'agent-os-templates/multi-tenant.yaml': [140, no_yaml],
   'agent-os-templates/no-pii.yaml': ['guard', 5],
-  'agent-os-templates/pci-dss.yaml': [192, /names no action/],
-  'agent-os-templates/production.yaml': [178, /"memory_mb" cannot be kept/],
+  'agent-os-templates/pci-dss.yaml': ['guard', 67],
+  'agent-os-templates/production.yaml': ['guard', 55],
   'agent-os-templates/rate-limited-tools.yaml': ['file', 3],
   'agent-os-templates/rate-limiting.yaml': [28, /"global_limits" restricts/],
-  'agent-os-templates/research.yaml': [65, /"max_cost_per_day_usd" cannot be kept/],
+  'agent-os-templates/research.yaml': ['guard', 30],
   'agent-os-templates/secure-coding.yaml': [28, no_yaml],
-  'agent-os-templates/sox-compliance.yaml': [121, /names no action/],
+  'agent-os-templates/sox-compliance.yaml': [123, /incompatible_roles/],
   'agent-os-templates/strict.yaml': ['file', 10],
   'agent-os-templates/trust-handoff.yaml': ['file', 3],
   'agt-policy-templates/conflict-resolution.yaml': [3, manifest],
@@ -301,6 +302,51 @@ test('no strategy lets anything switch off the sandbox that a policy requires', 
 });
 
 const kernel = 'kernel: {version: "1.0", mode: strict, template: t}\n';
+const lenient = kernel.replace('strict', 'permissive');
+
+test('what a template limits besides rates is held by budgets, by a sandbox, or must be stated', async () => {
+  const policy = unwrap(await loadPolicy(`${lenient}policies:
+  - name: spending
+    limits:
+      - {action: llm_call, max_cost_per_day_usd: 50, max_cost_per_session_usd: 20, max_tokens_per_day: 9000}
+      - {action: total, max_cost_per_week_usd: 500}
+  - name: resources
+    limits: [{memory_mb: 512}, {max_tokens_per_call: 4000}]
+`, 't.yaml'));
+  assert.equal(policy.budgets, { cost: 20, tokens: 9000 });
+  const held: PolicyRequest = { sandbox: { tier: 'process', level: 2 } };
+  const asked = (type: string, data: PolicyRequest['data'], where = held): string | null => decide([policy], { action: { type }, data, ...where })[1];
+  assert.equal([asked('read', {}), asked('read', {}, {}), asked('read', {}, { sandbox: { tier: 'quickjs', level: 1 } })], [null, 'resources-memory_mb', 'resources-memory_mb']);
+  for (const type of ['llm_call', 'model_call']) {
+    const verdicts = [{ max_tokens: 4000 }, { max_tokens: 4001 }, { max_tokens: 1, token_count: 5000 }, { max_tokens: '4' }, {}, 'a text'].map((data) => asked(type, data));
+    assert.equal(verdicts, [null, ...Array.from({ length: 5 }, () => 'resources-llm_call-max_tokens_per_call')], type);
+  }
+  const clock = new TurnedClock();
+  const kernel_space = new KernelSpace({ policies: [policy], clock });
+  const spend = (cost: number): Promise<string> => kernel_space.run({ agent: 'a', action: { type: 'pay' }, context: { sandbox: 'process' }, expected: { cost }, effect: async () => null }).then((done) => (done.ok ? 'paid' : done.failure.code));
+  assert.equal([await spend(15), await spend(6)], ['paid', 'BUDGET_EXCEEDED']);
+});
+
+test('a template means the actions of the kernel by its own names for them, and denies an attribute in whatever case', async () => {
+  const policy = unwrap(await loadPolicy(`${lenient}policies:
+  - name: still
+    deny: [{action: file_write}, {action: delete_file}, {action: http_request, methods: [POST, DELETE]}, {action: ship, regions: [CN]}]
+    limits: [{action: llm_call, max_per_minute: 1}]
+`, 't.yaml'));
+  const asked = (type: string, data: PolicyRequest['data'] = {}): string => decide([policy], { action: { type }, data })[0];
+  assert.equal(['file_write', 'write_file', 'file.write', 'file.delete', 'file.read'].map((type) => asked(type)), ['deny', 'deny', 'deny', 'deny', 'allow']);
+  assert.equal(['POST', 'post', 'Delete', 'GET', 'POSTAL'].map((method) => asked('http_request', { method })), ['deny', 'deny', 'deny', 'allow', 'allow']);
+  assert.equal([asked('ship', { region: 'cn' }), asked('ship', { region: ['CN'] }), asked('ship', { region: 'de' })], ['deny', 'deny', 'allow']);
+  const trial = new Trial([policy]);
+  assert.equal(['model_call', 'llm_call'].map((type) => trial.decide({ action: { type } }, 0).effect), ['allow', 'deny']);
+});
+
+test('an exception at the end of a pattern of a template is left out, and what it excepted is denied', async () => {
+  const policy = unwrap(await loadPolicy(`${lenient}policies:\n  - name: drops\n    deny: [{patterns: ['(?i)DROP TABLE (?!temp_)']}]\n`, 't.yaml'));
+  assert.equal(['drop table temp_x', 'drop table x', 'select'].map((text) => decide([policy], { action: { type: 'sql' }, data: { text } })[0]), ['deny', 'deny', 'allow']);
+  assert.ok(policy.warnings.some(({ remark }) => /exception at the end/.test(remark)));
+});
+
 const refused: readonly [string, string, number, RegExp][] = [
   ['an unknown operator', 'version: "1.0"\nrules:\n  - name: a\n    condition: {field: x, operator: like, value: y}\n    action: deny\n', 4, /no operator "like"/],
   ['a field that is an expression', 'version: "1.0"\nrules:\n  - name: a\n    condition: {field: "x) or (true", operator: eq, value: y}\n    action: deny\n', 4, /not the name of a field/],
@@ -311,6 +357,9 @@ const refused: readonly [string, string, number, RegExp][] = [
   ['another version of the toolkit', 'apiVersion: governance.toolkit/v2\nrules: []\n', 1, /apiVersion is "governance.toolkit\/v2"/],
   ['two actions in one rule', toolkit('  - {name: a, condition: "true", action: allow, effect: deny}\n'), 4, /says two actions/],
   ['an allow for one surface', toolkit('  - {name: a, condition: "true", action: allow, surfaces: [pre_tool]}\n'), 4, /cannot be kept/],
+  ['a tenant', toolkit('  - {name: a, condition: "true", action: allow}\n', 'scope: tenant\n'), 3, /no tenants/],
+  ['an agent that is not named', toolkit('  - {name: a, condition: "true", action: allow}\n', 'scope: agent\n'), 3, /none is named/],
+  ['a strategy among too many rules', `version: "1.0"\nstrategy: priority-first-match\nrules:\n${Array.from({ length: 400 }, (_, index) => `  - {name: r${index}, condition: "action.type == 'a${index}'", action: ${index === 399 ? 'deny' : 'allow'}}\n`).join('')}`, 403, /"r399": with all the rules that the strategy/],
   ['several agents', toolkit('  - {name: a, condition: "true", action: allow}\n', 'agents: [a, b]\n'), 3, /one agent or for all/],
   ['a mistake in a condition of the toolkit', toolkit('  - {name: a, condition: "action ==", action: allow}\n'), 4, /ends where a value/],
   ['a tool that is an expression', 'version: "1.0"\nrules:\n  - {tool: "a\' or true", action: allow}\n', 3, /names no tool/],
@@ -321,7 +370,12 @@ const refused: readonly [string, string, number, RegExp][] = [
   ['an unknown key of a template', `${kernel}policies:\n  - name: a\n    quota: 3\n`, 4, /"quota" cannot be kept/],
   ['an unknown signal', `${kernel}policies:\n  - name: a\n    deny: [{action: x}]\n    action: SIGHUP\n`, 5, /the action is "SIGHUP"/],
   ['an allow under terms that nobody can tell', `${kernel}policies:\n  - name: a\n    allow: [{action: x, moon: full}]\n`, 4, /"moon" cannot be told/],
-  ['a pattern with look-ahead', `${kernel}policies:\n  - name: a\n    deny:\n      - patterns:\n          - 'a(?!b)'\n`, 6, /look-around/],
+  ['a pattern with look-ahead', `${kernel}policies:\n  - name: a\n    deny:\n      - patterns:\n          - 'a(?!b)c'\n`, 6, /look-around/],
+  ['a limit that nothing keeps', `${kernel}policies:\n  - name: a\n    limits:\n      - action: x\n        max_concurrent_requests: 3\n`, 6, /"max_concurrent_requests" cannot be kept/],
+  ['tokens in a minute', `${kernel}policies:\n  - name: a\n    limits:\n      - action: llm_call\n        max_tokens_per_minute: 3\n`, 6, /"max_tokens_per_minute" cannot be kept/],
+  ['a limit below zero', `${kernel}policies:\n  - name: a\n    limits: [{action: x, max_cost_per_day: -1}]\n`, 4, /max_cost_per_day is -1/],
+  ['a rate of no action', `${kernel}policies:\n  - name: a\n    limits: [{max_per_minute: 3}]\n`, 4, /"max_per_minute" cannot be kept/],
+  ['roles that exclude each other', `${kernel}policies:\n  - name: a\n    rules: [{name: b, incompatible_roles: [[payer, approver]]}]\n`, 4, /nothing here knows the roles/],
   ['a policy without substance', `${kernel}policies:\n  - name: a\n    severity: high\n`, 3, /nothing that can be kept/],
   ['a Rego module', 'package: x\ndefault: allow\n', 1, /Rego/],
 ];

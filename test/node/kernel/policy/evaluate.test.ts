@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import * as fc from 'fast-check';
+import type { Json } from '../../../../crypto/canonical.ts';
 import { unwrap } from '../../../../crypto/result.ts';
 import { effectOfLayers, evaluate, evaluateLayers } from '../../../../node/kernel/policy/evaluate.ts';
 import { Meter } from '../../../../node/kernel/policy/limit.ts';
@@ -111,6 +112,10 @@ test('a rule that cannot be evaluated never allows, whatever it is', () => {
     assert.is(verdict.effect, effect);
     assert.equal(verdict.errors, [{ policy: 'sample', rule: 'faulty', reason: '1 / 0 has no value' }]);
   }
+  // Alone it asks for nothing: what no rule opens stays closed, whatever the payload makes of the conditions.
+  const asking = policyOf([{ name: 'asks', condition: 'data.n > 5', action: 'require_approval' }]);
+  assert.is(evaluate(asking, { data: { n: 6 } }, meter(), charge).effect, 'require_approval');
+  assert.is(evaluate(asking, { data: { n: 'six' } }, meter(), charge).effect, 'deny');
   const limited = policyOf([allow_all, { name: 'faulty', condition: "data.n < 'x'", limit: '1/hour' }]);
   const counter = meter();
   assert.is(evaluate(limited, { data: { n: 1 } }, counter, charge).effect, 'allow');
@@ -210,12 +215,15 @@ test('what a rule only watches adds obligations and grants nothing', () => {
 
 test('capabilities bound actions on resources', () => {
   const policy = policyOf([{ name: 'all', condition: 'true', action: 'allow' }], { capabilities: ['read:reports', 'write:reports/*'] });
-  const effect = (action: { readonly [name: string]: string }): string => evaluate(policy, { action }, meter(), charge).effect;
+  const effect = (action: { readonly [name: string]: Json }): string => evaluate(policy, { action }, meter(), charge).effect;
   assert.is(effect({ type: 'read', resource: 'reports' }), 'allow');
   assert.is(effect({ type: 'write', resource: 'reports/q1' }), 'allow');
   assert.is(effect({ type: 'write', resource: 'reports' }), 'deny');
   assert.is(effect({ type: 'read', resource: 'reports/../payroll' }), 'deny');
   assert.is(effect({ type: 'think' }), 'allow');
+  assert.is(effect({ type: 'read', resource: null }), 'allow');
+  // A tool may well read a list of one text as that text.
+  for (const resource of [['payroll'], { path: 'payroll' }, 7, true, '']) assert.is(effect({ type: 'read', resource }), 'deny');
 });
 
 test('a policy in shadow mode changes no verdict, and says what it would change it to', () => {

@@ -4,7 +4,7 @@ import { unwrap } from '../../../../crypto/result.ts';
 import { effectOfLayers, evaluate, evaluateLayers } from '../../../../node/kernel/policy/evaluate.ts';
 import { compilePolicy } from '../../../../node/kernel/policy/load.ts';
 import type { CompiledPolicy } from '../../../../node/kernel/policy/policy.ts';
-import { indexRules, unindexed, type RuleIndex } from '../../../../node/kernel/policy/rule-index.ts';
+import { indexRules, unindexed, type Candidate, type RuleIndex } from '../../../../node/kernel/policy/rule-index.ts';
 import { Scope, type PolicyRequest } from '../../../../node/kernel/policy/scope.ts';
 import { suite } from '../../../harness.ts';
 import { meter, policyOf } from './samples.ts';
@@ -16,14 +16,18 @@ const charge = { charge: true };
 function tried(policy: CompiledPolicy, request: PolicyRequest): readonly string[] {
   const scope = new Scope(request);
   const found = (index: RuleIndex): readonly string[] => [
-    ...index.always.map(({ rule }) => rule.name),
-    ...index.attributes.flatMap(({ read, by_value, absent }) => {
-      const value = read(scope);
+    ...namesFrom(index.always),
+    ...index.attributes.flatMap(({ attribute, by_value, absent }) => {
+      const value = attribute.read(scope);
       const next = value === undefined ? absent : by_value.get(value);
       return next === undefined ? [] : found(next);
     }),
   ];
   return found(policy.candidates);
+}
+
+function namesFrom(candidate: Candidate | undefined): readonly string[] {
+  return candidate === undefined ? [] : [candidate.rule.name, ...namesFrom(candidate.next)];
 }
 
 function denying(...conditions: readonly string[]): readonly object[] {
@@ -76,7 +80,7 @@ test('an attribute that a request lacks may be a fault, and then every rule that
 const values = ["'a'", "'b'", '1', '2.5', 'true', 'null', '-1'] as const;
 const attributes = ['action.type', 'action.kind', 'agent.role', 'context.remote', 'data.kind', 'action.in.deep'] as const;
 const atom = fc.oneof(
-  fc.tuple(fc.constantFrom(...attributes), fc.constantFrom('==', '!=', '<', '>='), fc.constantFrom(...values)).map(([path, operator, value]) => `${path} ${operator} ${value}`),
+  fc.tuple(fc.constantFrom(...attributes), fc.constantFrom('==', '!=', '<', '>=', '>', '<='), fc.constantFrom(...values)).map(([path, operator, value]) => `${path} ${operator} ${value}`),
   fc.tuple(fc.constantFrom(...values), fc.constantFrom(...attributes)).map(([value, path]) => `${value} == ${path}`),
   fc.tuple(fc.constantFrom(...attributes), fc.uniqueArray(fc.constantFrom(...values), { maxLength: 3 })).map(([path, items]) => `${path} in [${items.join(', ')}]`),
   fc.tuple(fc.constantFrom(...attributes), fc.constantFrom(...attributes)).map(([one, other]) => `${one} == ${other}`),
@@ -97,6 +101,19 @@ const request: fc.Arbitrary<PolicyRequest> = fc.record({
   context: fc.record({ remote: value }, { requiredKeys: [] }),
   data: fc.record({ kind: value, contains_pii: fc.boolean() }, { requiredKeys: [] }),
 }, { requiredKeys: [] });
+
+test('what is compared on the spot gives what the condition gives, for every operator and every kind of value', () => {
+  const operators = ['==', '!=', '<', '<=', '>', '>='].flatMap((operator) => values.map((constant) => `data.kind ${operator} ${constant}`));
+  for (const text of [...operators, 'data.kind', 'not data.kind', "data.kind in ['a', 'c']", 'data.kind in [1, 2]']) {
+    // Behind another comparison, because the index itself answers one that stands alone.
+    const policy = policyOf(denying(`action.type == 'x' and ${text}`));
+    const plain = { ...policy, candidates: unindexed(policy.rules) };
+    for (const kind of ['a', 'b', '', 0, 1, 2, 2.5, 3, -1, true, false, null, ['a'], { a: 1 }]) {
+      const asked = { action: { type: 'x' }, data: { kind } };
+      assert.equal(evaluate(policy, asked, meter(), charge), evaluate(plain, asked, meter(), charge), `${text}, it is ${JSON.stringify(kind)}`);
+    }
+  }
+});
 
 for (const mode of ['seed', 'strict', 'cel'] as const) {
   test(`the index changes nothing of a verdict: ${mode}`, () => {

@@ -37,6 +37,12 @@ test('what is given to the other engine is plain CEL', () => {
     "((action.type == 'export') && ![agent.admin].map(v1, (type(v1) == bool ? v1 : (1 / 0 == 0)))[0])");
 });
 
+test('what is no number is an error there too, and no comparison that is false', () => {
+  const text = translated('not (double(data.n) <= 100)');
+  assert.is(run(text, { data: { n: '101' } }), true);
+  assert.is(typeof run(text, { data: { n: 'nan' } }), 'object');
+});
+
 test('absent attributes are absent there too', () => {
   const text = translated("not data.missing and data['odd name'] != 'x' and data.in in ['a', null] and tool not in data.list");
   assert.is(run(text, { data: {}, tool: null }), true);

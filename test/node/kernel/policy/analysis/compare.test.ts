@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
-import { comparePolicies, narrows, type Difference } from '../../../../../node/kernel/policy/analysis/compare.ts';
+import { behaviourOf, comparePolicies, narrows, type Difference } from '../../../../../node/kernel/policy/analysis/compare.ts';
+import type { CompiledPolicy } from '../../../../../node/kernel/policy/policy.ts';
 import { memberOf } from '../../../../../node/kernel/policy/values.ts';
 import { suite } from '../../../../harness.ts';
 import { policyOf } from './world.ts';
@@ -87,14 +88,30 @@ test('strictness changes what is decided, and where is shown', () => {
   assert.is(comparePolicies(policyOf(payload), policyOf(payload, { strict: true })).complete, true);
 });
 
+test('a condition whose parts spend one budget together is not proven to be what its parts say', () => {
+  const [cheap, costly] = ['data.l.exists(x, x == 59999)', "data.l.exists(x, x == 'a' and x == 'a')"];
+  const request = { action: { type: 'call' }, data: { l: Array.from({ length: 60_000 }, (_, index) => index) } };
+  const allowing = (condition: string, more: object = {}): CompiledPolicy => policyOf([{ name: 'a', condition, action: 'allow' }], more);
+  for (const [wide, narrow] of [[`${costly} or ${cheap}`, cheap], [`${costly} or true`, 'true'], [`not (not (${costly}) and action.type != 'call')`, "action.type == 'call'"]] as const) {
+    const [parent, child] = [allowing(wide), allowing(narrow)];
+    assert.equal([behaviourOf(parent, request).effect, behaviourOf(child, request).effect], ['deny', 'allow']);
+    assert.is.not(narrows(child, parent).answer, 'narrows', wide);
+    assert.is.not(comparePolicies(parent, child).answer, 'equal', wide);
+    assert.is(narrows(allowing(wide), allowing(wide, { description: 'another' })).answer, 'narrows');
+  }
+  // What is left to the last part, nothing can hide.
+  assert.is(narrows(allowing(`action.type == 'call' and ${cheap}`), allowing("action.type == 'call'")).answer, 'narrows');
+});
+
 test('a child narrows its parent when it allows less, asks more, or limits more tightly', () => {
   const parent = policyOf([{ name: 'a', condition: 'agent.trust_score >= 500', action: 'allow' }, limit('true', '10/s')]);
   const trusted = (score: number): object => ({ name: 'a', condition: `agent.trust_score >= ${score}`, action: 'allow' });
   const cases: readonly (readonly [rules: readonly object[], answer: string])[] = [
     [[trusted(600), limit('true', '10/s')], 'narrows'],
     [[trusted(500), limit('true', '10/s'), deny('data.contains_pii')], 'narrows'],
-    // Of a score that is a text nothing can be said: to allow it is refused, to ask about it is not.
-    [[{ name: 'a', condition: 'agent.trust_score >= 500', action: 'require_approval' }], 'widens'],
+    // Of a score that is a text nothing can be said: neither opens anything for it.
+    [[{ name: 'a', condition: 'agent.trust_score >= 500', action: 'require_approval' }], 'narrows'],
+    [[{ name: 'a', condition: 'not (agent.trust_score < 500)', action: 'require_approval' }], 'widens'],
     [[trusted(499), limit('true', '10/s')], 'widens'],
     [[trusted(500)], 'widens'],
     [[trusted(500), limit('true', '11/s')], 'widens'],

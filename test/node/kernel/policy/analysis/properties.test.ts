@@ -5,6 +5,7 @@ import { checkPolicy } from '../../../../../node/kernel/policy/analysis/check.ts
 import { behaviourOf, comparePolicies, narrows, type Behaviour } from '../../../../../node/kernel/policy/analysis/compare.ts';
 import { reallyMatches } from '../../../../../node/kernel/policy/analysis/outcome.ts';
 import type { CompiledPolicy } from '../../../../../node/kernel/policy/policy.ts';
+import { fuzzAnalysis } from '../../../../fuzz/analysis.ts';
 import { suite } from '../../../../harness.ts';
 import { any_document, compiled, finite_document, requests } from './world.ts';
 
@@ -102,6 +103,16 @@ test('a child that is proven to narrow its parent allows no request of a small w
     }
   }), { numRuns: 80 });
   assert.ok((answers.get('narrows') ?? 0) > 5 && (answers.get('widens') ?? 0) > 5, JSON.stringify([...answers]));
+});
+
+test('what is claimed about policies of many other shapes is so for every request of another small world, and a wrong claim would be found', () => {
+  const seed = 20_261_122;
+  assert.is(fuzzAnalysis({ runs: 60, seed }).difference, undefined);
+  const claims = { checkPolicy, comparePolicies, narrows };
+  const gullible = fuzzAnalysis({ runs: 60, seed }, { ...claims, narrows: () => ({ answer: 'narrows', widenings: [] }) });
+  assert.match(gullible.difference ?? '', 'said to narrow: not for {');
+  const careless = fuzzAnalysis({ runs: 60, seed }, { ...claims, comparePolicies: () => ({ answer: 'equal', complete: true, differences: [], settings: [], counters: [] }) });
+  assert.match(careless.difference ?? '', 'said to be equal: not for {');
 });
 
 test.run();
