@@ -53,7 +53,7 @@ export function readingsOf(original: string): { readonly text: string; readonly 
     if (decoded.length === encoded_parts_max) break;
     if (/^[0-9a-f]+$/i.test(part) && part.length % 2 === 0) decoded.push(Buffer.from(part, 'hex').toString('utf8'));
     else if (part.includes('%')) decoded.push(percentDecoded(part));
-    else if (/\d|[A-Z].*[a-z]/.test(part)) decoded.push(Buffer.from(part, 'base64').toString('utf8'));
+    else if (/\d|^[^A-Z]*[A-Z][^a-z]*[a-z]/.test(part)) decoded.push(Buffer.from(part, 'base64').toString('utf8'));
   }
   if (/&#|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}/i.test(text)) decoded.push(unescaped(text));
   return { text, hidden, decoded: decoded.filter((part) => isReadable(part)) };

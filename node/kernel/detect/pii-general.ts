@@ -39,21 +39,24 @@ const phone_rules: readonly PiiRule[] = [
     confirm: notNamedOtherwise,
   },
   { type: 'phone', jurisdiction: 'GB', needs: 'digits', confidence: 0.8, validator: 'format', pattern: once(() => /(?<![\w.,-])07\d{3} ?\d{3} ?\d{3}(?![\w-])/g), confirm: (value, before) => value.includes(' ') && notNamedOtherwise(value, before) },
+  { type: 'phone', needs: 'digits', confidence: 0.7, validator: 'format', pattern: once(() => /(?<![\w.,+-])00[1-9]\d{0,2}(?:[ ./-]\d{2,8}){2,5}(?![\w-]|\.\d)/g), confirm: (value, before) => within(digitsOf(value).length, 10, 15) && notNamedOtherwise(value, before) },
+  { type: 'phone', jurisdiction: 'DE', needs: 'digits', confidence: 0.7, validator: 'format', pattern: once(() => /(?<![\w.,-])01[5-7]\d{1,2}[ /-]\d{6,8}(?![\w-])/g), confirm: notNamedOtherwise },
+  { type: 'phone', jurisdiction: 'AU', needs: 'digits', confidence: 0.8, validator: 'format', pattern: once(() => /(?<![\w.,-])(?:\(0[2378]\) ?\d{4}|04\d{2} \d{3}) ?\d{3,4}(?![\w-])/g), confirm: notNamedOtherwise },
   { type: 'phone', jurisdiction: 'FR', needs: 'digits', confidence: 0.8, validator: 'format', pattern: once(() => /(?<![\w.,-])0[1-9](?:[ .]\d{2}){4}(?![\w-]|\.\d)/g), confirm: notNamedOtherwise },
   labelled({
     type: 'phone', confidence: 0.8, validator: 'context', value: phone_value,
-    words: 'tele?phones?|phones?|tel|mobiles?|mob|cells?|cell ?phone|telefon|telefax|fax|handy|whatsapp|t[ée]l[ée]phone|t[ée]l|tel[ée]fono|telefone|m[óo]vil|celular|rufnummer|mobilnummer|portable|cellulare|telefoon|puhelin|телефон|тел|電話|电话|手机号?|手機|携帯',
+    words: 'tele?phones?|phones?|tel|tlf|mobiles?|mob|cells?|cell ?phone|telefon|telefax|fax|handy|whatsapp(?: me)?(?: at| on)?|t[ée]l[ée]phone|t[ée]l|tel[ée]fono|telefone|m[óo]vil|celular|rufnummer|mobilnummer|portable|cellulare|telefoon|puhelin|телефон|тел|電話|电话|手机号?|手機|携帯',
   }),
   labelled({
     type: 'phone', confidence: 0.6, validator: 'context', value: phone_value,
-    words: 'call(?: or text)?(?: me| us| him| her| them)?(?: at| on)?|ring(?: me)?|text(?: me)?(?: at)?|dial|reach(?: me| us| him| her)?(?: at| on)|my number|phone me|sms(?: to)?|contact',
+    words: 'call(?: or text)?(?: me| us| him| her| them)?(?: at| on)?|ring(?: me)?|text(?: me)?(?: at)?|dial|reach(?: me| us| him| her)?(?: at| on)|ll[áa]m(?:a|e)(?:me|nos)|appelez(?:[ -]moi)?|ruf(?:en sie)? mich(?: an)?|erreichbar|chiamami|me ligue|my number|phone me|sms(?: to| an)?|contact',
     confirm: (value) => /[ .()/-]/.test(value) || /^[+0]/.test(value) || digitsOf(value).length === 10,
   }),
 ];
 
-/** The word before says that this is the number of something else. */
-function notNamedOtherwise(_value: string, before: string): boolean {
-  return !/(?:order|ticket|invoice|tracking|parcel|case|ref(?:erence)?|isbn|sku|serial|part|model|version|id|lot|batch)\b[\s#:.=-]{0,4}(?:no|number|nr)?[\s#:.=-]{0,3}$/i.test(before);
+/** The word before says that this is the number of something else, or it is the end of a row of numbers. */
+function notNamedOtherwise(value: string, before: string): boolean {
+  return !(/^\d+ /.test(value) && /(?:^|[^\d+])\d{2,} $/.test(before)) && !/(?:order|ticket|invoice|tracking|parcel|case|ref(?:erence)?|isbn|sku|serial|part|model|version|id|lot|batch)\b[\s#:.=-]{0,4}(?:no|number|nr)?[\s#:.=-]{0,3}$/i.test(before);
 }
 
 const money_rules: readonly PiiRule[] = [
@@ -73,6 +76,14 @@ const money_rules: readonly PiiRule[] = [
     pattern: once(() => /(?<![\p{L}\p{N}])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}/giu),
     confirm: (value, _before, after) => ibanEnd(value, after),
   },
+  {
+    type: 'card', needs: 'digits', confidence: 0.8, validator: 'checksum', pattern: once(() => /(?<![\w.-])\d(?: \d){12,18}(?! ?\d)/g),
+    confirm: (value, before) => passesCard(digitsOf(value)) && /card|karte|carte|tarjeta|visa|\bcc\b|pay/i.test(before),
+  },
+  labelled({
+    type: 'bank-account', jurisdiction: 'MX', confidence: 0.9, validator: 'checksum', value: String.raw`\d{18}`, words: 'clabe(?: interbancaria)?',
+    confirm: (value) => weighted(value, [3, 7, 1, 3, 7, 1, 3, 7, 1, 3, 7, 1, 3, 7, 1, 3, 7, 1]) % 10 === 0,
+  }),
   labelled({
     type: 'bank-account', confidence: 0.7, validator: 'context', value: String.raw`\d(?:[ -]?\d){5,16}`,
     words: 'account|acct|a/c|bank account|checking account|savings account|konto(?:nummer)?|blz|bankleitzahl|cuenta(?: bancaria)?|compte|conto|rekening(?:nummer)?',
@@ -104,7 +115,7 @@ const network_rules: readonly PiiRule[] = [
   {
     type: 'ip', needs: 'digit', hint: /\d\.\d/, confidence: 0.7, validator: 'format',
     pattern: once(() => new RegExp(String.raw`(?<![\w.])${octets}(?![\w.]*\d)(?!\w)`, 'g')),
-    confirm: (value, before) => isPublicAddress(value) && !/(?:version|build|release|revision|rev|firmware|chapter|section|clause|oid|paragraph|appendix|figure|table|rule|step|item|upgrade|§|\bv|[-_/@]v?)[ :=.]{0,3}$/i.test(before),
+    confirm: (value, before, after) => isPublicAddress(value) && !/^\/(?:[12]?\d|3[01])(?!\d)/.test(after) && !/(?:version|build|release|revision|rev|firmware|chapter|section|clause|oid|paragraph|appendix|figure|table|rule|step|item|upgrade|§|\bv|[-_/@]v?)[ :=.]{0,3}$/i.test(before),
   },
   labelled({
     type: 'ip', confidence: 0.7, validator: 'context', value: octets, words: '(?:(?:user|client|customer|visitor|employee|remote|source|src|caller|device)[ _-]?)?ip(?:[ _-]?addr(?:ess)?)?|x-forwarded-for|remote[ _-]?addr(?:ess)?',
@@ -112,11 +123,17 @@ const network_rules: readonly PiiRule[] = [
   }),
   {
     type: 'ip', needs: 'digit', hint: /:[0-9a-f]*:/, confidence: 0.8, validator: 'format',
-    pattern: once(() => /(?<![\w:.])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?![\w:])/gi),
+    pattern: once(() => /(?<![\w:.])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?![\w:]|\.\d)/gi),
     // One digit at the least, and a group that no namespace or clock would have.
-    confirm: (value) => isIPv6(value) && /[0-9a-f]{2}/i.test(value) && /\d/.test(value) && !/^(?:fe80:|ff0)/i.test(value),
+    confirm: (value, _before, after) => isIPv6(value) && !/^\/\d{1,2}(?!\d)/.test(after) && /[0-9a-f]{2}/i.test(value) && /\d/.test(value) && !/^(?:fe80:|ff0)/i.test(value),
   },
   labelled({ type: 'mac', confidence: 0.8, validator: 'context', value: String.raw`[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\2[0-9a-f]{2}){4}`, words: 'mac(?:[ _-]?addr(?:ess)?)?|hw[ _-]?addr|hardware address|ether|bssid|wi-?fi|bluetooth|device mac', confirm: (value) => !/^(?:00.?){5}00$|^(?:ff.?){5}ff$/i.test(value) }),
+  {
+    type: 'mac', needs: 'digit', hint: /[0-9a-f]{2}[:-][0-9a-f]{2}[:-]/, confidence: 0.6, validator: 'format',
+    pattern: once(() => /(?<![\w:-])([0-9a-f][048c]([:-])[0-9a-f]{2}(?:\2[0-9a-f]{2}){4})(?![\w:-])/gi),
+    // An address that a maker gave to a device: the two lowest bits of its first byte are zero (IEEE 802). All digits could be anything.
+    confirm: (value) => /[a-f]/i.test(value) && /\d/.test(value),
+  },
   labelled({ type: 'device-id', confidence: 0.9, validator: 'checksum', value: String.raw`\d{2}[ -]?\d{6}[ -]?\d{6}[ -]?\d`, words: 'imei', confirm: (value) => passesLuhn(digitsOf(value)) }),
 ];
 
@@ -140,7 +157,7 @@ const life_rules: readonly PiiRule[] = [
   labelled({
     type: 'location', confidence: 0.8, validator: 'context', value: String.raw`-?\d{1,2}\.\d{3,12}[,;/ ]{1,3}-?\d{1,3}\.\d{3,12}`, words: 'gps|geo|coordinates?|coords|location|position|seen at|standort|latlng',
   }),
-  { type: 'location', needs: 'digits', confidence: 0.6, validator: 'format', pattern: once(() => /(?<![\w.])-?[1-8]?\d\.\d{5,12}, ?-?1?\d{1,2}\.\d{5,12}(?![\w.])/g) },
+  { type: 'location', needs: 'digits', confidence: 0.6, validator: 'format', pattern: once(() => /(?<![\w.])-?[1-8]?\d\.\d{5,12}, ?-?1?\d{1,2}\.\d{5,12}(?![\w.])/g), confirm: (_value, before, after) => !/\d[,;]? ?$/.test(before) && !/^[,;]? ?-?\d/.test(after) },
   labelled({
     type: 'medical-record', confidence: 0.8, validator: 'context', value: String.raw`(?=(?:[A-Z -]{0,5}\d){4})[A-Z0-9]{1,14}(?:-[A-Z0-9]{1,8}){0,4}`,
     words: 'mrn|medical[ _-]?record|patient(?:[ _-]?(?=id|n|#))|health[ _-]?(?:insurance|card|plan)|insurance[ _-]?(?:member|policy)?(?: ?id)?(?=[ _:#n-])|member(?=[ _-]?id)|medicare(?: beneficiary)?|versicherten(?:nummer)?|krankenversicherung(?:snummer)?',

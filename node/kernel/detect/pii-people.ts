@@ -14,7 +14,7 @@ const given_names: ReadonlySet<string> = new Set(('Adam Ahmed Alan Albert Alejan
   .split(' '));
 
 /** Words at the head of a phrase that name no person. */
-const no_names = /(?:^|[ -])(?:Account|Admin|Advisor|Agent|Analytics|App|Application|Area|Authority|Award|Bank|Base|Board|Book|Business|Call|Card|Care|Case|Center|Centre|Chair|Chairman|Chief|City|Class|Cloud|Club|Code|College|Committee|Company|Conference|Config|Control|Corp|Council|Course|Data|Database|Day|Deck|Default|Department|Design|Desk|Development|Director|Division|Edition|Engineer|Engineering|Error|Event|Experience|Feedback|File|Form|Foundation|Gateway|Group|Guide|Handbook|Health|Help|History|Hospital|House|Id|Inc|Index|Information|Institute|Interface|Island|Journey|Key|Lab|Law|League|Library|License|Lifetime|Limited|Line|List|Manager|Management|Map|Market|Marketing|Martens|Men|Minister|Ministry|Mode|Model|Module|Name|Network|News|Number|Office|Officer|Online|Open|Page|Park|Password|Pepper|Plan|Platform|Policy|Portal|President|Product|Professor|Profile|Program|Project|Pro|Queue|Record|Records|Relations|Rendering|Report|Request|Research|Review|Rights|Role|Safety|Sales|School|Science|Security|Server|Service|Services|Side|Site|Society|Software|Speaker|Standard|Strange|Status|Store|Story|Street|Success|Support|System|Systems|Table|Team|Technology|Template|Test|The|Time|Training|Type|Unit|University|User|Value|Version|Week|Who|World|Year|Zone)(?:s)?(?=$|[ -])/;
+const no_names = /(?:^|[ -])(?:Account|Admin|Advisor|Agent|Analytics|Anonymous|App|Application|Area|Authority|Award|Bank|Base|Board|Book|Boolean|Business|Call|Card|Care|Case|Center|Centre|Chair|Chairman|Chief|City|Class|Cloud|Club|Code|College|Committee|Company|Conference|Config|Control|Corp|Council|Course|Data|Database|Day|Deck|Default|Department|Design|Desk|Development|Director|Division|Edition|Engineer|Engineering|Error|Event|Experience|Feedback|File|Form|Foundation|Gateway|Group|Guide|Handbook|Health|Help|History|Hospital|House|Id|Inc|Index|Information|Institute|Integer|Interface|Island|Journey|Key|Lab|Law|League|Library|License|Lifetime|Limited|Line|List|Manager|Management|Map|Market|Marketing|Martens|Men|Minister|Ministry|Mode|Model|Module|Name|Network|News|None|Null|Number|Office|Officer|Online|Open|Optional|Page|Park|Password|Pepper|Plan|Platform|Policy|Portal|President|Product|Professor|Profile|Program|Project|Pro|Queue|Record|Records|Relations|Rendering|Report|Request|Required|Research|Review|Rights|Role|Safety|Sales|School|Science|Security|Server|Service|Services|Side|Site|Society|Software|Speaker|Standard|Strange|Status|Store|Story|Street|String|Success|Support|System|Systems|Table|Team|Technology|Template|Test|The|Time|Training|Type|Unit|University|Unknown|User|Value|Version|Week|Who|World|Year|Zone)(?:s)?(?=$|[ -])/;
 
 const word = String.raw`\p{Lu}(?:[\p{L}\p{M}]|['’-](?=\p{L})){0,30}`;
 const full = String.raw`${word}(?: (?:\p{Lu}\. |van |von |de |del |della |di |da |dos |al |bin |el |la |le ){0,3}${word}){1,3}`;
@@ -26,20 +26,25 @@ function before(words: string, name: string): Pick<PiiRule, 'pattern' | 'hint'> 
   return { hint: new RegExp(words), pattern: once(() => new RegExp(`${begin}(?:${spelled})(${name})(?![\\p{L}\\p{M}])`, 'gu')) };
 }
 
-const isPerson = (value: string): boolean => !no_names.test(value) && !/^\p{Lu}+$/u.test(value.replaceAll(' ', ''));
-const hasGivenName = (value: string): boolean => given_names.has(value.split(' ')[0] ?? '') && isPerson(value);
+const isGivenName = (name = ''): boolean => given_names.has(name.charAt(0) + name.slice(1).toLowerCase());
+/** In capitals alone only what begins like a name: headings and acronyms stand in capitals too. */
+const isPerson = (value: string): boolean => !no_names.test(value) && (!/^\p{Lu}+$/u.test(value.replaceAll(' ', '')) || (value.includes(' ') && isGivenName(value.split(' ')[0])));
+const hasGivenName = (value: string): boolean => isGivenName(value.split(' ')[0]) && isPerson(value);
+/** `Meier, Klaus`. */
+const isTurnedName = (value: string): boolean => isGivenName(value.split(', ')[1]?.split(/[ -]/)[0]) && isPerson(value);
 
 type Bare = Pick<PiiRule, 'pattern' | 'hint' | 'confirm' | 'confidence'>;
 
 const names: readonly Bare[] = [
-  { ...before(String.raw`(?:my|full|legal|patient|customer|client|employee|user|contact|applicant|recipient|cardholder|account holder|beneficiary|passenger|tenant|student|maiden|first|last|middle|given|family)[ _-]?name'?s?(?: is|:| -| =){0,2}["' ]{1,4}`, String.raw`${word}(?: ${word}){0,3}`), confirm: isPerson, confidence: 0.8 },
+  { ...before(String.raw`(?:my|full|legal|patient|customer|client|employee|user|contact|applicant|recipient|cardholder|account holder|beneficiary|passenger|tenant|student|maiden|first|last|middle|given|family|PATIENT|CUSTOMER|FULL|LAST|FIRST)[ _-]?(?:name|NAME)'?s?["']?(?:(?: is|:| -| ?=){1,2}["' ]{0,4}|["' ]{1,4})`, String.raw`${word}(?: ${word}){0,3}`), confirm: isPerson, confidence: 0.8 },
   { ...before(String.raw`(?:surname|lastname|firstname|fullname|vorname|nachname|apellidos?|nombre|cognome|prénom|nom de famille)[ "']{0,2}[:=]? ["' ]{0,3}`, String.raw`${word}(?: ${word}){0,3}`), confirm: isPerson, confidence: 0.8 },
-  { ...before(String.raw`(?:name|nom|naam|имя)"?(?: is|[:=]) ["']?`, full), confirm: isPerson, confidence: 0.7 },
+  { ...before(String.raw`(?:name|NAME|nom|naam|имя)"?(?: is|[:=]) ["']?`, full), confirm: isPerson, confidence: 0.7 },
+  { ...before(String.raw`(?:name|nom|naam|patient|customer|client|employee|passenger)"?(?: is|[:=]) ?["']?`, String.raw`${word}, ${word}`), confirm: isTurnedName, confidence: 0.7 },
   { ...before(String.raw`(?:mr|mrs|ms|mx|miss|dr|prof|herr|frau|mme|monsieur|madame|señora?|sra?|signora?|sig|don|doña|dhr|mevr)\.? (?:dr\. |prof\. )?`, String.raw`\p{Lu}(?:[\p{L}\p{M}]|['’-](?=\p{L})){1,30}(?: ${word}){0,2}`), confirm: isPerson, confidence: 0.7 },
   { ...before(String.raw`(?:i am|i['’]m|ich bin|ich heiße|je m['’]appelle|je suis|me llamo|mi chiamo|meine? name ist|mein name ist|mi nombre es|me chamo|jag heter) `, full), confirm: isPerson, confidence: 0.7 },
   { ...before(String.raw`(?:patient|customer|client|employee|applicant|tenant|passenger|cardholder|candidate|subscriber|recipient|victim|defendant|plaintiff|guest|contact(?: person)?|member|resident|attn|kunde|patientin|cliente)(?::|=| -) ?`, full), confirm: isPerson, confidence: 0.7 },
-  { ...before(String.raw`(?:patient|customer|client|employee|user|applicant|tenant|student|passenger|cardholder|candidate|subscriber|recipient|victim|defendant|plaintiff|guest|contact|member|resident|colleague|named|called|by|for|from|with|to|of|dear|hello|hi),? `, full), confirm: hasGivenName, confidence: 0.6 },
-  { ...before(String.raw`(?:regards|sincerely|signed|cheers|yours|thanks|grüßen|cordialement|saludos)[,:]?\s{1,3}`, full), confirm: isPerson, confidence: 0.6 },
+  { ...before(String.raw`(?:patient|customer|client|employee|user|applicant|tenant|student|passenger|cardholder|candidate|subscriber|recipient|victim|defendant|plaintiff|guest|contact|member|resident|colleague|named|called|this is|by|for|from|with|to|of|dear|hello|hi),? `, full), confirm: hasGivenName, confidence: 0.6 },
+  { ...before(String.raw`(?:regards|sincerely|signed|cheers|yours|thanks|grüßen|cordialement|saludos)(?:[,:]\s{1,3}| ?\n\s{0,3})`, full), confirm: isPerson, confidence: 0.6 },
   { pattern: once(() => new RegExp(String.raw`${begin}(${full})(?=,? (?:lives|lived|was born|earns|works|worked|resides|aged|\(?\d{1,2} ?y|is \d{1,3} years|has been diagnosed|was diagnosed|suffers|called|wrote|asked|complained)|['’]s (?:e-?mail|phone|number|salary|address|medical|account|diagnosis|date|birthday|passport|record))`, 'gu')), confirm: hasGivenName, confidence: 0.7 },
 ];
 

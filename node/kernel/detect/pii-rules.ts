@@ -28,7 +28,7 @@ export function once(make: () => RegExp): () => RegExp {
 }
 
 /** Between a label and its value: `number`, `no.`, `is`, `:`, brackets and quotes. */
-const connector = String.raw`(?:[ _.-]{0,2}(?:numbers?|num|no|nr|n°|nº|№|nummer|numero|número|numéro|id|card|code|document|account|holder)(?![\p{L}])){0,3}[^\p{L}\p{N}\n+]{0,6}(?:(?:is|was|ist|war|est|es|è|are|on|am|le|el|il|em|of|-)(?![\p{L}\p{N}])[^\p{L}\p{N}\n+]{0,3}){0,2}`;
+const connector = String.raw`(?:[ _.-]{0,2}(?:numbers?|num|no|nr|n°|nº|№|nummer|numero|número|numéro|id|card|code|document|account|holder)(?![\p{L}])){0,3}[^\p{L}\p{N}\n+]{0,6}(?:(?:is|was|ist|war|est|es|è|are|on|am|le|el|al|il|em|au|ao|unter|of|-)(?![\p{L}\p{N}])[^\p{L}\p{N}\n+]{0,3}){0,2}`;
 
 /** A rule for a value after one of some words, such as `passport|reisepass`; `value` is the source of its pattern. */
 export function labelled(rule: Omit<PiiRule, 'pattern' | 'needs'> & { readonly words: string; readonly value: string; readonly follows?: string }): PiiRule {

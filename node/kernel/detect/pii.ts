@@ -28,7 +28,7 @@ const field_characters_max = 64;
 /**
  * The personal data in a text, in the order of the text. Types: `email`, `phone`,
  * `card`, `iban`, `bank-account`, `ip`, `mac`, `device-id`, `location`, `birth-date`,
- * `medical-record`, `passport`, `driving-licence`, `name`, `address`, `tax-id`,
+ * `medical-record`, `passport`, `driving-licence`, `name`, `address`, `tax-id`, `vehicle`,
  * `ssn`, `nhs`, `dni`, `cpf`, `aadhaar`, `national-id`. Total; linear in the text.
  */
 export function findPii(text: string, options: PiiOptions = {}): readonly Finding[] {
@@ -54,7 +54,7 @@ function kindsOf(text: string): ReadonlySet<PiiRule['needs']> {
   const kinds = new Set<PiiRule['needs']>();
   if (/@|%40|&#|[^\p{L}](?:at|ät|arroba)[^\p{L}]/iu.test(text)) kinds.add('at');
   if (/\d/.test(text)) kinds.add('digit');
-  if (/\d(?:[^\d]{0,8}\d){5}/.test(text)) kinds.add('digits');
+  if (/\d(?:[^\d]{0,8}\d){4}/.test(text)) kinds.add('digits');
   if (/\p{Lu}/u.test(text)) kinds.add('capital');
   return kinds;
 }

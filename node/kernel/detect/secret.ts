@@ -34,7 +34,7 @@ const marked: readonly (readonly [type: string, hint: string, source: string])[]
   ['anthropic-key', 'sk-ant-', 'sk-ant-[\\w-]{20,200}'], ['openai-key', 'sk-', 'sk-(?:proj|svcacct|admin|None|or-v1)-[\\w-]{20,250}'], ['openai-key', 'sk-', 'sk-[0-9A-Za-z]{20,64}'],
   ['huggingface-token', 'hf_', 'hf_[0-9A-Za-z]{20,40}'], ['replicate-token', 'r8_', 'r8_[0-9A-Za-z]{37,40}'], ['groq-key', 'gsk_', 'gsk_[0-9A-Za-z]{40,60}'], ['xai-key', 'xai-', 'xai-[0-9A-Za-z]{70,90}'],
   ['twilio-key', 'SK', 'SK[0-9a-f]{32}'], ['sendgrid-key', 'SG.', 'SG\\.[\\w-]{16,32}\\.[\\w-]{32,64}'], ['mailgun-key', 'key-', 'key-[0-9a-f]{32}'], ['mailchimp-key', '-us', '[0-9a-f]{32}-us\\d{1,2}'],
-  ['telegram-token', ':AA', '\\d{8,10}:AA[\\w-]{32,34}'], ['discord-token', '.', '[MNO][\\w-]{23,27}\\.[\\w-]{6}\\.[\\w-]{27,40}'], ['discord-webhook', '/api/webhooks/', 'discord(?:app)?\\.com/api/webhooks/\\d{17,20}/[\\w-]{60,80}'],
+  ['telegram-token', ':AA', '(?:bot)?\\d{8,10}:AA[\\w-]{32,34}'], ['discord-token', '.', '[MNO][\\w-]{23,27}\\.[\\w-]{6}\\.[\\w-]{27,40}'], ['discord-webhook', '/api/webhooks/', 'discord(?:app)?\\.com/api/webhooks/\\d{17,20}/[\\w-]{60,80}'],
   ['shopify-token', 'shp', 'shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}'], ['square-token', 'sq0', 'sq0(?:atp|csp)-[\\w-]{22,43}'], ['square-token', 'EAAA', 'EAAA[\\w-]{60}'],
   ['digitalocean-token', '_v1_', 'do[opr]_v1_[0-9a-f]{64}'], ['databricks-token', 'dapi', 'dapi[0-9a-f]{32}(?:-\\d)?'], ['doppler-token', 'dp.', 'dp\\.(?:pt|st|ct|sa|scim|audit)\\.[\\w.-]{40,64}'],
   ['linear-key', 'lin_api_', 'lin_api_[0-9A-Za-z]{32,48}'], ['notion-token', 'ntn_', 'ntn_[0-9A-Za-z]{40,50}'], ['notion-token', 'secret_', 'secret_[0-9A-Za-z]{43}'],
@@ -90,7 +90,7 @@ function isTokenHeader(part: string): boolean {
 
 // A call, a member, a template, a type or a path: what code and configuration put where a value could stand.
 function isCode(value: string): boolean {
-  return /[([{]|^[a-z_$][\w$]*(?:\.[a-z_$][\w$]*)+[,;)]?$|^[a-z]+[|?]|^\/|^\.{1,2}\/|^[a-z_]+\(|^[A-Za-z]+::/i.test(value);
+  return /[([{]|^[a-z_$][\w$]*(?:\.[a-z_$][\w$]*)+[,;)]?$|^[a-z]+[|?]|^\/(?:[\w.~-]+\/|[a-z._-]*$)|^\.{1,2}\/|^[a-z_]+\(|^[A-Za-z]+::|^(?:big)?u?int\d{1,2}(?:clamped)?array/i.test(value);
 }
 
 // Under a field of this name a plain word is a password too; in prose it would be the next word.

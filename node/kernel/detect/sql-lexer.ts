@@ -31,6 +31,8 @@ const word = /[\p{L}_][\p{L}\p{N}_$]*/uy;
 const number = /(?:0x[0-9a-f_]+|(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)/iy;
 const parameter = /(?:\$\d+|[:@][\p{L}_][\p{L}\p{N}_]*|\?\d*|%s|%\(\w+\)s)/uy;
 const sqlite_parameter = /\$[\p{L}_][\p{L}\p{N}_]*/uy;
+const name_in_backticks = /`[\p{L}_][\p{L}\p{N}_$]*`/uy;
+const name_in_quotes = /^[\p{L}_][\p{L}\p{N}_]*$/u;
 const dollar_tag = /\$(?:[\p{L}_][\p{L}\p{N}_]*)?\$/uy;
 const symbol = /::|<=>|<=|>=|<>|!=|==|!~\*?|~\*|@>|<@|@@|\|\||&&|->>|->|#>>|#>|:=|[^\s]/uy;
 const executable_head = /\/\*(M?!\d{0,6})/;
@@ -85,6 +87,8 @@ class Lexer {
   readonly #idle: ReadonlySet<string>;
   #at = 0;
   #executable_comment = false;
+  /** Where strings in double quotes are that could be names. */
+  readonly #in_double_quotes = new Set<number>();
   /** How many tokens there were behind the last E string. */
   #behind_escaped = -1;
 
@@ -100,7 +104,36 @@ class Lexer {
       const step = this.#step();
       if (!step.ok) return step;
     }
+    if (this.#in_double_quotes.size > 0) this.#nameInAnsiMode();
     return this.#executable_comment ? unreadable('an executable comment does not end') : ok(this.found);
+  }
+
+  /**
+   * In MySQL "name" is a string, except in its ANSI mode. A statement where such
+   * a string stands where only a name can stand is refused in every other mode:
+   * then all of them are names.
+   */
+  #nameInAnsiMode(): void {
+    let begin = 0;
+    let names: number[] = [];
+    let refused = false;
+    for (let index = 0; index <= this.found.length; index += 1) {
+      const token = this.found[index];
+      if (token === undefined || (token.kind === 'symbol' && token.text === ';')) {
+        if (refused) for (const name of names) this.found[name] = { kind: 'quoted', text: this.found[name]?.text ?? '' };
+        [begin, names, refused] = [index + 1, [], false];
+      } else if (this.#in_double_quotes.has(index)) {
+        names.push(index);
+        refused ||= this.#onlyNameAt(index, begin);
+      }
+    }
+  }
+
+  /** Beside a dot, or behind UPDATE or DELETE FROM at the beginning of the statement. */
+  #onlyNameAt(index: number, begin: number): boolean {
+    const is = (at: number, kind: SqlToken['kind'], text: string): boolean => this.found[at]?.kind === kind && this.found[at].text === text;
+    if (is(index - 1, 'symbol', '.') || is(index + 1, 'symbol', '.')) return true;
+    return (index === begin + 1 && is(begin, 'word', 'UPDATE')) || (index === begin + 2 && is(begin, 'word', 'DELETE') && is(begin + 1, 'word', 'FROM'));
   }
 
   #match(pattern: RegExp): string | undefined {
@@ -176,8 +209,17 @@ class Lexer {
       if (backslashes) this.#behind_escaped = found.length;
       return done;
     }
-    if (character === '"') return this.#delimited('"', this.#dialect === 'mysql' ? 'string' : 'quoted', this.#dialect === 'mysql');
+    if (character === '"') {
+      const mysql = this.#dialect === 'mysql';
+      const done = this.#delimited('"', mysql ? 'string' : 'quoted', mysql);
+      // Both modes read such a one alike but for its kind.
+      if (mysql && done.ok && name_in_quotes.test(found.at(-1)?.text ?? '')) this.#in_double_quotes.add(found.length - 1);
+      return done;
+    }
     if (character === '`' && this.#dialect !== 'postgresql') return this.#delimited('`', 'quoted', false);
+    // PostgreSQL refuses `name`: nothing runs, so it is read as its author meant it. No more than a name, lest it hide a statement behind it.
+    const named = character === '`' ? this.#match(name_in_backticks)?.slice(1, -1) : undefined;
+    if (named !== undefined) return this.#add('quoted', named, named.length + 2);
     if (character === '[' && this.#dialect === 'sqlite') {
       const end = this.#text.indexOf(']', this.#at);
       return end < 0 ? unreadable('a [name] does not end') : this.#add('quoted', this.#text.slice(this.#at + 1, end), end + 1 - this.#at);

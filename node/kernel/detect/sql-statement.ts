@@ -62,6 +62,8 @@ function statementProblems(statement: readonly SqlToken[], dialect: SqlDialect):
     case 'PREPARE':
     case 'DECLARE':
       return laterProblems(verb, tokens, dialect);
+    case 'REFRESH':
+      return has('NO') ? ['REFRESH WITH NO DATA empties the view'] : [];
     case 'VACUUM':
       return has('INTO', 'FULL') ? ['VACUUM INTO writes a file, VACUUM FULL locks the table'] : [];
     case 'BEGIN':
@@ -221,11 +223,13 @@ function anywhereProblems(statement: readonly SqlToken[], dialect: SqlDialect): 
     depth += depthChange(token);
     if (problems.length >= reasons_max) break;
     if (isWord(token, 'OUTFILE', 'DUMPFILE') && (dialect === 'mysql' || isWord(statement[index - 1], 'INTO'))) problems.push(`${token.text} writes a file`);
-    if (isSymbol(token, '\\') && !/^[GN]$/i.test(next?.text ?? '')) problems.push('a backslash gives a client a command');
+    // \N is NULL, \g and \G end a statement; behind them a client takes a command, or the next statement.
+    if (isSymbol(token, '\\') && !isWord(next, 'N') && !(isWord(next, 'G') && index + 2 === statement.length)) problems.push('a backslash gives a client a command');
     // SQLite takes :name(…) for one parameter, whatever stands inside.
     if (token.kind === 'parameter' && isSymbol(next, '(') && dialect === 'sqlite') problems.push('a parameter with parentheses hides text');
     if (explained || !isSymbol(statement[index - 1], '(')) continue;
     const changes = isWord(token, 'INSERT', 'UPDATE', 'DELETE', 'MERGE', 'REPLACE', 'WITH') && !isSymbol(next, '(');
+    if (isWord(statement[index - 2], 'AS', 'MATERIALIZED') && isWord(token, 'TRUNCATE', 'DROP', 'ALTER', 'GRANT', 'REVOKE')) problems.push(`${token.text} inside WITH`);
     nested += changes ? 1 : 0;
     if (nested > nested_changes_max) return [...problems, `there are more than ${nested_changes_max} changes inside the statement`];
     if (changes) problems.push(...statementProblems(statement.slice(index, closing(statement, index)), dialect));
