@@ -20,10 +20,17 @@ export async function readText(path: string): Promise<Result<string>> {
 
 /** Reads and compiles a policy file. Fails as {@link readText} does, or with `POLICY_INVALID`. */
 export async function readPolicy(path: string, strict: boolean): Promise<Result<CompiledPolicy>> {
+  const read = await readPolicySource(path, strict);
+  return read.ok ? ok(read.value.policy) : read;
+}
+
+/** Reads a policy file as {@link readPolicy} does, with its lines, for those who point at a place in it. */
+export async function readPolicySource(path: string, strict: boolean): Promise<Result<{ readonly policy: CompiledPolicy; readonly lines: readonly string[] }>> {
   const text = await readText(path);
   if (!text.ok) return text;
   const { loadPolicy } = await import('../kernel/policy/load.ts');
-  return loadPolicy(text.value, path, strict ? { strict } : {});
+  const policy = await loadPolicy(text.value, path, strict ? { strict } : {});
+  return policy.ok ? ok({ policy: policy.value, lines: text.value.split('\n') }) : policy;
 }
 
 /** Reads several policies, which decide together. Fails as {@link readPolicy} does. */

@@ -3,6 +3,7 @@ import { isFields, isStrings, type Fields, type Json } from '../../crypto/canoni
 import { sandbox_tiers, type Verdict } from '../kernel/policy/policy.ts';
 import type { PolicyRequest } from '../kernel/policy/scope.ts';
 import { hashOf } from '../kernel/snapshot.ts';
+import { operator } from '../operator.ts';
 
 /** A recorded decision, as far as deciding it again needs it. */
 export interface RecordedDecision {
@@ -19,6 +20,8 @@ export interface RecordedDecision {
   readonly whole: boolean;
   /** That a human let it pass: the decision before it says what the policies wanted. */
   readonly approved: boolean;
+  /** That no policy of an agent had a say: a signal, or what the operator did himself. */
+  readonly by_hand: boolean;
   /** How many calls it stands for. */
   readonly weight: number;
   /** What policies in shadow mode would have decided. */
@@ -53,6 +56,7 @@ export function recordedDecision(record: unknown, index: number): RecordedDecisi
     request: requestOf(record, agent, action, payload),
     whole: payload !== undefined,
     approved: isFields(record['approval']),
+    by_hand: isByHand(record, action),
     weight: typeof repeated === 'number' && Number.isSafeInteger(repeated) && repeated > 0 ? repeated : 1,
     shadow: shadowsOf(record['shadow']),
   };
@@ -81,6 +85,12 @@ function requestOf(record: Fields, agent: string, action: Json, payload: Json | 
     ...(level < 0 ? {} : { sandbox: { tier: sandbox_tiers[level] ?? 'none', level } }),
     taint: { labels, tainted: labels.length > 0 },
   };
+}
+
+function isByHand({ policies, policy, verdict }: Fields, action: Json): boolean {
+  const { type, by } = isFields(action) ? action : {};
+  const is_signal = type === 'signal' && verdict === 'allow' && isStrings(policies) && policies.length === 0;
+  return is_signal || (by === operator && policy === operator);
 }
 
 function shadowsOf(value: unknown): RecordedDecision['shadow'] {

@@ -5,6 +5,7 @@ import { Meter } from '../kernel/policy/limit.ts';
 import type { CompiledPolicy, Rule, Verdict } from '../kernel/policy/policy.ts';
 import { wantedCapability } from '../kernel/policy/judge.ts';
 import { Scope } from '../kernel/policy/scope.ts';
+import type { Fault } from '../kernel/policy/values.ts';
 import type { RecordedDecision } from './recorded.ts';
 import { ternaryOf, type Ternary, type TernaryTest } from './ternary.ts';
 
@@ -19,6 +20,8 @@ interface Prepared {
   readonly policy: CompiledPolicy;
   readonly rule: Rule;
   readonly test: TernaryTest;
+  /** Why it could not be evaluated, where it counts nevertheless. */
+  readonly fault?: Fault;
 }
 
 type Found = { readonly [effect in 'deny' | 'require_approval' | 'allow' | 'limit']: { readonly sure: Prepared[]; readonly unsure: Prepared[] } };
@@ -67,12 +70,14 @@ export class Replay {
     const outside = this.#policies.find((policy) => !covers(policy, scope));
     if (deny.sure.length > 0 || outside !== undefined) return { verdict: 'deny', rule: reported(deny.sure)?.rule.name ?? null };
     const guarded = this.#policies.every(({ kind }) => kind === 'guard');
-    const may_pass = guarded || [allow, require_approval].some(({ sure, unsure }) => sure.length + unsure.length > 0);
+    // An approval that cannot be evaluated asks, and opens nothing.
+    const open = guarded || allow.sure.length > 0 || require_approval.sure.some(({ fault }) => fault === undefined);
+    const may_pass = open || allow.unsure.length + require_approval.unsure.length > 0;
     if (!may_pass) return { verdict: 'deny', rule: null };
     if (deny.unsure.length > 0) return unknown(deny.unsure);
+    if (!open) return unknown([...allow.unsure, ...require_approval.unsure]);
     if (require_approval.sure.length > 0) return { verdict: 'require_approval', rule: reported(require_approval.sure)?.rule.name ?? null };
     if (require_approval.unsure.length > 0) return unknown(require_approval.unsure);
-    if (!guarded && allow.sure.length === 0) return unknown(allow.unsure);
     return { verdict: 'allow', rule: reported(allow.sure)?.rule.name ?? null };
   }
 
@@ -84,7 +89,7 @@ export class Replay {
       if (holds === false || rule.effect === 'observe') continue;
       // As in a decision, what cannot be evaluated never favours the caller.
       if (holds === 'unknown') found[rule.effect].unsure.push(prepared);
-      else if (holds === true || rule.effect !== 'allow') found[rule.effect].sure.push(prepared);
+      else if (holds === true || rule.effect !== 'allow') found[rule.effect].sure.push(holds === true ? prepared : { ...prepared, fault: holds });
       if (rule.effect === 'allow' && rule.limit !== undefined && holds === true) found.limit.sure.push(prepared);
     }
     return found;
@@ -136,7 +141,7 @@ function covers({ capabilities }: CompiledPolicy, scope: Scope): boolean {
 
 const policy_codes: ReadonlySet<string> = new Set(['KERNEL_DENIED', 'APPROVAL_REQUIRED', 'OUTPUT_DENIED']);
 
-/** Whether policies decided it: other denials came before them, and an approval after them, so that other policies change nothing. */
-export function decidedByPolicy({ code, approved }: RecordedDecision): boolean {
-  return !approved && (code === null || policy_codes.has(code));
+/** Whether policies decided it: other denials came before them, an approval after them, and the operator acts without them, so that other policies change nothing. */
+export function decidedByPolicy({ code, approved, by_hand }: RecordedDecision): boolean {
+  return !approved && !by_hand && (code === null || policy_codes.has(code));
 }

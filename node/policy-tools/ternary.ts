@@ -6,7 +6,7 @@
  */
 import { ok, type Result } from '../../crypto/result.ts';
 import { childrenOf, pathOf, printExpression, type Expression } from '../kernel/policy/ast.ts';
-import { compileCondition } from '../kernel/policy/compile.ts';
+import { compileCondition, type CompileOptions } from '../kernel/policy/compile.ts';
 import type { CompiledPolicy, Rule } from '../kernel/policy/policy.ts';
 import { isComputed, type Scope } from '../kernel/policy/scope.ts';
 import { Fault } from '../kernel/policy/values.ts';
@@ -31,27 +31,27 @@ export function readsUnrecorded(expression: Expression): boolean {
 const recorded_of_agent: ReadonlySet<string> = new Set(['id', 'did', 'trust_score', 'sponsor']);
 
 /** The condition of a rule on recorded decisions. Fails with `CONDITION_INVALID` where a part of it does not stand alone. */
-export function ternaryOf(rule: Rule, { strict }: CompiledPolicy): Result<TernaryTest> {
+export function ternaryOf(rule: Rule, { strict, conditions }: Pick<CompiledPolicy, 'strict' | 'conditions'>): Result<TernaryTest> {
   const { condition } = rule;
   if (!readsUnrecorded(condition.expression)) return ok(condition.test);
-  return part(condition.expression, strict);
+  return part(condition.expression, { strict, mode: conditions });
 }
 
-function part(expression: Expression, strict: boolean): Result<TernaryTest> {
+function part(expression: Expression, language: CompileOptions): Result<TernaryTest> {
   if (expression.kind === 'unary' && expression.operator === 'not') {
-    const operand = part(expression.operand, strict);
+    const operand = part(expression.operand, language);
     return operand.ok ? ok((scope) => negated(operand.value(scope))) : operand;
   }
   if (expression.kind === 'binary' && (expression.operator === 'and' || expression.operator === 'or')) {
-    const left = part(expression.left, strict);
-    const right = part(expression.right, strict);
+    const left = part(expression.left, language);
+    const right = part(expression.right, language);
     if (!left.ok) return left;
     if (!right.ok) return right;
     const deciding = expression.operator === 'or';
     return ok((scope) => joined(deciding, left.value(scope), right.value(scope)));
   }
   if (readsUnrecorded(expression)) return ok(() => 'unknown');
-  const condition = compileCondition(printExpression(expression), { strict });
+  const condition = compileCondition(printExpression(expression), language);
   return condition.ok ? ok(condition.value.test) : condition;
 }
 

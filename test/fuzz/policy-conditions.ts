@@ -6,7 +6,7 @@ import type { PolicyRequest } from '../../node/kernel/policy/scope.ts';
 /** The roots that random conditions ask for. */
 export const roots: readonly string[] = ['action', 'data', 'agent', 'tool_name', 'item'];
 
-const texts = fc.constantFrom('', 'a', 'b', 'ab', 'read', 'export', 'é', '10', "it's");
+const texts = fc.constantFrom('', 'a', 'b', 'ab', 'read', 'export', 'é', '10', "it's", 'nan', '1h', '2026-01-01T00:00:00Z');
 const numbers = fc.constantFrom(0, 1, 2, 3, 5, 10, 0.5, 2.5, -1, 1e15, 500);
 const leaf: fc.Arbitrary<Json> = fc.oneof(texts, numbers, fc.boolean(), fc.constant(null));
 const value: fc.Arbitrary<Json> = fc.oneof(
@@ -29,6 +29,7 @@ const attribute = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(fc.constantFrom('action', 'data'), fc.constantFrom(...fields, 'missing')).map(([root, field]) => `${root}.${field}`) },
   { weight: 1, arbitrary: fc.constantFrom('agent.trust_score', 'agent.role', 'tool_name', 'action.x.a', "data.x['odd name']", 'data.list[0]', 'data.tags[1]', 'data', 'nothing.here') },
 );
+const comparison = fc.constantFrom('==', '!=', '<', '>=');
 const field = attribute.filter((text) => /^(?:action|data|agent)\.\w+$/.test(text));
 const quoted = texts.map((text) => JSON.stringify(text));
 const patterns = fc.constantFrom("'^a'", "'b$'", "r'\\d+'", "'(?i)READ'", "'[a-c]+'", "'a|b'");
@@ -54,6 +55,12 @@ export const policyCondition: fc.Arbitrary<string> = fc.letrec<{ node: string }>
       fc.tuple(tie('node'), fc.constantFrom('all', 'exists', 'exists_one', 'filter', 'map'), tie('node')).map(([range, macro, body]) => `(${range}).${macro}(item, ${body})`),
       fc.tuple(field, fc.constantFrom('lowerAscii()', 'upperAscii()', "split('a')", "replace('a', 'b')", "indexOf('b')", 'trim()'))
         .map(([subject, call]) => `${subject}.${call}`),
+      // Parts that only CEL has, up to where they are JSON again.
+      fc.tuple(fc.constantFrom('timestamp', 'type'), field, comparison, fc.constantFrom("timestamp('2026-01-01T00:00:00Z')", "duration('1h')", 'type(1)'))
+        .map(([name, subject, operator, other]) => `(${name}(${subject}) ${operator} ${other})`),
+      fc.tuple(field, field, fc.constantFrom('lowerAscii()', 'trim()')).map(([left, right, call]) => `(${left} + ${right}).${call}`),
+      fc.tuple(field, field).map(([left, right]) => `[${left}, ${right}].join('/')`),
+      fc.tuple(field, field).map(([subject, by]) => `${subject}.replace('a', ${by})`),
     ),
   };
 }).node;
@@ -69,8 +76,8 @@ const receivers = ['size()', 'getFullYear()', "getHours('+02:00')", 'getDayOfYea
 
 /** A condition of CEL itself: well typed only by chance, so that errors meet errors too.
  *  Where the other engine departs from the specification nothing is made: a sign or `!`
- *  before another cancels it there, a truth is an index, a double a key, null no field, and
- *  the double of a word not an error. */
+ *  before another cancels it there, a truth is an index, a double a key, null no field,
+ *  the double of a word not an error, and a number of seconds without bounds a timestamp. */
 export const celCondition: fc.Arbitrary<string> = fc.letrec<{ node: string }>((tie) => {
   const both = fc.tuple(tie('node'), tie('node'));
   return {
@@ -91,4 +98,4 @@ export const celCondition: fc.Arbitrary<string> = fc.letrec<{ node: string }>((t
       fc.tuple(tie('node'), fc.constantFrom('all', 'exists', 'exists_one', 'filter', 'map'), tie('node')).map(([range, macro, body]) => `(${range}).${macro}(item, ${body})`),
     ),
   };
-}).node;
+}).node.filter((text) => !/timestamp\([^')]*\d{15}/.test(text));

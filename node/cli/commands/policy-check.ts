@@ -1,27 +1,19 @@
 /** What `agentmesh policy check` and `policy diff` do. */
-import { fromUtf8 } from '../../../crypto/bytes.ts';
-import { fail, FailureError, ok, type Failure, type Result } from '../../../crypto/result.ts';
+import { FailureError, type Failure } from '../../../crypto/result.ts';
 import { checkPolicy } from '../../kernel/policy/analysis/check.ts';
 import { comparePolicies, narrows, type Behaviour, type Comparison, type Difference, type Narrowing } from '../../kernel/policy/analysis/compare.ts';
 import type { Finding } from '../../kernel/policy/analysis/finding.ts';
-import { loadPolicy } from '../../kernel/policy/load.ts';
 import type { CompiledPolicy } from '../../kernel/policy/policy.ts';
 import type { CommonFlags, Outcome } from '../ask.ts';
 import type { Context, Style } from '../context.ts';
 import { exit_codes } from '../exit.ts';
-import { readInput } from '../input.ts';
+import { readPolicy, readPolicySource } from '../policy-files.ts';
 import { count, duration, shellWord, visible } from '../view/text.ts';
 
 /** Flags of `policy check`. */
 export interface CheckFlags extends CommonFlags {
   readonly strict: boolean;
   readonly narrows?: string | undefined;
-}
-
-interface PolicyFile {
-  readonly policy: CompiledPolicy;
-  /** The lines of the file, to find the column at which a rule begins. */
-  readonly lines: readonly string[];
 }
 
 /** A finding with its place in the file. */
@@ -39,21 +31,12 @@ interface CheckedFile {
   readonly narrows?: Narrowing;
 }
 
-async function policyFile(path: string): Promise<Result<PolicyFile>> {
-  const bytes = await readInput(path);
-  if (!bytes.ok) return bytes;
-  const text = fromUtf8(bytes.value);
-  if (text === undefined) return fail('POLICY_INVALID', `${path} is not UTF-8 text`, { fix: 'name a policy file' });
-  const policy = await loadPolicy(text, path);
-  return policy.ok ? ok({ policy: policy.value, lines: text.split('\n') }) : policy;
-}
-
 /** `agentmesh policy check`. */
 export async function check(context: Context, flags: CheckFlags, ...files: string[]): Promise<Outcome> {
-  const parent = flags.narrows === undefined ? undefined : await policyFile(flags.narrows);
+  const parent = flags.narrows === undefined ? undefined : await readPolicy(flags.narrows, false);
   if (parent?.ok === false) return new FailureError(parent.failure);
   const checked: CheckedFile[] = [];
-  for (const file of files) checked.push(await checkFile(file, parent?.value.policy));
+  for (const file of files) checked.push(await checkFile(file, parent?.value));
   if (flags.json) context.printJson({ files: checked });
   else for (const one of checked) printChecked(context, one, flags.narrows);
   const failing = new Set(flags.strict ? ['error', 'warning'] : ['error']);
@@ -62,7 +45,7 @@ export async function check(context: Context, flags: CheckFlags, ...files: strin
 }
 
 async function checkFile(file: string, parent: CompiledPolicy | undefined): Promise<CheckedFile> {
-  const read = await policyFile(file);
+  const read = await readPolicySource(file, false);
   if (!read.ok) return { file, policy: null, rules: 0, findings: [unreadable(file, read.failure)], ...(parent === undefined ? {} : { narrows: { answer: 'unknown', widenings: [] } }) };
   const { policy, lines } = read.value;
   const findings: PlacedFinding[] = [];
@@ -105,14 +88,14 @@ function printChecked(context: Context, { file, rules, policy, findings, narrows
 
 /** `agentmesh policy diff`. */
 export async function diff(context: Context, flags: CommonFlags, old_file: string, new_file: string): Promise<Outcome> {
-  const old = await policyFile(old_file);
-  const next = old.ok ? await policyFile(new_file) : old;
+  const old = await readPolicy(old_file, false);
+  const next = old.ok ? await readPolicy(new_file, false) : old;
   if (!old.ok || !next.ok) {
     const failure = old.ok ? next : old;
     context.process.exitCode = exit_codes.usage;
     return failure.ok ? undefined : new FailureError(failure.failure);
   }
-  const comparison = comparePolicies(old.value.policy, next.value.policy);
+  const comparison = comparePolicies(old.value, next.value);
   if (flags.json) context.printJson(comparison);
   else printComparison(context, comparison, [old_file, new_file]);
   context.process.exitCode = comparison.answer === 'equal' ? exit_codes.ok : comparison.answer === 'different' ? exit_codes.failed : exit_codes.usage;

@@ -62,7 +62,7 @@ function printReport(context: Context, report: DivergenceReport): void {
     ['looser', String(looser)],
     ['stricter', String(stricter)],
     ['not known', `${unknown} (${unknown_percent} %)${unknown === 0 ? '' : ': they hang on the payload, of which a record has the hash'}`],
-    ['not by policy', outside === 0 ? undefined : `${outside}: by a signal, a scope, the form of the call or an approval`],
+    ['not by policy', outside === 0 ? undefined : `${outside}: by a signal, a scope, the form of the call, an approval or the operator`],
     ['passed over', passed_over === 0 ? undefined : String(passed_over)],
   ]));
   if (changes.length === 0) return;

@@ -28,5 +28,7 @@ export const evaluation_steps_max = 250_000;
 export const built_characters_max = 1_048_576;
 /** Items of a list that a condition may build. */
 export const built_items_max = 65_536;
+/** Nesting of values that a condition compares, flattens or makes into JSON. */
+export const value_depth_max = 256;
 /** Values that one comparison may look at where no budget is counted. */
 export const compared_values_max = 1_000_000;

@@ -102,6 +102,11 @@ function metered(budget: StepBudget, test: Conjunct['test']): Conjunct['test'] {
   };
 }
 
+/** What pays for looking at large values: only a loop does much of that. */
+export function payerOf({ variables, meter }: Compiler): StepBudget | undefined {
+  return variables.size > 0 ? meter.budget : undefined;
+}
+
 /** Compiles one expression of the policy language. Fails with `CONDITION_INVALID`. */
 export function compile(expression: Expression, compiler: Compiler): Result<Evaluator> {
   if (isIsland(expression)) return compileIsland(expression, compiler);
@@ -248,8 +253,9 @@ function compileUnary(expression: Expression & { kind: 'unary' }, compiler: Comp
   const operand = compile(expression.operand, compiler);
   if (!operand.ok) return operand;
   if (expression.operator === 'not') {
+    const payer = payerOf(compiler);
     return ok((scope) => {
-      const holds = truthOf(operand.value(scope), compiler.strict);
+      const holds = truthOf(operand.value(scope), compiler.strict, payer);
       return holds instanceof Fault ? holds : !holds;
     });
   }
@@ -266,10 +272,9 @@ function compileBinary(expression: Expression & { kind: 'binary' }, compiler: Co
   if (!left.ok) return left;
   if (!right.ok) return right;
   const { operator } = expression;
-  if (operator === 'and' || operator === 'or') return ok(junction(operator === 'or', left.value, right.value, compiler.strict));
+  const payer = payerOf(compiler);
+  if (operator === 'and' || operator === 'or') return ok(junction(operator === 'or', left.value, right.value, compiler.strict, payer));
   const apply = operations[operator];
-  // Only a loop does much with large values.
-  const payer = compiler.variables.size > 0 ? compiler.meter.budget : undefined;
   return ok((scope) => {
     const a = left.value(scope);
     if (a instanceof Fault) return a;
@@ -285,8 +290,9 @@ function compileConditional(expression: Expression & { readonly kind: 'condition
   if (!condition.ok) return condition;
   if (!then.ok) return then;
   if (!otherwise.ok) return otherwise;
+  const payer = payerOf(compiler);
   return ok((scope) => {
-    const holds = truthOf(condition.value(scope), compiler.strict);
+    const holds = truthOf(condition.value(scope), compiler.strict, payer);
     if (holds instanceof Fault) return holds;
     return holds ? then.value(scope) : otherwise.value(scope);
   });

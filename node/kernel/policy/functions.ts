@@ -1,6 +1,7 @@
 import { ok, type Result } from '../../../crypto/result.ts';
 import { pathOf, type Expression } from './ast.ts';
-import type { Compiler, Evaluator } from './compile.ts';
+import { codePoints } from './cel/strings.ts';
+import { payerOf, type Compiler, type Evaluator } from './compile.ts';
 import { among, sizeCharge } from './operators.ts';
 import { compilePattern } from './regex.ts';
 import type { Scope } from './scope.ts';
@@ -34,7 +35,7 @@ export function callOf(call: Call, compiler: Compiler, compile: Compile): Result
     if (!evaluator.ok) return evaluator;
     evaluators.push(evaluator.value);
   }
-  const payer = compiler.variables.size > 0 ? compiler.meter.budget : undefined;
+  const payer = payerOf(compiler);
   return ok((scope) => {
     const values: Exclude<Value, Fault>[] = [];
     for (const evaluator of evaluators) {
@@ -63,7 +64,7 @@ const plain_functions: { readonly [name: string]: Plain } = {
   endsWith: (whole: Exclude<Value, Fault>, part: Exclude<Value, Fault>): Value => ofTexts('endsWith', whole, part, (a, b) => a.endsWith(b)),
   size: (value: Exclude<Value, Fault>): Value => {
     if (value === undefined || value === null) return 0;
-    if (typeof value === 'string') return Array.from(value).length;
+    if (typeof value === 'string') return codePoints(value);
     if (isList(value)) return value.length;
     return isRecord(value) ? Object.keys(value).length : new Fault(`${kindOf(value)} has no size`);
   },
@@ -103,14 +104,13 @@ function matchesOf(call: Call, compiler: Compiler, compile: Compile): Result<Eva
   if (!pattern.ok) return conditionInvalid(compiler.text, literal.at, pattern.failure.reason, pattern.failure.fix ?? 'simplify the pattern');
   const evaluator = compile(subject, compiler);
   if (!evaluator.ok) return evaluator;
-  const payer = compiler.variables.size > 0 ? compiler.meter.budget : undefined;
+  const { meter } = compiler;
+  meter.used = true;
   return ok((scope) => {
     const value = evaluator.value(scope);
     if (value instanceof Fault) return value;
     if (value === undefined || value === null) return false;
     if (typeof value !== 'string') return new Fault(`matches does not take ${kindOf(value)}`);
-    // Only a loop can make many of them.
-    const cost = payer?.charge((value.length * pattern.value.steps) / 64);
-    return cost ?? pattern.value.matches(value) ?? new Fault('the text is too long for matches');
+    return meter.budget.charge(1) ?? pattern.value.matches(value, meter.budget) ?? new Fault('the text is too long for matches');
   });
 }

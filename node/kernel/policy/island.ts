@@ -6,13 +6,14 @@
 import type { Json } from '../../../crypto/canonical.ts';
 import { ok, type Result } from '../../../crypto/result.ts';
 import { childrenOf, type Expression } from './ast.ts';
+import { value_depth_max } from './bounds.ts';
 import type { StepBudget } from './budget.ts';
 import { compileCel } from './cel/compile.ts';
 import { printDuration, printTimestamp } from './cel/time.ts';
 import { Duration, entriesOf, isCelList, isCelMap, Optional, Timestamp, TypeValue, Uint, type CelResult } from './cel/values.ts';
 import type { Compiler, Evaluator } from './compile.ts';
 import { dialect_functions } from './functions.ts';
-import { Absence, Fault, type Value } from './values.ts';
+import { Absence, Fault, tooDeep, type Value } from './values.ts';
 
 /** Functions whose values JSON has not. */
 const beyond_json: ReadonlySet<string> = new Set(['timestamp', 'duration', 'bytes', 'type', 'of', 'none', 'ofNonZeroValue', 'decode', 'first', 'last', 'or']);
@@ -79,19 +80,21 @@ export function compileIsland(expression: Expression, { text, variables, meter, 
   });
 }
 
-/** A value of CEL as JSON; an empty optional is absent. */
-function jsonOf(value: CelResult, budget: StepBudget): Value {
+/** A value of CEL as JSON; an empty optional is absent. What is no number has no value: every comparison with it would be false. */
+function jsonOf(value: CelResult, budget: StepBudget, depth: number = 0): Value {
+  if (typeof value === 'number' && !Number.isFinite(value)) return new Fault('NaN and infinity are no values of a policy');
   if (value === null || typeof value !== 'object') return typeof value === 'bigint' ? Number(value) : value;
   if (value instanceof Fault) return value;
+  if (depth > value_depth_max) return tooDeep();
   if (value instanceof Uint) return Number(value.value);
-  if (value instanceof Optional) return value.value === undefined ? undefined : jsonOf(value.value, budget);
+  if (value instanceof Optional) return value.value === undefined ? undefined : jsonOf(value.value, budget, depth + 1);
   if (value instanceof Timestamp) return printTimestamp(value);
   if (value instanceof Duration) return printDuration(value);
   if (value instanceof TypeValue) return value.name;
   if (isCelList(value)) {
     const items: Json[] = [];
     for (const item of value) {
-      const json = budget.charge(1) ?? jsonOf(item, budget);
+      const json = budget.charge(1) ?? jsonOf(item, budget, depth + 1);
       if (json instanceof Fault) return json;
       items.push(json ?? null);
     }
@@ -100,7 +103,7 @@ function jsonOf(value: CelResult, budget: StepBudget): Value {
   if (!isCelMap(value)) return new Fault('bytes are no value of a policy');
   const entries: [string, Json][] = [];
   for (const [key, item] of entriesOf(value)) {
-    const json = budget.charge(1) ?? jsonOf(item, budget);
+    const json = budget.charge(1) ?? jsonOf(item, budget, depth + 1);
     if (json instanceof Fault) return json;
     if (typeof key !== 'string') return new Fault('only texts are keys of an object');
     entries.push([key, json ?? null]);

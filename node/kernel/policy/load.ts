@@ -121,7 +121,9 @@ function compileRule(written: RuleDocument, against: readonly RuleDocument[], co
   const alone = compileWritten(written.condition, written, compiling);
   // Alone first, so that an error is found where it stands.
   const condition = !alone.ok || against.length === 0 ? alone : compileWritten(overridden(written, against), { ...written, made: true }, compiling);
-  if (!condition.ok) return condition;
+  if (!condition.ok) {
+    return alone.ok ? invalid({ path: place }, `rule ${JSON.stringify(name)}: with all the rules that the strategy lets switch it off, ${condition.failure.reason}`, 'split the policy, or leave the strategy out') : condition;
+  }
   const action = written.action === undefined ? undefined : actions[written.action];
   if (written.action !== undefined && (action === undefined || !Object.hasOwn(actions, written.action))) {
     return invalid({ path: [...place, 'action'] }, `there is no action ${JSON.stringify(written.action)}`, `use one of ${Object.keys(actions).join(', ')}`);

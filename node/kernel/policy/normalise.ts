@@ -1,4 +1,5 @@
 import { pathOf, printExpression, type BinaryOperator, type Expression } from './ast.ts';
+import { isIsland } from './island.ts';
 
 /** An expression in its plain meaning, and what its author should know. */
 export interface Normalised {
@@ -11,7 +12,7 @@ const trust_score_max = 1000;
 const roots = ['action', 'agent'] as const;
 
 /**
- * Resolves the two short forms of the dialect: `action == 'x'` means
+ * Resolves the short forms of the dialect: `action == 'x'` means
  * `action.type == 'x'`, and a trust score between 0 and 1 means that share of
  * 1000, which earns a warning.
  */
@@ -48,11 +49,17 @@ function rewrite(expression: Expression, warnings: string[]): Expression {
     case 'conditional':
       return { ...expression, condition: again(expression.condition), consequent: again(expression.consequent), otherwise: again(expression.otherwise) };
     case 'binary':
-      return rewriteBinary({ ...expression, left: again(expression.left), right: again(expression.right) }, warnings);
+      return unequal(rewriteBinary({ ...expression, left: again(expression.left), right: again(expression.right) }, warnings));
   }
 }
 
 type Binary = Expression & { readonly kind: 'binary' };
+
+/** A `!=` that is compiled as CEL, as what it means elsewhere: the opposite of `==`, so that it is true of an attribute that is absent. */
+function unequal(expression: Binary): Expression {
+  if (expression.operator !== '!=' || !isIsland(expression)) return expression;
+  return { kind: 'unary', operator: 'not', operand: { ...expression, operator: '==' }, at: expression.at };
+}
 
 function rewriteBinary(expression: Binary, warnings: string[]): Binary {
   const { operator } = expression;

@@ -3,16 +3,16 @@ import type { Json } from '../../../crypto/canonical.ts';
 import type { BinaryOperator } from './ast.ts';
 import { built_characters_max, built_items_max } from './bounds.ts';
 import type { Evaluator } from './compile.ts';
-import { Fault, isList, isRecord, kindOf, sameValue, truthOf, type Payer, type Value } from './values.ts';
+import { Comparison, Fault, isList, isRecord, kindOf, sameValue, truthOf, type Payer, type Value } from './values.ts';
 
 // A fault beside an operand that decides alone does not matter, on whichever side it
 // stands: so the order of operands, and an index that skips some, never change a verdict.
 /** `and` and `or`: the operand that is `deciding` decides, on whichever side it stands. */
-export function junction(deciding: boolean, left: Evaluator, right: Evaluator, strict: boolean): Evaluator {
+export function junction(deciding: boolean, left: Evaluator, right: Evaluator, strict: boolean, payer?: Payer): Evaluator {
   return (scope) => {
-    const a = truthOf(left(scope), strict);
+    const a = truthOf(left(scope), strict, payer);
     if (a === deciding) return deciding;
-    const b = truthOf(right(scope), strict);
+    const b = truthOf(right(scope), strict, payer);
     if (b === deciding) return deciding;
     return a instanceof Fault ? a : b;
   };
@@ -57,7 +57,8 @@ export function sizeCharge(payer: Payer | undefined, a: Json | undefined, b: Jso
 }
 
 function sizeOf(value: Json | undefined): number {
-  return typeof value === 'string' ? value.length / characters_per_step : isList(value) ? value.length : 0;
+  if (typeof value === 'string') return value.length / characters_per_step;
+  return isList(value) ? value.length : isRecord(value) ? Object.keys(value).length : 0;
 }
 
 function tooLong(length: number, most: number): Fault | undefined {
@@ -68,8 +69,9 @@ function tooLong(length: number, most: number): Fault | undefined {
 export function among(item: Json | undefined, list: readonly Json[], payer: Payer | undefined): boolean | Fault {
   const cost = sizeCharge(payer, list, undefined);
   if (cost !== undefined) return cost;
+  const comparison = payer ?? new Comparison();
   for (const other of list) {
-    const same = sameValue(item, other, payer);
+    const same = sameValue(item, other, comparison);
     if (same !== false) return same;
   }
   return false;

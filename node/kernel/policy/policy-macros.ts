@@ -61,9 +61,11 @@ function* pairsOf(range: Given): Iterable<readonly [string | number, Json]> {
   else if (isRecord(range)) yield* Object.entries(range);
 }
 
-/** The fault of a range that is neither list nor object; an absent one is empty. */
-function rangeFault(macro: Macro, range: Given): Fault | undefined {
-  const runs = range === undefined || range === null || isList(range) || isRecord(range);
+/** The fault of a range that is neither list nor object, or an object that cannot be paid for; an absent one is empty. */
+function rangeFault(macro: Macro, range: Given, { compiler }: Loop): Fault | undefined {
+  // All of its names are read, even where the first item decides.
+  if (isRecord(range)) return compiler.meter.budget.charge(2 * Object.keys(range).length);
+  const runs = range === undefined || range === null || isList(range);
   return runs ? undefined : new Fault(`${macro.name} does not run over ${kindOf(range)}`);
 }
 
@@ -77,7 +79,7 @@ function turn({ cells, weight, compiler }: Loop, [key, value]: readonly [string 
 
 // A fault beside an item that decides alone does not matter, as with and and or.
 function quantified(macro: Macro, loop: Loop, range: Given, scope: Scope): Value {
-  const unfit = rangeFault(macro, range);
+  const unfit = rangeFault(macro, range, loop);
   if (unfit !== undefined) return unfit;
   const deciding = macro.name === 'exists';
   let count = 0;
@@ -85,7 +87,7 @@ function quantified(macro: Macro, loop: Loop, range: Given, scope: Scope): Value
   for (const pair of pairsOf(range)) {
     const cost = turn(loop, pair, isList(range));
     if (cost !== undefined) return cost;
-    const holds = truthOf(loop.bodies[0]?.(scope), loop.compiler.strict);
+    const holds = truthOf(loop.bodies[0]?.(scope), loop.compiler.strict, loop.compiler.meter.budget);
     if (holds instanceof Fault) fault ??= holds;
     else if (macro.name !== 'exists_one' && holds === deciding) return deciding;
     else if (holds) count += 1;
@@ -94,7 +96,7 @@ function quantified(macro: Macro, loop: Loop, range: Given, scope: Scope): Value
 }
 
 function collected(macro: Macro, loop: Loop, range: Given, scope: Scope): Value {
-  const unfit = rangeFault(macro, range);
+  const unfit = rangeFault(macro, range, loop);
   if (unfit !== undefined) return unfit;
   const [first, second] = loop.bodies;
   const filters = macro.name === 'filter' || second !== undefined;
@@ -103,14 +105,14 @@ function collected(macro: Macro, loop: Loop, range: Given, scope: Scope): Value 
   for (const pair of pairsOf(range)) {
     const cost = turn(loop, pair, isList(range));
     if (cost !== undefined) return cost;
-    const kept = filters ? truthOf(first?.(scope), loop.compiler.strict) : true;
+    const kept = filters ? truthOf(first?.(scope), loop.compiler.strict, loop.compiler.meter.budget) : true;
     if (kept instanceof Fault) return kept;
     if (!kept) continue;
     const value = macro.name === 'filter' ? loop.cells[0]?.value : (second ?? first)?.(scope);
     if (value instanceof Fault) return value;
     if (macro.name === 'transformMap') entries.push([String(pair[0]), value ?? null]);
     else if (macro.name !== 'transformMapEntry') items.push(value ?? null);
-    else if (isRecord(value)) entries.push(...Object.entries(value));
+    else if (isRecord(value)) for (const entry of Object.entries(value)) entries.push(entry);
     else return new Fault(`transformMapEntry does not take ${kindOf(value)}`);
   }
   return macro.name === 'transformMap' || macro.name === 'transformMapEntry' ? Object.fromEntries(entries) : items;

@@ -10,16 +10,20 @@ import { ok, type Result } from '../../../crypto/result.ts';
 import { pattern_characters_max, pattern_input_characters_max, pattern_steps_max } from './bounds.ts';
 import { codeOf, isWord, type Test } from './regex-classes.ts';
 import { parsePattern, refuse, type Assertion, type PatternNode } from './regex-parser.ts';
+import type { Fault, Payer } from './values.ts';
 
 /** A compiled pattern. */
 export interface Pattern {
-  /** Whether the pattern occurs in the text; `undefined` when the text is longer than 16,384 characters. */
-  matches(text: string): boolean | undefined;
+  /** Whether the pattern occurs in the text; `undefined` when the text is longer than 16,384 characters, and the payer's fault where it does not pay for the search. */
+  matches(text: string, payer?: Payer): boolean | undefined | Fault;
   /** What one character of a text can cost. */
   readonly steps: number;
 }
 
 const newline = 10;
+/** Steps of a pattern that are paid for together, and how many are one step of a condition. */
+const steps_per_payment = 1_024;
+const steps_per_charge = 8;
 
 type Step =
   | { readonly kind: 'one'; readonly test: Test; readonly next: number }
@@ -39,7 +43,7 @@ export function compilePattern(pattern: string): Result<Pattern> {
   }
   const steps: Step[] = [{ kind: 'done' }];
   const start = emit(steps, tree.value, 0);
-  return ok({ steps: steps.length, matches: (text) => (text.length > pattern_input_characters_max ? undefined : search(steps, start, text)) });
+  return ok({ steps: steps.length, matches: (text, payer) => (text.length > pattern_input_characters_max ? undefined : search(steps, start, text, payer)) });
 }
 
 function sizeOf(node: PatternNode): number {
@@ -86,32 +90,36 @@ function emit(steps: Step[], node: PatternNode, next: number): number {
   }
 }
 
-function search(steps: readonly Step[], start: number, text: string): boolean {
+function search(steps: readonly Step[], start: number, text: string, payer: Payer | undefined): boolean | Fault {
   const codes = Array.from(text, codeOf);
   const seen = new Uint32Array(steps.length);
+  const open: number[] = [];
   let waiting: number[] = [];
+  let next: number[] = [];
+  let unpaid = codes.length + steps.length;
   for (let at = 0; at <= codes.length; at += 1) {
-    const reached: number[] = [];
-    const open = [start, ...waiting];
-    while (open.length > 0) {
-      const index = open.pop() ?? 0;
+    const code = codes[at];
+    open.push(start);
+    for (const index of waiting) open.push(index);
+    next.length = 0;
+    for (let index = open.pop(); index !== undefined; index = open.pop()) {
       if (seen[index] === at + 1) continue;
       seen[index] = at + 1;
+      unpaid += 1;
       const step = steps[index];
-      if (step === undefined || step.kind === 'done') return true;
-      if (step.kind === 'split') open.push(...step.next);
-      else if (step.kind === 'one') reached.push(index);
-      else if (holds(step.what, codes, at)) open.push(step.next);
+      if (step === undefined || step.kind === 'done') return payer?.charge(unpaid / steps_per_charge) ?? true;
+      if (step.kind === 'split') for (const one of step.next) open.push(one);
+      else if (step.kind === 'one') {
+        if (code !== undefined && step.test(code)) next.push(step.next);
+      } else if (holds(step.what, codes, at)) open.push(step.next);
     }
-    waiting = [];
-    const code = codes[at];
-    if (code === undefined) return false;
-    for (const index of reached) {
-      const step = steps[index];
-      if (step?.kind === 'one' && step.test(code)) waiting.push(step.next);
-    }
+    [waiting, next] = [next, waiting];
+    if (unpaid < steps_per_payment) continue;
+    const cost = payer?.charge(unpaid / steps_per_charge);
+    if (cost !== undefined) return cost;
+    unpaid = 0;
   }
-  return false;
+  return payer?.charge(unpaid / steps_per_charge) ?? false;
 }
 
 function holds(what: Assertion, codes: readonly number[], at: number): boolean {

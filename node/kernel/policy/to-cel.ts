@@ -6,6 +6,7 @@
  * attributes.
  */
 import { childrenOf, pathOf, printCel, printString, type Expression } from './ast.ts';
+import { functionOf } from './cel/registry.ts';
 import { isIsland } from './island.ts';
 
 /** How the condition was compiled: see `CompileOptions`. */
@@ -181,12 +182,19 @@ class Translator {
     return this.#let(range, (list) => `(${list} == null ? ${empty} : ${list}).${name}(${[...macro.variables, ...bodies].join(', ')})`);
   }
 
-  /** A part that is CEL already: absent where one of its attributes is. */
+  /** A number of CEL as one of JSON, which are doubles and never infinite. */
+  #asJson(expression: Expression, text: string): string {
+    if (expression.kind !== 'call') return text;
+    if (whole_functions.has(expression.name)) return `double(${text})`;
+    return expression.name === 'double' ? this.#let(text, (value) => `(${value} - ${value} == 0.0 ? dyn(${value}) : ${no_value})`) : text;
+  }
+
+  /** A part that is CEL already: absent where what it begins with is. */
   #island(expression: Expression, variables: Variables): string {
     const text = printCel(expression);
-    const whole = expression.kind === 'call' && whole_functions.has(expression.name) ? `double(${text})` : text;
+    const whole = this.#asJson(expression, text);
     if (this.#strict) return whole;
-    const guards = attributesOf(expression, variables).map((path) => membersOf(path[0] ?? '', path.slice(1))).map(({ value, present }) => `${present} && ${value} != null`);
+    const guards = subjectsOf(expression, variables).map((path) => membersOf(path[0] ?? '', path.slice(1))).map(({ value, present }) => `${present} && ${value} != null`);
     return guards.length === 0 ? `dyn(${whole})` : `(${guards.join(' && ')} ? dyn(${whole}) : null)`;
   }
 }
@@ -202,17 +210,38 @@ function membersOf(object: string, names: readonly string[]): { readonly value: 
   return { value, present: guards.join(' && ') };
 }
 
-/** The attributes of the request that an expression asks for. */
-function attributesOf(expression: Expression, variables: Variables): readonly (readonly string[])[] {
+/** The attributes without which a part that is CEL is absent: those that its chains of calls begin with. */
+function subjectsOf(expression: Expression, variables: Variables): readonly (readonly string[])[] {
   const path = pathOf(expression);
   if (path !== undefined) return variables.has(path[0] ?? '') || path.length === 1 ? [] : [path];
-  const inner = expression.kind === 'macro' ? new Set([...variables, ...expression.variables]) : variables;
-  return childrenOf(expression).flatMap((child) => attributesOf(child, inner));
+  return beginningsOf(expression).flatMap((part) => subjectsOf(part, variables));
+}
+
+function beginningsOf(expression: Expression): readonly Expression[] {
+  switch (expression.kind) {
+    case 'call':
+      return (functionOf(expression, { variables: new Map() })?.arguments ?? expression.arguments).slice(0, 1);
+    case 'macro':
+      return [expression.range];
+    case 'member':
+    case 'index':
+      return [expression.object];
+    case 'unary':
+      return [expression.operand];
+    case 'binary':
+      return comparisons.has(expression.operator) && !isJunction(expression) ? [expression.left, expression.right] : [];
+    default:
+      return [];
+  }
+}
+
+function isJunction({ operator }: Of<'binary'>): boolean {
+  return operator === 'and' || operator === 'or';
 }
 
 function isTruth(expression: Expression): boolean {
   if (expression.kind === 'literal') return typeof expression.value === 'boolean';
-  if (expression.kind === 'binary') return comparisons.has(expression.operator);
+  if (expression.kind === 'binary') return isJunction(expression) || (comparisons.has(expression.operator) && !isIsland(expression));
   if (expression.kind === 'macro') return /^(?:all|exists|exists_one)$/.test(expression.name) && !isIsland(expression);
   return expression.kind === 'call' && truth_functions.has(expression.name) && !isIsland(expression);
 }

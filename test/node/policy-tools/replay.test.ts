@@ -43,6 +43,13 @@ test('what a record knows is decided, and what hangs on the payload is not known
   assert.equal(replayed([policy], record({ action: { type: 'other' } })), ['deny', null]);
 });
 
+test('a condition in CEL keeps the meaning of CEL: a missing attribute is an error, which never allows', () => {
+  const policy = unwrap(compilePolicy({ version: '1.0', conditions: 'cel', kind: 'guard', rules: [{ name: 'd', condition: 'action.missing == "x" && data.x == 1', action: 'deny' }] }));
+  assert.equal(replayed([policy], record()), ['unknown', 'd'], 'denied where data.x is 1, which nobody knows');
+  const simple = unwrap(compilePolicy({ version: '1.0', conditions: 'cel', kind: 'guard', rules: [{ name: 'd', condition: 'action.missing == "x" && (data.x == 1 || true)', action: 'deny' }] }));
+  assert.equal(replayed([simple], record()), ['deny', 'd']);
+});
+
 test('a payload that the record holds, or whose hash gives it away, is known', () => {
   const policy = policyOf([
     { name: 'pii', condition: 'data.contains_pii', action: 'deny' },
@@ -152,6 +159,10 @@ test('a record that stands for many refusals counts as many, and what no policy 
   assert.not(decidedByPolicy(record({ approval: { id: 'i', by: 'did:mesh:b' } })));
   assert.not(decidedByPolicy(record({ verdict: 'deny', code: 'AGENT_KILLED' })));
   assert.not(decidedByPolicy(record({ verdict: 'deny', code: 'SCOPE_EXCEEDED' })));
+  assert.not(decidedByPolicy(record({ action: { type: 'signal', signal: 'SIGSTOP' }, policies: [], policy: null, rule: null })), 'a signal is nobody\'s call');
+  assert.not(decidedByPolicy(record({ action: { type: 'vfs.write', by: 'operator' }, policies: ['f00d'], policy: 'operator', rule: 'operator' })));
+  assert.ok(decidedByPolicy(record({ action: { type: 'signal', direction: 'in' }, policies: ['f00d'], policy: 'p' })), 'a command to signal is one');
+  assert.ok(decidedByPolicy(record({ action: { type: 'read', by: 'operator' }, policies: ['f00d'], policy: 'p' })), 'whoever calls himself the operator is judged');
 });
 
 test('the verdicts of policies in shadow mode are read from the record', () => {

@@ -1,6 +1,7 @@
 /** What an atom asks about its attribute, and with that whether a cell settles it. */
 import type { Json } from '../../../../crypto/canonical.ts';
 import { childrenOf, pathOf, type Expression } from '../ast.ts';
+import { isIsland } from '../island.ts';
 import type { Cell, Mentioned } from './cells.ts';
 import { textMatching } from './patterns.ts';
 
@@ -117,6 +118,20 @@ export function settles(cell: Cell, question: Question): boolean {
   if (question === 'comparison') return true;
   if (cell.kind === 'text') return cell.settled;
   return question === 'text' || cell.settled;
+}
+
+/** Whether evaluating an expression pays steps that a payload can multiply. */
+export function pays(expression: Expression, mode: 'policy' | 'cel'): boolean {
+  if (expression.kind === 'macro') return true;
+  if (mode === 'policy') {
+    if (isIsland(expression) || (expression.kind === 'call' && expression.name === 'matches')) return true;
+  } else if (expression.kind === 'call') {
+    if (expression.name !== 'has') return true;
+  } else if (expression.kind === 'binary' && expression.operator !== 'and' && expression.operator !== 'or') {
+    const literals = expression.operator === 'in' ? [expression.right] : [expression.left, expression.right];
+    if (!literals.some((side) => literalOf(side) !== undefined)) return true;
+  }
+  return childrenOf(expression).some((child) => pays(child, mode));
 }
 
 /** Whether the expression asks where paths lead, which no attribute of the request says. */

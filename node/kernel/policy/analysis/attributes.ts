@@ -103,11 +103,20 @@ export class Attributes {
   /** Requests that fit what is possible, the simplest first. Where atoms are open not every one of them fits in truth. */
   *requests(possible: Possible, final: boolean): Iterable<PolicyRequest> {
     const tries = final && this.#open ? tries_max : guesses_max;
-    const lists = this.#attributes.map(({ cells }, index) => cellsIn(cells, possible.cells[index] ?? 0n));
+    const lists = new Map<number, readonly Cell[]>();
+    const list = (index: number): readonly Cell[] => {
+      const known = lists.get(index) ?? cellsIn(this.#attributes[index]?.cells ?? [], possible.cells[index] ?? 0n);
+      lists.set(index, known);
+      return known;
+    };
     const paths = [undefined, ...[...this.#folders].map((folder) => `${folder}/file`), '/elsewhere/file'];
     const draw = drawer();
     for (let attempt = 0; attempt < tries; attempt += 1) {
-      const settings = this.#attributes.flatMap(({ path }, index) => choose(path, lists[index] ?? [], attempt, draw));
+      const settings = this.#attributes.flatMap(({ path, cells }, index) => {
+        // Most often the first cell will do, and it is quickly found.
+        const first_fits = attempt === 0 && ((possible.cells[index] ?? 0n) & 1n) === 1n;
+        return first_fits ? settingsOf(path, cells[0], 0) : choose(path, list(index), attempt, draw);
+      });
       // An absent attribute may lack in an object that is there.
       if (attempt % 2 === 1) settings.unshift(...this.#parents());
       const payload_path = this.#folders.size === 0 ? undefined : paths[attempt % paths.length];

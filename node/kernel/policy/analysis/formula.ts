@@ -42,6 +42,7 @@ export class Formulas {
   readonly #atoms = new Map<Atom, Formula>();
   readonly always: Formula = this.#make('holds', { kind: 'constant', value: holds });
   readonly never: Formula = this.#make('fails', { kind: 'constant', value: fails });
+  readonly faulty: Formula = this.#make('faults', { kind: 'constant', value: faults });
 
   /** How many there are: every id is smaller. */
   get size(): number {

@@ -3,7 +3,7 @@ import { printExpression, type Expression } from '../ast.ts';
 import { compileCondition, type Condition } from '../compile.ts';
 import { Scope } from '../scope.ts';
 import { Fault } from '../values.ts';
-import { asksForPaths, foldersOf, pathsOf, questionOf } from './atoms.ts';
+import { asksForPaths, foldersOf, pathsOf, pays, questionOf } from './atoms.ts';
 import { Attributes, drawer, outcomeOf, type Asked } from './attributes.ts';
 import { anything, Formulas, holds, outcomesOf, type Atom, type Formula, type Possible } from './formula.ts';
 
@@ -43,7 +43,7 @@ export class Model {
     const drafts = new Map<string, { readonly meant: Meant; readonly formula: Formula }>();
     for (const meant of conditions) {
       const key = keyOf(meant);
-      if (!drafts.has(key)) drafts.set(key, { meant, formula: this.#translate(meant.condition.expression, meant.language) });
+      if (!drafts.has(key)) drafts.set(key, { meant, formula: this.#budgeted(meant) });
     }
     for (const atom of asked) this.#addAsked(atom);
     this.attributes.divide();
@@ -70,6 +70,28 @@ export class Model {
   /** Everything is possible. */
   start(): Possible {
     return { cells: this.attributes.whole(), outcomes: new Uint8Array(this.formulas.size).fill(anything) };
+  }
+
+  /** A condition whose parts share one budget: once it is spent the whole has no truth, even where an `or` would hide that. */
+  #budgeted({ condition: { expression, text }, language }: Meant): Formula {
+    const formula = this.#translate(expression, language);
+    if (!pays(expression, language.mode) || onlyLastPays(expression, language.mode)) return formula;
+    this.attributes.leaveOpen([], []);
+    const budget = this.formulas.atom({ text: `the budget of ${text}`, variable: undefined, cells: [0n, 0n, 0n] });
+    return this.formulas.choice(this.formulas.sure(this.#spends(expression, language, budget), false), this.formulas.faulty, formula);
+  }
+
+  /** That evaluation comes to a part that pays, while the budget is one that is spent. */
+  #spends(expression: Expression, language: Language, budget: Formula): Formula {
+    const { formulas } = this;
+    if (!pays(expression, language.mode)) return formulas.never;
+    if (expression.kind === 'unary' && expression.operator === 'not') return this.#spends(expression.operand, language, budget);
+    if (expression.kind === 'binary' && (expression.operator === 'and' || expression.operator === 'or')) {
+      const left = this.#translate(expression.left, language);
+      const goes_on = expression.operator === 'and' ? formulas.sure(left, true) : formulas.not(formulas.sure(left, false));
+      return formulas.any([this.#spends(expression.left, language, budget), formulas.all([goes_on, this.#spends(expression.right, language, budget)])]);
+    }
+    return budget;
   }
 
   #translate(expression: Expression, language: Language): Formula {
@@ -144,6 +166,13 @@ export class Model {
     }
     return true;
   }
+}
+
+/** Whether only the part that is evaluated last pays: then nothing comes after it that could hide its fault. */
+function onlyLastPays(expression: Expression, mode: Language['mode']): boolean {
+  if (expression.kind === 'unary' && expression.operator === 'not') return onlyLastPays(expression.operand, mode);
+  if (expression.kind !== 'binary' || (expression.operator !== 'and' && expression.operator !== 'or')) return expression.kind !== 'conditional';
+  return !pays(expression.left, mode) && onlyLastPays(expression.right, mode);
 }
 
 /** Both sides of an equality in one order, so that turned round it is the same atom. */

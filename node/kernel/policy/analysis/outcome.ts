@@ -41,7 +41,7 @@ export class Analysis {
   constructor(policies: readonly CompiledPolicy[]) {
     const conditions = policies.flatMap((policy) => policy.rules.map(({ condition }): Meant => ({ condition, language: languageOf(policy) })));
     const capabilities = policies.flatMap((policy) => capabilitiesOf(policy));
-    this.model = new Model(conditions, capabilities.length === 0 ? [] : [resource_is_text, ...capabilities.flatMap(capabilityAtoms)]);
+    this.model = new Model(conditions, capabilities.length === 0 ? [] : [resource_is_named, ...capabilities.flatMap(capabilityAtoms)]);
     for (const child of capabilities) {
       for (const parent of capabilities) {
         if (parent === child || !containsPath(parent.path, child.path)) continue;
@@ -57,6 +57,11 @@ export class Analysis {
     const made = this.model.formulas.sure(this.condition(rule), rule.effect !== 'allow');
     this.#matches.set(rule, made);
     return made;
+  }
+
+  /** Whether the condition of a rule is true: what cannot be evaluated asks for approval, and opens nothing by that. */
+  holds({ rule }: PlacedRule): Formula {
+    return this.model.formulas.sure(this.condition(rule), false);
   }
 
   /** The condition of a rule, in three values. */
@@ -82,7 +87,7 @@ export class Analysis {
     const { formulas } = this.model;
     const outside = layer.flatMap((policy) => (policy.capabilities === undefined ? [] : [this.uncovered(policy)]));
     const guards = layer.every(({ kind }) => kind === 'guard');
-    const silent = guards ? formulas.never : formulas.not(formulas.any([...this.#of(layer, 'allow'), ...this.#of(layer, 'require_approval')]));
+    const silent = guards ? formulas.never : formulas.not(formulas.any([...this.#of(layer, 'allow'), ...rulesOf(layer).filter(({ rule }) => rule.effect === 'require_approval').map((placed) => this.holds(placed))]));
     return formulas.any([...this.#of(layer, 'deny'), ...outside, silent]);
   }
 
@@ -91,7 +96,7 @@ export class Analysis {
     const { formulas } = this.model;
     if (policy.capabilities === undefined) return formulas.never;
     const covered = capabilitiesOf(policy).map((capability) => formulas.all([this.#verb(capability), this.#path(capability)]));
-    return formulas.all([this.model.askedAtom(resource_is_text.text), formulas.not(formulas.any(covered))]);
+    return formulas.all([this.model.askedAtom(resource_is_named.text), formulas.not(formulas.any(covered))]);
   }
 
   /** That an obligation is added by a rule other than the one left out. */
@@ -108,8 +113,8 @@ export class Analysis {
   /** The rules that evidently match whatever a rule matches, and those that might. */
   followers(placed: PlacedRule, others: readonly PlacedRule[]): { readonly certain: readonly PlacedRule[]; readonly possible: readonly PlacedRule[] } {
     const left = narrowed(this.#demands([this.matches(placed)]), this.model.start());
-    const outcomes = (other: PlacedRule): number => (left === undefined ? holds : outcomesOf(this.matches(other), left, { steps: 0 }));
-    return { certain: others.filter((other) => outcomes(other) === holds), possible: others.filter((other) => (outcomes(other) & holds) !== 0) };
+    const outcomes = others.map((other) => (left === undefined ? holds : outcomesOf(this.matches(other), left, { steps: 0 })));
+    return { certain: others.filter((_, index) => outcomes[index] === holds), possible: others.filter((_, index) => ((outcomes[index] ?? holds) & holds) !== 0) };
   }
 
   #demands(formulas: readonly Formula[]): readonly Demand[] {
@@ -150,6 +155,11 @@ export function rulesOf(layer: Layer): readonly PlacedRule[] {
   return layer.flatMap((policy) => policy.rules.map((rule) => ({ policy, rule })));
 }
 
+/** Whether the condition of a rule is true of a request in truth. */
+export function reallyHolds({ rule }: PlacedRule, request: PolicyRequest): boolean {
+  return outcomeOf(rule.condition.test(new Scope(request))) === holds;
+}
+
 /** Whether a rule counts for a request in truth. */
 export function reallyMatches({ rule }: PlacedRule, request: PolicyRequest): boolean {
   const outcome = outcomeOf(rule.condition.test(new Scope(request)));
@@ -183,10 +193,10 @@ function capabilitiesOf({ capabilities = [] }: CompiledPolicy): readonly Capabil
   });
 }
 
-const resource_is_text: AskedAtom = {
+const resource_is_named: AskedAtom = {
   text: 'the action names a resource',
   path: ['action', 'resource'],
-  test: (scope) => typeof memberOf(scope.root('action'), 'resource') === 'string',
+  test: (scope) => (memberOf(scope.root('action'), 'resource') ?? null) !== null,
   question: 'comparison',
   mentions: [],
 };

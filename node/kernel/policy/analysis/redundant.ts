@@ -2,7 +2,7 @@
 import type { CompiledPolicy, Rule } from '../policy.ts';
 import type { Finding } from './finding.ts';
 import type { Formula } from './formula.ts';
-import { reallyMatches, verdictOf, type Analysis, type PlacedRule } from './outcome.ts';
+import { reallyHolds, reallyMatches, verdictOf, type Analysis, type PlacedRule } from './outcome.ts';
 
 const explaining_rules_max = 16;
 
@@ -47,15 +47,20 @@ function sameRule(a: Rule, b: Rule): boolean {
 /** Whether some request needs the rule: for its verdict, or for an obligation that nothing else adds. Undecided counts as yes. */
 function makesDifference(analysis: Analysis, placed: PlacedRule, others: readonly PlacedRule[]): boolean {
   const { formulas } = analysis.model;
-  const stronger = others.filter((other) => isStronger(other.rule, placed.rule));
+  // Those that evidently never match together with it need not be asked about again and again.
+  const stronger = analysis.followers(placed, others.filter((other) => isStronger(other.rule, placed.rule))).possible;
   const obliging = placed.rule.obligations.map((obligation) => others.filter(({ rule }) => rule.obligations.includes(obligation)));
   const none = (rules: readonly PlacedRule[]): Formula => formulas.not(formulas.any(rules.map((other) => analysis.matches(other))));
-  const decides = placed.rule.effect === 'observe' ? formulas.never : none(stronger);
+  // That nothing else opens the way: an approval opens it only where it is true, and asks even where it cannot be evaluated.
+  const opening = (other: PlacedRule): boolean => other.rule.effect === 'require_approval';
+  const opens = formulas.all([analysis.holds(placed), formulas.not(formulas.any(stronger.map((other) => (opening(other) ? analysis.holds(other) : analysis.matches(other)))))]);
+  const decides = placed.rule.effect === 'observe' ? formulas.never : formulas.any([none(stronger), placed.rule.effect === 'deny' ? formulas.never : opens]);
   const needed = formulas.any([decides, ...obliging.map(none)]);
   return analysis.find([analysis.matches(placed), needed], (request) => {
     if (!reallyMatches(placed, request)) return false;
     const silent = (rules: readonly PlacedRule[]): boolean => !rules.some((other) => reallyMatches(other, request));
-    return (placed.rule.effect !== 'observe' && silent(stronger)) || obliging.some(silent);
+    const opened = placed.rule.effect === 'deny' || !reallyHolds(placed, request) || stronger.some((other) => (opening(other) ? reallyHolds : reallyMatches)(other, request));
+    return (placed.rule.effect !== 'observe' && (silent(stronger) || !opened)) || obliging.some(silent);
   }).answer !== 'none';
 }
 

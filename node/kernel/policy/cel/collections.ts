@@ -1,6 +1,7 @@
 /** Functions on lists, optionals and bytes: CEL's lists, sets, optional and encoders extensions. */
+import { value_depth_max } from '../bounds.ts';
 import type { StepBudget } from '../budget.ts';
-import { Fault } from '../values.ts';
+import { Fault, tooDeep } from '../values.ts';
 import { takes, type CelFunction, type CelFunctions } from './function.ts';
 import { contained } from './operators.ts';
 import {
@@ -13,10 +14,11 @@ function list(name: string, use: (items: readonly CelValue[], budget: StepBudget
   return takes(1, ([value = null], budget) => (isCelList(value) ? budget.charge(1 + value.length) ?? use(value, budget) : noOverload(name, value)));
 }
 
-function flattened(items: readonly CelValue[], depth: number, budget: StepBudget): readonly CelValue[] | Fault {
+function flattened(items: readonly CelValue[], depth: number, budget: StepBudget, level: number = 0): readonly CelValue[] | Fault {
+  if (level > value_depth_max) return tooDeep();
   const flat: CelValue[] = [];
   for (const item of items) {
-    const inner = isCelList(item) && depth > 0 ? flattened(item, depth - 1, budget) : [item];
+    const inner = isCelList(item) && depth > 0 ? flattened(item, depth - 1, budget, level + 1) : [item];
     if (inner instanceof Fault) return inner;
     const cost = budget.charge(1 + inner.length);
     if (cost !== undefined) return cost;
@@ -65,13 +67,15 @@ const range: CelFunction = takes(1, ([count = null], budget) => {
 });
 
 /** Whether a value is the empty one of its type. */
-function isZero(value: CelValue): boolean {
+function isZero(value: CelValue, budget: StepBudget): boolean | Fault {
   if (value === null || value === false || value === 0 || value === 0n || value === '') return true;
   if (value instanceof Uint) return value.value === 0n;
   if (value instanceof Uint8Array || isCelList(value)) return value.length === 0;
   if (value instanceof Timestamp || value instanceof Duration) return value.nanoseconds === 0n;
   if (value instanceof Optional) return value.value === undefined;
-  return isCelMap(value) && sizeOfMap(value) === 0;
+  if (!isCelMap(value)) return false;
+  const size = sizeOfMap(value);
+  return budget.charge(size) ?? size === 0;
 }
 
 function optional(name: string, use: (value: Optional) => CelResult): CelFunction {
@@ -100,7 +104,7 @@ export const collections: CelFunctions = {
   }, 2),
   '.distinct': list('distinct', distinct),
   '.reverse': takes(1, ([value = null], budget) => {
-    if (typeof value === 'string') return budget.chargeText(value.length * 2) ?? Array.from(value).reverse().join('');
+    if (typeof value === 'string') return budget.chargeCharacters(value.length) ?? Array.from(value).reverse().join('');
     return isCelList(value) ? budget.charge(value.length) ?? [...value].reverse() : noOverload('reverse', value);
   }),
   '.sort': list('sort', (items, budget) => sortedBy(items, items, budget)),
@@ -120,7 +124,10 @@ export const collections: CelFunctions = {
   }),
   'optional.of': takes(1, ([value = null]) => new Optional(value)),
   'optional.none': takes(0, () => new Optional()),
-  'optional.ofNonZeroValue': takes(1, ([value = null]) => (isZero(value) ? new Optional() : new Optional(value))),
+  'optional.ofNonZeroValue': takes(1, ([value = null], budget) => {
+    const zero = isZero(value, budget);
+    return zero instanceof Fault ? zero : new Optional(zero ? undefined : value);
+  }),
   '.hasValue': optional('hasValue', (value) => value.value !== undefined),
   '.value': optional('value', (value) => (value.value === undefined ? new Fault('the optional has no value') : value.value)),
   '.orValue': takes(2, ([value = null, otherwise = null]) => {

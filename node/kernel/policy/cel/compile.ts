@@ -1,10 +1,10 @@
 /** Compiles expressions to closures that mean what CEL means. */
 import { ok, type Result } from '../../../../crypto/result.ts';
-import { pathOf, printExpression, type BinaryOperator, type Expression } from '../ast.ts';
+import { binding, pathOf, printExpression, type BinaryOperator, type Expression } from '../ast.ts';
 import { dialect_functions, withinOf } from '../functions.ts';
 import { compilePattern } from '../regex.ts';
 import { conditionInvalid } from '../tokenizer.ts';
-import { Absence, Fault } from '../values.ts';
+import { Absence, Fault, firm } from '../values.ts';
 import { requestAttribute } from './attributes.ts';
 import type { CelContext, CelEvaluator } from './context.ts';
 import { compileMacro } from './macros.ts';
@@ -74,7 +74,7 @@ function compileList(list: Expression & { readonly kind: 'list' }, context: CelC
     const values: CelValue[] = [];
     for (const [index, item] of items.value.entries()) {
       const value = item(scope);
-      if (value instanceof Fault) return value;
+      if (value instanceof Fault) return firm(value);
       if (list.optional?.includes(index) !== true) {
         values.push(value);
         continue;
@@ -95,9 +95,9 @@ function compileMap(map: Expression & { readonly kind: 'map' }, context: CelCont
     const entries: (readonly [CelValue, CelValue])[] = [];
     for (const [index, { optional }] of map.entries.entries()) {
       const key = keys.value[index]?.(scope) ?? null;
-      if (key instanceof Fault) return key;
+      if (key instanceof Fault) return firm(key);
       const value = values.value[index]?.(scope) ?? null;
-      if (value instanceof Fault) return value;
+      if (value instanceof Fault) return firm(value);
       if (optional === undefined) entries.push([key, value]);
       else if (!(value instanceof Optional)) return noOverload('{?}', value);
       else if (value.value !== undefined) entries.push([key, value.value]);
@@ -138,13 +138,13 @@ function compileIndex(expression: Expression & { readonly kind: 'index' }, conte
   return ok(strict(parts.value, ([object = null, key = null]) => apply(object, key)));
 }
 
-/** A function whose arguments must all have values. */
+/** A function whose arguments must all have values; without its first one it is as absent as that. */
 function strict(evaluators: readonly CelEvaluator[], apply: (values: readonly CelValue[]) => CelResult): CelEvaluator {
   return (scope) => {
     const values: CelValue[] = [];
     for (const evaluator of evaluators) {
       const value = evaluator(scope);
-      if (value instanceof Fault) return value;
+      if (value instanceof Fault) return values.length === 0 ? value : firm(value);
       values.push(value);
     }
     return apply(values);
@@ -221,11 +221,13 @@ function compileBinary(expression: Expression & { readonly kind: 'binary' }, con
   if (operator === 'and' || operator === 'or') return ok(junction(operator, left, right));
   const apply = operations[operator];
   const { budget } = context;
+  // A sum without one of its parts is not absent: else leaving out one part would hide the others.
+  const unknown = binding[operator] > binding['=='] ? firm : (fault: Fault): Fault => fault;
   return ok((scope) => {
     const a = left(scope);
-    if (a instanceof Fault) return a;
+    if (a instanceof Fault) return unknown(a);
     const b = right(scope);
-    return b instanceof Fault ? b : apply(a, b, budget);
+    return b instanceof Fault ? unknown(b) : apply(a, b, budget);
   });
 }
 
@@ -237,7 +239,8 @@ function junction(operator: BinaryOperator & ('and' | 'or'), left: CelEvaluator,
     if (a === deciding) return deciding;
     const b = truth(right(scope), operator);
     if (b === deciding) return deciding;
-    return a instanceof Fault ? a : b;
+    const fault = a instanceof Fault ? a : b;
+    return fault instanceof Fault ? firm(fault) : fault;
   };
 }
 
@@ -255,7 +258,7 @@ function compileConditional(expression: Expression & { readonly kind: 'condition
   if (!otherwise.ok) return otherwise;
   return ok((scope) => {
     const holds = truth(condition.value(scope), '? :');
-    if (holds instanceof Fault) return holds;
+    if (holds instanceof Fault) return firm(holds);
     return holds ? then.value(scope) : otherwise.value(scope);
   });
 }

@@ -2,7 +2,7 @@
 import { ok, type Result } from '../../../../crypto/result.ts';
 import { childrenOf, type Expression } from '../ast.ts';
 import { conditionInvalid } from '../tokenizer.ts';
-import { Fault } from '../values.ts';
+import { Fault, firm } from '../values.ts';
 import { sortedBy } from './collections.ts';
 import { compileCel, truth } from './compile.ts';
 import type { Cell, CelContext, CelEvaluator, CelScope } from './context.ts';
@@ -28,13 +28,21 @@ export function compileMacro(macro: Macro, context: CelContext): Result<CelEvalu
   for (const body of macro.bodies) {
     const evaluator = compileCel(body, inner);
     if (!evaluator.ok) return evaluator;
-    bodies.push(evaluator.value);
+    bodies.push(macro.name === 'bind' ? evaluator.value : firmly(evaluator.value));
   }
   const run = running(macro, bodies, cells, weightOf(macro.bodies), context);
   return ok((scope) => {
     const value = range.value(scope);
     return value instanceof Fault ? value : run(value, scope);
   });
+}
+
+/** What a turn of a loop lacks does not make the whole loop absent. */
+function firmly(body: CelEvaluator): CelEvaluator {
+  return (scope) => {
+    const value = body(scope);
+    return value instanceof Fault ? firm(value) : value;
+  };
 }
 
 type Run = (range: CelValue, scope: CelScope) => CelResult;
@@ -87,6 +95,9 @@ type Turns = Iterable<Fault | undefined>;
 function turnsOf(range: CelValue, cells: readonly Cell[], macro: Macro, { budget }: CelContext, weight: number): Turns | Fault {
   const entries = isCelList(range) ? undefined : isCelMap(range) ? entriesOf(range) : noOverload(macro.name, range);
   if (entries instanceof Fault) return entries;
+  // All of a map's keys are read, even where the first decides.
+  const unpaid = entries === undefined ? undefined : budget.charge(2 * entries.length);
+  if (unpaid !== undefined) return unpaid;
   const [one, two] = cells;
   return (function* turn(): Turns {
     const count = isCelList(range) ? range.length : entries?.length ?? 0;
@@ -143,7 +154,7 @@ function merged(maps: CelResult): CelResult {
   const entries: (readonly [CelValue, CelValue])[] = [];
   for (const map of maps) {
     if (!isCelMap(map)) return noOverload('transformMapEntry', map);
-    entries.push(...entriesOf(map));
+    for (const entry of entriesOf(map)) entries.push(entry);
   }
   return mapOf(entries);
 }

@@ -7,15 +7,20 @@ import { takes, type CelFunction, type CelFunctions } from './function.ts';
 import { isCelList, isCelMap, noOverload, sizeOfMap, type CelResult, type CelValue } from './values.ts';
 
 const patterns_max = 64;
+/** What compiling a pattern costs. */
+const compiling_steps = 2_500;
 
 /** The size of a text in code points, of bytes, a list or a map. */
 function sizeOf(value: CelValue, budget: StepBudget): CelResult {
   if (typeof value === 'string') return budget.charge(1 + value.length / 64) ?? BigInt(codePoints(value));
   if (value instanceof Uint8Array || isCelList(value)) return BigInt(value.length);
-  return isCelMap(value) ? BigInt(sizeOfMap(value)) : noOverload('size', value);
+  if (!isCelMap(value)) return noOverload('size', value);
+  const size = sizeOfMap(value);
+  return budget.charge(size) ?? BigInt(size);
 }
 
-function codePoints(text: string): number {
+/** How many code points a text has. */
+export function codePoints(text: string): number {
   let count = 0;
   for (let index = 0; index < text.length; index += 1) {
     if ((text.charCodeAt(index) & 0xfc00) !== 0xdc00) count += 1;
@@ -29,17 +34,29 @@ function texts(name: string, use: (a: string, b: string, budget: StepBudget) => 
     : noOverload(name, a, b)));
 }
 
-function text(name: string, use: (a: string) => string): CelFunction {
-  return takes(1, ([a = null], budget) => (typeof a === 'string' ? budget.chargeText(a.length) ?? use(a) : noOverload(name, a)));
+function text(name: string, use: (a: string, budget: StepBudget) => CelResult): CelFunction {
+  return takes(1, ([a = null], budget) => (typeof a === 'string' ? budget.chargeText(a.length) ?? use(a, budget) : noOverload(name, a)));
+}
+
+/** A text with the letters of ASCII from `first` to `last` moved to the other case. */
+function recased(value: string, first: number, last: number): string {
+  const units = Buffer.from(value, 'utf16le');
+  for (let at = 0; at < units.length; at += 2) {
+    const code = units[at] ?? 0;
+    if (units[at + 1] === 0 && code >= first && code <= last) units[at] = code ^ 0x20;
+  }
+  return units.toString('utf16le');
 }
 
 /** Patterns that are computed, compiled once; those that are written are compiled with the condition. */
 const patterns = new Map<string, Pattern | Fault>();
 
 /** A pattern that is only known now; a fault where it is refused. */
-export function patternOf(source: string): Pattern | Fault {
+function patternOf(source: string, budget: StepBudget): Pattern | Fault {
   const known = patterns.get(source);
   if (known !== undefined) return known;
+  const cost = budget.charge(compiling_steps);
+  if (cost !== undefined) return cost;
   const compiled = compilePattern(source);
   const pattern = compiled.ok ? compiled.value : new Fault(compiled.failure.reason);
   if (patterns.size >= patterns_max) patterns.clear();
@@ -50,14 +67,14 @@ export function patternOf(source: string): Pattern | Fault {
 /** Whether a pattern occurs in a text; pays for what that can cost. */
 export function matchesPattern(subject: CelValue, pattern: Pattern, budget: StepBudget): CelResult {
   if (typeof subject !== 'string') return noOverload('matches', subject);
-  return budget.charge(1 + (subject.length * pattern.steps) / 64) ?? pattern.matches(subject) ?? new Fault('the text is too long for matches');
+  return budget.charge(1) ?? pattern.matches(subject, budget) ?? new Fault('the text is too long for matches');
 }
 
 function indexOf(name: string, last: boolean): CelFunction {
   return takes(2, (args, budget) => {
     const [whole = null, part = null, from] = args;
     if (typeof whole !== 'string' || typeof part !== 'string' || (from !== undefined && typeof from !== 'bigint')) return noOverload(name, ...args);
-    const cost = budget.chargeText(whole.length * 2);
+    const cost = budget.chargeCharacters(whole.length);
     if (cost !== undefined) return cost;
     const points = Array.from(whole);
     const start = from === undefined ? (last ? points.length : 0) : Number(from);
@@ -72,7 +89,7 @@ function indexOf(name: string, last: boolean): CelFunction {
 const substring: CelFunction = takes(2, (args, budget) => {
   const [whole = null, from = null, to] = args;
   if (typeof whole !== 'string' || typeof from !== 'bigint' || (to !== undefined && typeof to !== 'bigint')) return noOverload('substring', ...args);
-  const cost = budget.chargeText(whole.length * 2);
+  const cost = budget.chargeCharacters(whole.length);
   if (cost !== undefined) return cost;
   const points = Array.from(whole);
   const end = to === undefined ? points.length : Number(to);
@@ -82,7 +99,7 @@ const substring: CelFunction = takes(2, (args, budget) => {
 
 const charAt: CelFunction = takes(2, ([whole = null, at = null], budget) => {
   if (typeof whole !== 'string' || typeof at !== 'bigint') return noOverload('charAt', whole, at);
-  const points = budget.chargeText(whole.length * 2) ?? Array.from(whole);
+  const points = budget.chargeCharacters(whole.length) ?? Array.from(whole);
   if (points instanceof Fault) return points;
   return at < 0n || at > BigInt(points.length) ? new Fault(`the index ${at} is out of range`) : points[Number(at)] ?? '';
 });
@@ -104,7 +121,7 @@ const split: CelFunction = takes(2, (args, budget) => {
 const replace: CelFunction = takes(3, (args, budget) => {
   const [whole = null, old = null, by = null, most = -1n] = args;
   if (typeof whole !== 'string' || typeof old !== 'string' || typeof by !== 'string' || typeof most !== 'bigint') return noOverload('replace', ...args);
-  const cost = budget.charge(1 + whole.length / 8);
+  const cost = budget.charge(1 + whole.length / 4);
   if (cost !== undefined) return cost;
   const between = old === '' ? ['', ...Array.from(whole), ''] : whole.split(old);
   const times = most < 0n ? between.length - 1 : Math.min(Number(most), between.length - 1);
@@ -134,12 +151,20 @@ function quote(value: string): string {
 
 const matches: CelFunction = takes(2, ([subject = null, source = null], budget) => {
   if (typeof source !== 'string' || typeof subject !== 'string') return noOverload('matches', subject, source);
-  const pattern = budget.charge(1 + source.length) ?? patternOf(source);
+  const pattern = budget.charge(1 + source.length) ?? patternOf(source, budget);
   return pattern instanceof Fault ? pattern : matchesPattern(subject, pattern, budget);
 });
 
 /** White space as Unicode has it; `trim()` of JavaScript also takes U+FEFF. */
-const spaces = /^[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/g;
+const space = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
+
+// By hand, because a pattern for spaces at the end starts over at each space of the text.
+function trimmed(value: string, budget: StepBudget): CelResult {
+  let [from, to] = [0, value.length];
+  while (from < to && space.test(value.charAt(from))) from += 1;
+  while (to > from && space.test(value.charAt(to - 1))) to -= 1;
+  return budget.charge((value.length - to + from) / 4) ?? value.slice(from, to);
+}
 
 /** The functions on texts. */
 export const strings: CelFunctions = {
@@ -151,14 +176,14 @@ export const strings: CelFunctions = {
   '.charAt': charAt,
   '.indexOf': indexOf('indexOf', false),
   '.lastIndexOf': indexOf('lastIndexOf', true),
-  '.lowerAscii': text('lowerAscii', (a) => a.replaceAll(/[A-Z]+/g, (part) => part.toLowerCase())),
-  '.upperAscii': text('upperAscii', (a) => a.replaceAll(/[a-z]+/g, (part) => part.toUpperCase())),
-  '.trim': text('trim', (a) => a.replaceAll(spaces, '')),
+  '.lowerAscii': text('lowerAscii', (a) => recased(a, 0x41, 0x5a)),
+  '.upperAscii': text('upperAscii', (a) => recased(a, 0x61, 0x7a)),
+  '.trim': text('trim', trimmed),
   '.replace': replace,
   '.split': split,
   '.substring': substring,
   '.join': join,
-  'strings.quote': text('strings.quote', quote),
+  'strings.quote': text('strings.quote', (a, budget) => budget.chargeCharacters(a.length) ?? quote(a)),
   '.format': takes(2, ([pattern = null, values = null], budget) => (typeof pattern === 'string' && isCelList(values)
     ? formatted(pattern, values, budget)
     : noOverload('format', pattern, values))),

@@ -1,5 +1,5 @@
 /** Timestamps and durations of CEL, to the nanosecond: RFC 3339 texts, and durations as Go writes them. */
-import { Fault } from '../values.ts';
+import { Fault, type Payer } from '../values.ts';
 import { Duration, Timestamp } from './values.ts';
 
 const nanoseconds_per_second = 1_000_000_000n;
@@ -8,6 +8,8 @@ const earliest_second = -62_135_596_800n;
 const latest_second = 253_402_300_799n;
 const int64_max = (1n << 63n) - 1n;
 const zones_max = 64;
+const zone_steps = 2_500;
+const duration_characters_max = 256;
 
 /** A timestamp from nanoseconds; a fault outside of the years 1 to 9999. */
 export function timestampOf(nanoseconds: bigint): Timestamp | Fault {
@@ -62,7 +64,7 @@ const unit_nanoseconds: { readonly [unit: string]: bigint } = {
 
 /** Reads a duration such as `1h30m`, `-1.5s`, `250ms`. */
 export function parseDuration(text: string): Duration | Fault {
-  const found = /^([+-]?)((?:(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:ns|us|µs|μs|ms|s|m|h))+|0)$/.exec(text);
+  const found = text.length > duration_characters_max ? null : /^([+-]?)((?:(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:ns|us|µs|μs|ms|s|m|h))+|0)$/.exec(text);
   if (found === null) return new Fault(`${JSON.stringify(text.slice(0, 40))} is no duration such as 1h30m or 2.5s`);
   let total = 0n;
   for (const [, whole = '', fraction = '', unit = ''] of (found[2] ?? '').matchAll(/(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/g)) {
@@ -111,9 +113,11 @@ function offsetOf(zone: string): number | undefined {
 /** Keeps the formatters of the zones that were asked for, because making one takes a hundred times as long as using it. */
 const zones = new Map<string, Intl.DateTimeFormat | Fault>();
 
-function zoneOf(name: string): Intl.DateTimeFormat | Fault {
+function zoneOf(name: string, payer: Payer): Intl.DateTimeFormat | Fault {
   const known = zones.get(name);
   if (known !== undefined) return known;
+  const cost = payer.charge(zone_steps);
+  if (cost !== undefined) return cost;
   let zone: Intl.DateTimeFormat | Fault;
   try {
     zone = new Intl.DateTimeFormat('en-US', {
@@ -128,10 +132,10 @@ function zoneOf(name: string): Intl.DateTimeFormat | Fault {
 }
 
 /** Seconds by which a zone is ahead of UTC at a time. */
-function aheadOf(name: string, seconds: number): number | Fault {
+function aheadOf(name: string, seconds: number, payer: Payer): number | Fault {
   const fixed = offsetOf(name);
   if (fixed !== undefined) return fixed;
-  const zone = zoneOf(name);
+  const zone = zoneOf(name, payer);
   if (zone instanceof Fault) return zone;
   const parts = new Map(zone.formatToParts(seconds * 1_000).map(({ type, value }) => [type, Number(value)]));
   const part = (type: Intl.DateTimeFormatPartTypes): number => parts.get(type) ?? 0;
@@ -156,10 +160,10 @@ export interface TimeParts {
   readonly millisecond: number;
 }
 
-/** Takes a timestamp apart; a fault for a zone that nobody knows. */
-export function partsOf({ nanoseconds }: Timestamp, zone: string): TimeParts | Fault {
+/** Takes a timestamp apart; a fault for a zone that nobody knows, or whose making is not paid for. */
+export function partsOf({ nanoseconds }: Timestamp, zone: string, payer: Payer): TimeParts | Fault {
   const { seconds, rest } = split(nanoseconds);
-  const ahead = aheadOf(zone, seconds);
+  const ahead = aheadOf(zone, seconds, payer);
   if (ahead instanceof Fault) return ahead;
   const local = seconds + ahead;
   const days = Math.floor(local / seconds_per_day);

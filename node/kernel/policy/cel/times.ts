@@ -10,7 +10,7 @@ function part(name: string, of: (parts: TimeParts) => number, of_duration?: (nan
     // A length of time is in no zone.
     if (value instanceof Duration && of_duration !== undefined && args.length === 1) return of_duration(value.nanoseconds);
     if (!(value instanceof Timestamp) || typeof zone !== 'string') return noOverload(name, value, zone);
-    const parts = budget.charge(10) ?? partsOf(value, zone);
+    const parts = budget.charge(10) ?? partsOf(value, zone, budget);
     return parts instanceof Fault ? parts : BigInt(of(parts));
   }, 2);
 }

@@ -4,8 +4,9 @@
  * asks: numbers are doubles, objects are maps. Whole numbers are bigints.
  */
 import type { Json } from '../../../../crypto/canonical.ts';
+import { value_depth_max } from '../bounds.ts';
 import type { StepBudget } from '../budget.ts';
-import { Fault } from '../values.ts';
+import { Fault, tooDeep } from '../values.ts';
 
 /** An unsigned 64-bit number. */
 export class Uint {
@@ -160,7 +161,7 @@ function orderOfNumbers(a: bigint | number, b: bigint | number): number {
 }
 
 /** Whether two values are equal: numbers across types, everything else only within its type. */
-export function celEquals(a: CelValue, b: CelValue, budget: StepBudget): boolean | Fault {
+export function celEquals(a: CelValue, b: CelValue, budget: StepBudget, depth: number = 0): boolean | Fault {
   if (typeof a === 'string' && typeof b === 'string') {
     if (a.length !== b.length) return false;
     return (a.length > short_characters ? budget.charge(a.length / short_characters) : undefined) ?? a === b;
@@ -175,19 +176,22 @@ export function celEquals(a: CelValue, b: CelValue, budget: StepBudget): boolean
   if (a instanceof TypeValue) return b instanceof TypeValue && a.name === b.name;
   if (a instanceof Optional) {
     if (!(b instanceof Optional)) return false;
-    return a.value === undefined || b.value === undefined ? a.value === b.value : celEquals(a.value, b.value, budget);
+    return a.value === undefined || b.value === undefined ? a.value === b.value : celEquals(a.value, b.value, budget, depth);
   }
-  if (isCelList(a)) return isCelList(b) && a.length === b.length ? everyEqual(a.map((item, index) => [item, b[index]]), budget) : false;
+  if (isCelList(a)) return isCelList(b) && a.length === b.length ? everyEqual(a.map((item, index) => [item, b[index]]), budget, depth + 1) : false;
   if (!isCelMap(a) || !isCelMap(b)) return false;
   const entries = entriesOf(a);
-  return entries.length === sizeOfMap(b) ? everyEqual(entries.map(([key, value]) => [value, entryOf(b, key)]), budget) : false;
+  const size = sizeOfMap(b);
+  const cost = budget.charge(2 * (entries.length + size));
+  if (cost !== undefined) return cost;
+  return entries.length === size ? everyEqual(entries.map(([key, value]) => [value, entryOf(b, key)]), budget, depth + 1) : false;
 }
 
-function everyEqual(pairs: readonly (readonly [CelValue, CelValue | undefined])[], budget: StepBudget): boolean | Fault {
-  const cost = budget.charge(pairs.length);
+function everyEqual(pairs: readonly (readonly [CelValue, CelValue | undefined])[], budget: StepBudget, depth: number): boolean | Fault {
+  const cost = depth > value_depth_max ? tooDeep() : budget.charge(pairs.length);
   if (cost !== undefined) return cost;
   for (const [one, other] of pairs) {
-    const equal = other === undefined ? false : celEquals(one, other, budget);
+    const equal = other === undefined ? false : celEquals(one, other, budget, depth);
     if (equal !== true) return equal;
   }
   return true;

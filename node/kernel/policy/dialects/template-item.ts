@@ -25,14 +25,21 @@ export function quoted(text: string): string {
   return text.replaceAll(patterns_special, String.raw`\$&`);
 }
 
+/** Names of one action: those of templates, and under which the kernel's own forms of it come. */
+const synonyms: readonly (readonly string[])[] = [
+  ['llm_call', 'model_call'], ['read_file', 'file_read', 'file.read'], ['write_file', 'file_write', 'file.write'],
+  ['delete_file', 'file_delete', 'file.delete'], ['list_files', 'file_list', 'file.list'],
+];
+
 /** That the action is of a kind; `*` is every action, `tool_call` the use of any tool. */
 export function actionIs(action: string): string {
   if (action === '*') return 'true';
-  return action === 'tool_call' ? `action.type in ["tool", "tool_call"] or has(action.tool)` : isAction(action);
+  return action === 'tool_call' ? `action.type in ["tool", "tool_call"] or has(action.tool)` : isAction(...synonyms.find((names) => names.includes(action)) ?? [action]);
 }
 
+/** An attribute is allowed as it is written, and denied in whatever case. */
 function attribute(name: string): Term {
-  return (values) => `${name} in ${listed(values)}`;
+  return (values, effect) => (effect === 'allow' ? `${name} in ${listed(values)}` : `matches(${name}, ${literal(`(?i)^(${values.map(quoted).join('|')})$`)})`);
 }
 
 /** A word in any text of the payload: for denials, which must not miss it. */

@@ -2,7 +2,7 @@
 import { isFields, isStrings, type Fields } from '../../../../crypto/canonical.ts';
 import { ok, type Result } from '../../../../crypto/result.ts';
 import { invalid, isProblem, mappings, shown, textProblem, texts, unknownKey, type Path, type RuleDocument } from '../document.ts';
-import type { PolicyWarning, RaisedSignal } from '../policy.ts';
+import type { Budgets, PolicyWarning, RaisedSignal } from '../policy.ts';
 import { all, any, bothWays, inPayload, made, not, remark } from './making.ts';
 import { actionIs, readItem, type Item } from './template-item.ts';
 import { readLimits } from './template-limits.ts';
@@ -11,6 +11,7 @@ import { readLimits } from './template-limits.ts';
 export interface ReadPolicy {
   readonly rules: readonly RuleDocument[];
   readonly remarks: readonly PolicyWarning[];
+  readonly budgets: Budgets;
 }
 
 const keys: ReadonlySet<string> = new Set([
@@ -51,10 +52,10 @@ export function readTemplatePolicy(policy: Fields, path: Path): Result<ReadPolic
     ...restrictions(denied.value, allowed.value, manner.value),
     ...approved.value, ...limits.value.rules, ...demands.value,
   ];
-  if (rules.length === 0) return invalid({ path }, `policy ${shown(name)} has nothing that can be kept`, 'take it out, and write what it forbids as rules of version 1.0');
+  if (rules.length === 0 && Object.keys(limits.value.budgets).length === 0 && manner.value.remarks.length + limits.value.remarks.length === 0) return invalid({ path }, `policy ${shown(name)} has nothing that can be kept`, 'take it out, and write what it forbids as rules of version 1.0');
   const dropped = [...denied.value, ...allowed.value].flatMap(({ dropped }) => dropped);
   if (dropped.length > 0) manner.value.remarks.push(remark(`${[...new Set(dropped)].join(', ')} is not looked at: the denial holds without it`, name));
-  return ok({ rules, remarks: [...manner.value.remarks, ...limits.value.remarks] });
+  return ok({ rules, remarks: [...manner.value.remarks, ...limits.value.remarks], budgets: limits.value.budgets });
 }
 
 function mannerOf(policy: Fields, path: Path, name: string): Result<Manner> {
@@ -95,13 +96,20 @@ function itemsOf(value: unknown, path: Path, effect: 'allow' | 'deny' | 'approve
   return ok(read);
 }
 
-function patternRules(deny: unknown, path: Path, { name, effect }: Manner): readonly RuleDocument[] {
+/** Of a pattern: what must not follow. Without it the pattern finds more. */
+const exception_form = /(?<!\\)\(\?![^()[\]\\]*\)$/;
+
+function patternRules(deny: unknown, path: Path, { name, effect, remarks }: Manner): readonly RuleDocument[] {
   const items: readonly unknown[] = Array.isArray(deny) ? deny : [];
   const patterns = items.flatMap((item, index) => {
     const list = isFields(item) ? item['patterns'] : undefined;
     return isStrings(list) ? list.map((pattern, at) => ({ pattern, place: [...path, index, 'patterns', at] })) : [];
   });
-  return patterns.flatMap(({ pattern, place }, index) => bothWays(made(place, { name: `${name}-pattern-${index + 1}`, condition: inPayload(pattern), ...effect })));
+  return patterns.flatMap(({ pattern, place }, index) => {
+    const wide = pattern.replace(exception_form, '');
+    if (wide !== pattern) remarks.push(remark(`the exception at the end of ${shown(pattern)} is left out: the denial holds without it`, name));
+    return bothWays(made(place, { name: `${name}-pattern-${index + 1}`, condition: inPayload(wide), ...effect }));
+  });
 }
 
 /** A denial of everything else leaves out what the same policy allows; any other denial holds. */
@@ -134,18 +142,29 @@ function readApprovals(policy: Fields, path: Path, { name, effect, remarks }: Ma
   return ok(items.value.map((item, index) => made(item.place, { name: `${name}-approval-${index + 1}`, condition: item.condition, action: 'require_approval', ...message })));
 }
 
+const about_logins: ReadonlySet<string> = new Set(['max_concurrent_sessions', 'require_mfa', 'lock_after_failed_attempts', 'lockout_duration_minutes']);
+
 /** Demands on an action that nothing here can check count as not met. */
 function readDemands(value: unknown, path: Path, { name, effect, remarks }: Manner): Result<readonly RuleDocument[]> {
   if (value === undefined) return ok([]);
   const items = mappings(value, path);
   if (isProblem(items)) return items;
   const rules: RuleDocument[] = [];
+  const logins: string[] = [];
   for (const [index, [item, place]] of items.entries()) {
     const { action } = item;
+    if (Object.keys(item).every((key) => about_logins.has(key))) {
+      logins.push(...Object.keys(item));
+      continue;
+    }
+    if ('incompatible_roles' in item) {
+      return invalid({ path: [...place, 'incompatible_roles'], key: true }, `policy ${shown(name)}: nothing here knows the roles of an agent, so incompatible_roles cannot be kept`, 'take the policy out, and give each duty to an agent of its own: capabilities: in its policy, and what its sponsor delegates to it');
+    }
     if (typeof action !== 'string') return invalid({ path: place }, `policy ${shown(name)}: the rule names no action, and cannot be kept`, 'take it out, and write what it forbids as rules of version 1.0');
     const manner = effect.signal === 'SIGKILL' ? effect : { ...(effect.message === undefined ? {} : { message: effect.message }), action: 'require_approval' };
     rules.push(made(place, { name: `${name}-demand-${index + 1}`, condition: actionIs(action), ...manner }));
   }
-  remarks.push(remark(`what it demands cannot be checked here: ${effect.signal === 'SIGKILL' ? 'the action is denied' : 'a human approves'}`, name));
+  if (logins.length > 0) remarks.push(remark(`${logins.join(', ')}: nobody logs in here, an agent proves itself with its key in every handshake; left out`, name));
+  if (rules.length > 0) remarks.push(remark(`what it demands cannot be checked here: ${effect.signal === 'SIGKILL' ? 'the action is denied' : 'a human approves'}`, name));
   return ok(rules);
 }

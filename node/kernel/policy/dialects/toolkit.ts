@@ -35,6 +35,8 @@ export function readToolkitDocument(value: Fields): Result<PolicyDocument> {
     ?? oneOf(value, 'strategy', strategies) ?? oneOf(value, 'scope', ['global', 'tenant', 'agent'])
     ?? textProblem(value, 'name', []) ?? textProblem(value, 'agent', []) ?? textProblem(value, 'sponsor', []);
   if (problem !== undefined) return problem;
+  if (value['scope'] === 'tenant') return invalid({ path: ['scope'] }, 'there are no tenants here, and what it allows would be allowed to every agent', 'write agents: [NAME], one file for each, or scope: global');
+  if (value['scope'] === 'agent' && value['agent'] === undefined && value['agents'] === undefined) return invalid({ path: ['scope'] }, 'the scope is one agent, and none is named', 'write agents: [NAME]');
   const agent = agentOf(value);
   if (!agent.ok) return agent;
   if (value['capabilities'] !== undefined && !isStrings(value['capabilities'])) return invalid({ path: ['capabilities'] }, 'capabilities is not a list of texts', 'write - "read:reports"');

@@ -223,7 +223,7 @@ test('capabilities bound actions on resources', () => {
   assert.is(effect({ type: 'think' }), 'allow');
   assert.is(effect({ type: 'read', resource: null }), 'allow');
   // A tool may well read a list of one text as that text.
-  for (const resource of [['payroll'], { path: 'payroll' }, 7, true, '']) assert.is(effect({ type: 'read', resource }), 'deny');
+  for (const resource of [['reports'], { path: 'reports' }, 7, true, '']) assert.is(effect({ type: 'read', resource }), 'deny');
 });
 
 test('a policy in shadow mode changes no verdict, and says what it would change it to', () => {
