@@ -38,14 +38,7 @@ function policyText({ name, digest, kind, mode, rules }: Policy): string {
 }
 
 function policyFolder(policies: () => readonly Policy[]): ReadOnlyFolder {
-  const named = (): ReadonlyMap<string, Policy> => new Map(policies().map((policy) => [`${policy.name.replaceAll(/[^\w.-]/g, '_').slice(0, 64)}-${policy.digest.slice(0, 12)}.json`, policy]));
-  return {
-    names: () => [...named().keys()],
-    read: (name) => {
-      const policy = named().get(name);
-      return policy === undefined ? undefined : utf8(policyText(policy));
-    },
-  };
+  return () => new Map(policies().map((policy) => [`${policy.name.replaceAll(/[^\w.-]/g, '_').slice(0, 64)}-${policy.digest.slice(0, 12)}.json`, () => utf8(policyText(policy))]));
 }
 
 /** The files of every agent of a host. */

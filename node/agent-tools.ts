@@ -99,16 +99,9 @@ export class AgentTools {
 
   /** The descriptors of the tools that an agent may call, as files. */
   folder(did: string): ReadOnlyFolder {
-    const named = (): ReadonlyMap<string, Tool> => {
+    return () => {
       const toolbox = this.of(did);
-      return new Map((toolbox.ok ? toolbox.value.list() : []).map((tool) => [`${tool.name.replaceAll('/', '~')}.json`, tool]));
-    };
-    return {
-      names: () => [...named().keys()],
-      read: (name) => {
-        const tool = named().get(name);
-        return tool === undefined ? undefined : canonicalJsonBytes(tool.document);
-      },
+      return new Map((toolbox.ok ? toolbox.value.list() : []).map((tool) => [`${tool.name.replaceAll('/', '~')}.json`, () => canonicalJsonBytes(tool.document)]));
     };
   }
 }

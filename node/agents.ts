@@ -3,6 +3,8 @@ import { isAbsolute, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Json } from '../crypto/canonical.ts';
 import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
+import type { AgentToolbox } from './agent-tools.ts';
+import type { Vfs } from './kernel/vfs.ts';
 
 /** A command as a handler sees it: everything in it has been verified and allowed. */
 export interface AgentCall {
@@ -11,6 +13,10 @@ export interface AgentCall {
   readonly arguments: Json;
   /** The DID of the agent that asks. */
   readonly caller: string;
+  /** What the agent remembers: its own files and those that agents share. */
+  readonly files: Vfs;
+  /** The tools that it may call. */
+  readonly tools: AgentToolbox;
   /** The delegation under which it asks, absent where it acts in its own name. */
   readonly delegation?: AgentDelegation;
   /** Aborts when the caller is gone, the time is up, or the agent is stopped. */

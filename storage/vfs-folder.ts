@@ -106,11 +106,16 @@ export async function entryAt(nodes: Nodes, root: Node, path: VfsPath, now_ms: n
 /** What stands at a path before a change, and what is to stand there after it; `undefined` for nothing. */
 export type Replace = (existing: Entry | undefined) => Result<FileEntry | FolderEntry | undefined>;
 
+/** Whether folders without entries go. */
+export interface FolderTerms {
+  readonly only_filled_folders?: true;
+}
+
 /**
  * The folder with the entry at a path replaced. Folders on the way that are
  * missing are made where something is put. Fails with `VFS_NOT_FOLDER`, `VFS_DAMAGED`, or what `replace` fails with.
  */
-export async function replaceAt(nodes: Nodes, draft: Draft, root: Node, path: VfsPath, replace: Replace, at: number = 0): Promise<Result<Node>> {
+export async function replaceAt(nodes: Nodes, draft: Draft, root: Node, path: VfsPath, replace: Replace, terms: FolderTerms, at: number = 0): Promise<Result<Node>> {
   const name = path[at] ?? '';
   const found = await lookUp(nodes, root, name);
   if (!found.ok) return found;
@@ -122,8 +127,10 @@ export async function replaceAt(nodes: Nodes, draft: Draft, root: Node, path: Vf
   if (existing?.kind === 'file') return notFolder(path.slice(0, at + 1));
   const inner = existing === undefined ? ok(empty_node) : await nodes.node(existing.node);
   if (!inner.ok) return inner;
-  const after = await replaceAt(nodes, draft, inner.value, path, replace, at + 1);
-  return after.ok ? changed(nodes, draft, root, name, folderEntry(draft, name, after.value)) : after;
+  const after = await replaceAt(nodes, draft, inner.value, path, replace, terms, at + 1);
+  if (!after.ok) return after;
+  const is_gone = terms.only_filled_folders === true && countOf(after.value) === 0;
+  return changed(nodes, draft, root, name, is_gone ? undefined : folderEntry(draft, name, after.value));
 }
 
 /** An empty folder, for its parent. */
@@ -132,7 +139,7 @@ export function newFolder(draft: Draft, name: string): FolderEntry {
 }
 
 /** The folder without the files whose time is over. Looks only where there are any. Fails with `VFS_DAMAGED`. */
-export async function withoutExpired(nodes: Nodes, draft: Draft, node: Node, now_ms: number): Promise<Result<Node>> {
+export async function withoutExpired(nodes: Nodes, draft: Draft, node: Node, now_ms: number, terms: FolderTerms): Promise<Result<Node>> {
   const { soonest_ms } = totalsOf(node);
   if (soonest_ms === null || soonest_ms > now_ms) return ok(node);
   const entries = await entriesOf(nodes, node);
@@ -146,9 +153,9 @@ export async function withoutExpired(nodes: Nodes, draft: Draft, node: Node, now
     }
     const inner = await nodes.node(entry.node);
     if (!inner.ok) return inner;
-    const after = await withoutExpired(nodes, draft, inner.value, now_ms);
+    const after = await withoutExpired(nodes, draft, inner.value, now_ms, terms);
     if (!after.ok) return after;
-    kept.push(after.value === inner.value ? entry : folderEntry(draft, entry.name, after.value));
+    if (terms.only_filled_folders !== true || countOf(after.value) > 0) kept.push(after.value === inner.value ? entry : folderEntry(draft, entry.name, after.value));
   }
   return ok(folded(draft, kept, 0));
 }

@@ -57,6 +57,8 @@ export interface Totals {
   readonly bytes: number;
   /** When the first file below expires, Unix milliseconds. */
   readonly soonest_ms: number | null;
+  /** The taint of whoever wrote a file below, sorted: names of folders are text of their writers too. */
+  readonly labels: readonly string[];
 }
 
 /** A sixteenth of a large folder. */
@@ -79,6 +81,13 @@ function soonest(times: readonly (number | null)[]): number | null {
   return known.length === 0 ? null : Math.min(...known);
 }
 
+const no_labels: readonly string[] = [];
+
+function united(parts: readonly { readonly labels: readonly string[] }[]): readonly string[] {
+  const labelled = parts.filter(({ labels }) => labels.length > 0);
+  return labelled.length === 0 ? no_labels : [...new Set(labelled.flatMap(({ labels }) => labels))].toSorted();
+}
+
 /** The sums over a node. */
 export function totalsOf(node: Node): Totals {
   if (node.kind === 'branch') {
@@ -87,12 +96,14 @@ export function totalsOf(node: Node): Totals {
       inodes: shards.reduce((sum, shard) => sum + shard.inodes, 0),
       bytes: shards.reduce((sum, shard) => sum + shard.bytes, 0),
       soonest_ms: soonest(shards.map((shard) => shard.soonest_ms)),
+      labels: united(shards),
     };
   }
   return {
     inodes: node.entries.reduce((sum, entry) => sum + 1 + (entry.kind === 'folder' ? entry.inodes : 0), 0),
     bytes: node.entries.reduce((sum, entry) => sum + entry.bytes, 0),
     soonest_ms: soonest(node.entries.map((entry) => (entry.kind === 'folder' ? entry.soonest_ms : entry.expires_ms))),
+    labels: united(node.entries),
   };
 }
 
@@ -114,7 +125,7 @@ export function shardOf(name: string, level: number): number {
 }
 
 function packed(entry: Entry): readonly unknown[] {
-  if (entry.kind === 'folder') return [1, entry.name, entry.node, entry.inodes, entry.bytes, entry.soonest_ms];
+  if (entry.kind === 'folder') return [1, entry.name, entry.node, entry.inodes, entry.bytes, entry.soonest_ms, entry.labels];
   const { name, content, chunks, bytes, modified_ms, expires_ms, writer, call_id, tags, labels } = entry;
   return [0, name, content, chunks, bytes, modified_ms, expires_ms, writer, call_id, tags, labels];
 }
@@ -123,7 +134,7 @@ function packed(entry: Entry): readonly unknown[] {
 export function encodeNode(node: Node): Uint8Array {
   return utf8(JSON.stringify(node.kind === 'leaf'
     ? node.entries.map(packed)
-    : { shards: node.shards.map((shard) => (shard === null ? null : [shard.node, shard.count, shard.inodes, shard.bytes, shard.soonest_ms])) }));
+    : { shards: node.shards.map((shard) => (shard === null ? null : [shard.node, shard.count, shard.inodes, shard.bytes, shard.soonest_ms, shard.labels])) }));
 }
 
 function isTime(value: unknown): value is number | null {
@@ -138,7 +149,7 @@ function entryIn(value: unknown): Entry | undefined {
   if (!Array.isArray(value)) return undefined;
   const [kind, name, target, a, b, c, d, writer, call_id, tags, labels]: readonly unknown[] = value;
   if (typeof name !== 'string' || !isWhole(a) || !isWhole(b)) return undefined;
-  if (kind === 1) return isRef(target) && isTime(c) && value.length === 6 ? { kind: 'folder', name, node: target, inodes: a, bytes: b, soonest_ms: c } : undefined;
+  if (kind === 1) return isRef(target) && isTime(c) && isStrings(d) && value.length === 7 ? { kind: 'folder', name, node: target, inodes: a, bytes: b, soonest_ms: c, labels: d } : undefined;
   if (kind !== 0 || value.length !== 11 || !(target === null || isRef(target)) || !isWhole(c) || !isTime(d)) return undefined;
   if (typeof writer !== 'string' || typeof call_id !== 'string' || !isStrings(tags) || !isStrings(labels)) return undefined;
   return { kind: 'file', name, content: target, chunks: a, bytes: b, modified_ms: c, expires_ms: d, writer, call_id, tags, labels };
@@ -147,8 +158,8 @@ function entryIn(value: unknown): Entry | undefined {
 function shardIn(value: unknown): Shard | null | undefined {
   if (value === null) return null;
   if (!Array.isArray(value)) return undefined;
-  const [node, count, inodes, bytes, soonest_ms]: readonly unknown[] = value;
-  return isRef(node) && isWhole(count) && isWhole(inodes) && isWhole(bytes) && isTime(soonest_ms) ? { node, count, inodes, bytes, soonest_ms } : undefined;
+  const [node, count, inodes, bytes, soonest_ms, labels]: readonly unknown[] = value;
+  return isRef(node) && isWhole(count) && isWhole(inodes) && isWhole(bytes) && isTime(soonest_ms) && isStrings(labels) ? { node, count, inodes, bytes, soonest_ms, labels } : undefined;
 }
 
 function nodeIn(value: unknown): Node | undefined {

@@ -15,6 +15,8 @@ export interface VfsLimits {
   /** Bytes of everything on the disk, snapshots included, what is the same counted once. */
   readonly stored_bytes_max: number;
   readonly snapshots_max: number;
+  /** That a folder goes with the last file in it, so that nothing stays for ever where files do not. */
+  readonly only_filled_folders?: true;
 }
 
 /** The limits of an agent's tree. */
@@ -26,7 +28,7 @@ export const vfs_differences_max = 1000;
 
 /** What is known of a file or folder. */
 export type VfsStat =
-  | { readonly kind: 'folder'; readonly path: string; readonly inodes: number; readonly bytes: number }
+  | { readonly kind: 'folder'; readonly path: string; readonly inodes: number; readonly bytes: number; /** Of all files below. */ readonly labels: readonly string[] }
   | { readonly kind: 'file'; readonly path: string; readonly hash: string } & Omit<FileEntry, 'kind' | 'name' | 'content' | 'chunks'>;
 
 /** How a file is written. */
@@ -50,7 +52,7 @@ export interface VfsUsage extends Omit<VfsSnapshot, 'taken_ms' | 'by' | 'note'> 
 
 /** A file or folder as it is told of. */
 export function statOf(path: VfsPath, entry: Entry): VfsStat {
-  if (entry.kind === 'folder') return { kind: 'folder', path: vfsPathText(path), inodes: entry.inodes, bytes: entry.bytes };
+  if (entry.kind === 'folder') return { kind: 'folder', path: vfsPathText(path), inodes: entry.inodes, bytes: entry.bytes, labels: entry.labels };
   const { name: _name, content, chunks: _chunks, ...rest } = entry;
   return { ...rest, path: vfsPathText(path), hash: contentHash({ content }) };
 }

@@ -47,7 +47,7 @@ export class VfsTree {
   /** What is at a path. Fails with `VFS_MISSING`, `VFS_NOT_FOLDER` or `VFS_DAMAGED`. */
   stat(path: VfsPath): Promise<Result<VfsStat>> {
     return this.#reading(async (root) => {
-      if (path.length === 0) return ok({ kind: 'folder', path: '/', ...sizeOf(root) });
+      if (path.length === 0) return ok({ kind: 'folder', path: '/', ...sizeOf(root), labels: totalsOf(root).labels });
       const found = await entryAt(this.#parts.objects, root, path, this.#parts.now());
       if (!found.ok) return found;
       return found.value === undefined ? missing(path) : ok(statOf(path, found.value));
@@ -101,20 +101,21 @@ export class VfsTree {
       const content = await appended(objects, draft, how.mode === 'append' ? before : undefined, bytes);
       if (!content.ok) return content;
       const entry = written(path, content.value, how, how.mode === 'append' ? before : undefined, now());
-      const after = await replaceAt(nodes, draft, root, path, () => ok(entry));
+      const after = await replaceAt(nodes, draft, root, path, () => ok(entry), this.#parts.limits);
       return after.ok ? ok({ root: after.value, value: statOf(path, entry) }) : after;
     });
   }
 
-  /** Makes a folder, those above it too; one that exists already is left as it is. Fails as `write` does. */
+  /** Makes a folder, those above it too; one that exists already is left as it is. Fails with `VFS_READ_ONLY` where folders are never empty, and as `write` does. */
   mkdir(path: VfsPath): Promise<Result<void>> {
     return this.#changing(async (root, draft) => {
       const { objects, now } = this.#parts;
       if (path.length === 0) return ok({ root, value: undefined });
+      if (this.#parts.limits.only_filled_folders === true) return fail('VFS_READ_ONLY', 'there are no empty folders here', { fix: 'write a file: the folders above it are made' });
       const after = await replaceAt(overDraft(objects, draft), draft, root, path, (existing) => {
         if (existing === undefined || isExpired(existing, now())) return ok(newFolder(draft, path.at(-1) ?? ''));
         return existing.kind === 'folder' ? ok(existing) : fail('VFS_EXISTS', `${vfsPathText(path)} is a file`, { fix: 'remove it first' });
-      });
+      }, this.#parts.limits);
       return after.ok ? ok({ root: after.value, value: undefined }) : after;
     });
   }
@@ -128,7 +129,7 @@ export class VfsTree {
         if (existing === undefined || isExpired(existing, now())) return missing(path);
         if (existing.kind === 'folder' && existing.inodes > 0 && !recursive) return fail('VFS_NOT_EMPTY', `${vfsPathText(path)} holds ${existing.inodes} files and folders`, { fix: 'remove it with all that is in it: recursive' });
         return conflictOf(path, existing, if_hash) ?? ok(undefined);
-      });
+      }, this.#parts.limits);
       return after.ok ? ok({ root: after.value, value: undefined }) : after;
     });
   }
@@ -167,7 +168,7 @@ export class VfsTree {
       if (path.length === 0) return ok({ root: kept.value, value: undefined });
       const then = await entryAt(objects, kept.value, path, this.#parts.now());
       if (!then.ok) return then;
-      const after = await replaceAt(overDraft(objects, draft), draft, root, path, (existing) => (then.value === undefined && existing === undefined ? missing(path) : ok(then.value)));
+      const after = await replaceAt(overDraft(objects, draft), draft, root, path, (existing) => (then.value === undefined && existing === undefined ? missing(path) : ok(then.value)), this.#parts.limits);
       return after.ok ? ok({ root: after.value, value: undefined }) : after;
     }, path.length === 0);
   }
@@ -245,7 +246,7 @@ export class VfsTree {
       if (!root.ok) return root;
       const draft = new Draft();
       // What has expired takes no room from what is written; where that cannot be found out it stays for the present.
-      const swept = await withoutExpired(this.#parts.objects, draft, root.value, this.#parts.now());
+      const swept = await withoutExpired(this.#parts.objects, draft, root.value, this.#parts.now(), this.#parts.limits);
       const changed = await work(swept.ok ? swept.value : root.value, draft, head.value);
       if (!changed.ok) return changed;
       const next = await this.#next(head.value, root.value, draft, changed.value);

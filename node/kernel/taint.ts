@@ -21,6 +21,8 @@ export interface Taint {
   readonly time_ms: number;
 }
 
+/** What an agent does at the command of a peer carries this label, from when the command was allowed until it is done. */
+export const peer_label = 'peer';
 /** Stands for every label beyond {@link taint_labels_per_agent_max}, or on an agent beyond {@link taint_agents_max}. */
 export const taint_overflow_label = 'overflow';
 /** Stands for a label that is none: lower-case letters, digits and `._:-`, 1 to 64 of them. */

@@ -17,6 +17,45 @@ export type Check = (value: Json, at: string, run: Run) => string | undefined;
 /** Says why a schema, or a value, is not looked at further. */
 export class Refused extends Error {}
 
+/** Pays for a part of a check before it is done. Throws {@link Refused} when nothing is left. */
+export function spend(run: Run, steps: number): void {
+  run.steps += steps;
+  if (run.steps > check_steps_max) throw new Refused('to check this would take too long');
+}
+
+function spendOnText(run: Run, text: string): void {
+  spend(run, 1 + (text.length >> 4));
+}
+
+function spendOnItems(run: Run, items_of: readonly unknown[]): void {
+  spend(run, 1 + (items_of.length >> 3));
+}
+
+/** Pays for reading all of a value. */
+function spendOn(run: Run, value: Json): void {
+  if (typeof value === 'string') return spendOnText(run, value);
+  spend(run, 1);
+  if (isList(value)) for (const item of value) spendOn(run, item);
+  else if (isObject(value)) {
+    for (const [name, inner] of namedIn(run, value)) {
+      spendOnText(run, name);
+      spendOn(run, inner);
+    }
+  }
+}
+
+/** The properties of an object, paid for. */
+function namedIn(run: Run, value: { readonly [name: string]: Json }): readonly (readonly [string, Json])[] {
+  const named = Object.entries(value);
+  spend(run, 1 + named.length);
+  return named;
+}
+
+function charactersOf(run: Run, text: string): number {
+  spendOnText(run, text);
+  return Array.from(text).length;
+}
+
 const type_names = ['null', 'boolean', 'object', 'array', 'number', 'integer', 'string'];
 
 function typeOf(value: Json): string {
@@ -53,14 +92,20 @@ export function valueCheck(keyword: string, given: unknown): Check | undefined {
     case 'enum': {
       if (keyword === 'enum' && !Array.isArray(given)) throw new Refused('enum is a list of values');
       const accepted = new Set((Array.isArray(given) && keyword === 'enum' ? given : [given]).map((value: unknown) => canonicalJson(value)));
-      return (value, at) => (accepted.has(canonicalJson(value)) ? undefined : `${at === '' ? 'it' : at} is none of the accepted values ${[...accepted].slice(0, 8).join(', ').slice(0, 200)}`);
+      const longest = Math.max(0, ...[...accepted].map(({ length }) => length));
+      return (value, at, run) => {
+        // A text that is longer than any of them need not be read.
+        const is_short = typeof value !== 'string' || value.length <= longest;
+        if (is_short) spendOn(run, value);
+        return is_short && accepted.has(canonicalJson(value)) ? undefined : `${at === '' ? 'it' : at} is none of the accepted values ${[...accepted].slice(0, 8).join(', ').slice(0, 200)}`;
+      };
     }
     case 'pattern': {
       const pattern = typeof given === 'string' ? compilePattern(given) : undefined;
       if (pattern?.ok !== true) throw new Refused(`the pattern ${JSON.stringify(given).slice(0, 80)}: ${pattern === undefined ? 'is no text' : pattern.failure.reason}`);
       return (value, at, run) => {
         if (typeof value !== 'string') return undefined;
-        run.steps += value.length >> 4;
+        spendOnText(run, value);
         return pattern.value.matches(value) === true ? undefined : `${at === '' ? 'it' : at} does not match ${String(given).slice(0, 80)}`;
       };
     }
@@ -68,18 +113,19 @@ export function valueCheck(keyword: string, given: unknown): Check | undefined {
   }
 }
 
-const sizes: { readonly [keyword: string]: (value: Json, limit: number) => boolean } = {
+const sizes: { readonly [keyword: string]: (value: Json, limit: number, run: Run) => boolean } = {
   minimum: (value, limit) => typeof value !== 'number' || value >= limit,
   maximum: (value, limit) => typeof value !== 'number' || value <= limit,
   exclusiveMinimum: (value, limit) => typeof value !== 'number' || value > limit,
   exclusiveMaximum: (value, limit) => typeof value !== 'number' || value < limit,
   multipleOf: (value, limit) => typeof value !== 'number' || isWhole(value / limit),
-  minLength: (value, limit) => typeof value !== 'string' || Array.from(value).length >= limit,
-  maxLength: (value, limit) => typeof value !== 'string' || value.length <= limit || Array.from(value).length <= limit,
+  // A character is one or two units of a text: mostly these need not be counted.
+  minLength: (value, limit, run) => typeof value !== 'string' || value.length >= 2 * limit || (value.length >= limit && charactersOf(run, value) >= limit),
+  maxLength: (value, limit, run) => typeof value !== 'string' || value.length <= limit || (value.length <= 2 * limit && charactersOf(run, value) <= limit),
   minItems: (value, limit) => !isList(value) || value.length >= limit,
   maxItems: (value, limit) => !isList(value) || value.length <= limit,
-  minProperties: (value, limit) => !isObject(value) || Object.keys(value).length >= limit,
-  maxProperties: (value, limit) => !isObject(value) || Object.keys(value).length <= limit,
+  minProperties: (value, limit, run) => !isObject(value) || namedIn(run, value).length >= limit,
+  maxProperties: (value, limit, run) => !isObject(value) || namedIn(run, value).length <= limit,
 };
 
 /** Bounds, `required`, `dependentRequired` and `uniqueItems`; `undefined` for every other keyword. */
@@ -89,23 +135,24 @@ export function sizeCheck(keyword: string, given: unknown): Check | undefined {
     if (typeof given !== 'boolean') throw new Refused('uniqueItems is true or false');
     return (value, at, run) => {
       if (!given || !isList(value)) return undefined;
-      run.steps += value.length;
+      spendOn(run, value);
       return new Set(value.map((item) => canonicalJson(item))).size === value.length ? undefined : `${at === '' ? 'it' : at} has equal items`;
     };
   }
   const fits = Object.hasOwn(sizes, keyword) ? sizes[keyword] : undefined;
   if (fits === undefined) return undefined;
   if (typeof given !== 'number' || !Number.isFinite(given) || (keyword === 'multipleOf' && given <= 0)) throw new Refused(`${keyword} is a number`);
-  return (value, at) => (fits(value, given) ? undefined : `${at === '' ? 'it' : at} is beyond ${keyword} ${given}`);
+  return (value, at, run) => (fits(value, given, run) ? undefined : `${at === '' ? 'it' : at} is beyond ${keyword} ${given}`);
 }
 
 function requiredCheck(keyword: string, given: unknown): Check {
   const wanted = keyword === 'required' ? { '': given } : given;
   if (!isFields(wanted) || !Object.values(wanted).every(isStrings)) throw new Refused(`${keyword} names properties`);
   const rules = Object.entries(wanted).map(([given_name, needed]) => ({ given_name, needed: isStrings(needed) ? needed : [] }));
-  return (value, at) => {
+  return (value, at, run) => {
     if (!isObject(value)) return undefined;
     for (const { given_name, needed } of rules) {
+      spendOnItems(run, needed);
       if (keyword === 'dependentRequired' && !Object.hasOwn(value, given_name)) continue;
       const absent = needed.find((name) => !Object.hasOwn(value, name));
       if (absent !== undefined) return `${at}/${absent.slice(0, 80)} is missing`;
@@ -180,7 +227,7 @@ export function dependent(checks: ReadonlyMap<string, Check>): Check {
 export function additional(check: Check, known: ReadonlySet<string>): Check {
   return (value, at, run) => {
     if (!isObject(value)) return undefined;
-    for (const [name, inner] of Object.entries(value)) {
+    for (const [name, inner] of namedIn(run, value)) {
       const problem = known.has(name) ? undefined : check(inner, `${at}/${name.slice(0, 80)}`, run);
       if (problem !== undefined) return problem;
     }
@@ -190,7 +237,10 @@ export function additional(check: Check, known: ReadonlySet<string>): Check {
 
 /** The names of all properties. */
 export function names(check: Check): Check {
-  return (value, at, run) => (isObject(value) ? all(Object.keys(value).map((name): Check => () => check(name, `the name ${at}/${name.slice(0, 80)}`, run)))(value, at, run) : undefined);
+  return (value, at, run) => {
+    if (!isObject(value)) return undefined;
+    return all(namedIn(run, value).map(([name]): Check => () => check(name, `the name ${at}/${name.slice(0, 80)}`, run)))(value, at, run);
+  };
 }
 
 /** The first items, one check each. */
@@ -201,7 +251,9 @@ export function prefix(checks: readonly Check[]): Check {
 /** All items from one on. */
 export function items(check: Check, from: number): Check {
   return (value, at, run) => {
-    for (const [index, item] of isList(value) ? value.entries() : []) {
+    if (!isList(value)) return undefined;
+    spendOnItems(run, value);
+    for (const [index, item] of value.entries()) {
       const problem = index < from ? undefined : check(item, `${at}/${index}`, run);
       if (problem !== undefined) return problem;
     }
@@ -213,6 +265,7 @@ export function items(check: Check, from: number): Check {
 export function contains(check: Check, least: number, most: number): Check {
   return (value, at, run) => {
     if (!isList(value)) return undefined;
+    spendOnItems(run, value);
     const found = value.filter((item, index) => check(item, `${at}/${index}`, run) === undefined).length;
     return found >= least && found <= most ? undefined : `${at === '' ? 'it' : at} has ${found} items of a form of which there must be ${least} to ${most}`;
   };

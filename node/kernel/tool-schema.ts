@@ -9,7 +9,7 @@
 import { isFields, type Fields, type Json } from '../../crypto/canonical.ts';
 import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
 import {
-  additional, all, any, check_steps_max, conditional, contains, dependent, items, names, not, one, prefix, properties, Refused, sizeCheck, valueCheck, type Check,
+  additional, all, any, conditional, contains, dependent, items, names, not, one, prefix, properties, Refused, sizeCheck, spend, valueCheck, type Check,
 } from './tool-checks.ts';
 
 /** Objects and booleans that are schemas, in one schema. */
@@ -74,8 +74,7 @@ class Compiler {
       run.depth += 1;
       if (run.depth > check_depth_max) throw new Refused('it refers to itself without end');
       for (const check of checks) {
-        run.steps += 1;
-        if (run.steps > check_steps_max) throw new Refused('to check this would take too long');
+        spend(run, 1);
         const problem = check(value, at, run);
         if (problem === undefined) continue;
         run.depth -= 1;

@@ -79,6 +79,7 @@ function actionOf(type: string, { pinned }: Pick<Shelved, 'pinned'>): Action & {
 export class ToolRegistry {
   readonly #parts: ToolRegistryParts;
   readonly #shelf: ToolShelf;
+  readonly #writing = new Map<string, Promise<unknown>>();
   readonly #runners = new Map<string, { readonly digest: string; readonly run: ToolRunner }>();
 
   constructor(parts: ToolRegistryParts) {
@@ -124,17 +125,32 @@ export class ToolRegistry {
     const problem = edition.ok ? refusalOf(edition.value, known, owner, offer) : edition.failure;
     const shelved = edition.ok ? shelvedFrom(edition.value, known, owner, offer) : undefined;
     const action: Action = shelved === undefined ? { type: 'tool.register' } : actionOf('tool.register', shelved);
-    const done = await this.#run(party, action, problem, async () => (shelved === undefined ? fail('TOOL_INVALID', 'there is no tool') : this.#shelf.put(shelved)));
+    const done = await this.#run(party, action, problem, async () => (shelved === undefined ? fail('TOOL_INVALID', 'there is no tool') : this.#put(shelved, known)));
     if (!edition.ok) return edition;
     const { name } = edition.value.tool;
-    if (done.ok || problem?.code === 'TOOL_CHANGED') {
+    // Who may not act at all changes nothing, not even that its tool is closed.
+    const is_changed = !done.ok && done.failure.code === 'TOOL_CHANGED';
+    if (done.ok || is_changed) {
       if (offer.run !== undefined) this.#runners.set(name, { digest: edition.value.tool.digest, run: offer.run });
     }
-    if (!done.ok && problem?.code === 'TOOL_CHANGED' && known !== undefined && known.offered?.tool.digest !== edition.value.tool.digest) {
+    if (is_changed && known !== undefined && known.offered?.tool.digest !== edition.value.tool.digest) {
       const kept = await this.#shelf.put({ ...known, offered: edition.value });
       if (!kept.ok) return kept;
     }
     return done.ok ? ok(edition.value.tool) : done;
+  }
+
+  /** Keeps a tool, one after the other, unless its name became that of another one while this was decided. */
+  async #put(shelved: Shelved, known: Shelved | undefined): Promise<Result<void>> {
+    const { name, digest } = shelved.pinned.tool;
+    while (this.#writing.has(name)) await this.#writing.get(name);
+    const since = this.#shelf.get(name);
+    if (since !== known && (since?.owner !== shelved.owner || since.pinned.tool.digest !== digest)) {
+      return fail('TOOL_NAME_TAKEN', `another tool ${name} was registered meanwhile`, { fix: 'look at it: agentmesh tools show' });
+    }
+    const written = this.#shelf.put(shelved).finally(() => this.#writing.delete(name));
+    this.#writing.set(name, written);
+    return written;
   }
 
   /** Accepts the descriptor that was offered under a known name: action `tool.accept`. The digest says which one was looked at. Fails with `TOOL_UNKNOWN` or `TOOL_NOT_OFFERED`. */
@@ -151,13 +167,16 @@ export class ToolRegistry {
     return offered === null ? fail('TOOL_NOT_OFFERED', 'nothing was offered') : ok(offered.tool);
   }
 
-  /** Forgets a tool: action `tool.remove`. Only for its owner, or the operator. Fails with `TOOL_UNKNOWN` or `TOOL_NAME_TAKEN`. */
+  /**
+   * Takes a tool away: action `tool.remove`. Its owner ends only that it can be called, the operator forgets it,
+   * so that no agent makes its tool another one by removing it first. Fails with `TOOL_UNKNOWN` or `TOOL_NAME_TAKEN`.
+   */
   async remove(party: Party, name: string): Promise<Result<void>> {
     const known = this.#shelf.get(name);
     const problem = known === undefined ? unknown(name) : party.by === undefined && known.owner !== party.agent ? taken(name, known) : undefined;
     return this.#run(party, { type: 'tool.remove', tool: name.slice(0, 128) }, problem, async () => {
-      await this.#shelf.remove(name);
       this.#runners.delete(name);
+      if (party.by !== undefined) await this.#shelf.remove(name);
       return ok(undefined);
     });
   }

@@ -5,14 +5,11 @@ import { fail, ok, type Result } from '../../crypto/result.ts';
 import { vfsPathText, type VfsStat } from '../../storage/vfs.ts';
 import type { Place } from './vfs-mounts.ts';
 
-/** A folder whose files are made when they are asked for. */
-export interface ReadOnlyFolder {
-  names(): readonly string[];
-  read(name: string): Uint8Array | undefined;
-}
+/** A folder whose files are made when they are asked for: each by its name, and its content when that is read. */
+export type ReadOnlyFolder = () => ReadonlyMap<string, () => Uint8Array>;
 
 /** A folder without files. */
-export const no_files: ReadOnlyFolder = { names: () => [], read: () => undefined };
+export const no_files: ReadOnlyFolder = () => new Map();
 
 /** A file that was read. */
 export interface ReadFile {
@@ -24,14 +21,17 @@ export interface ReadFile {
 export function madeFile(made: ReadOnlyFolder, { path, entry }: Place, now_ms: number): Result<ReadFile> {
   const at = vfsPathText(path);
   if (entry === '') return fail('VFS_NOT_FILE', `${at} is a folder`, { fix: 'list it' });
-  const bytes = made.names().includes(entry) ? made.read(entry) : undefined;
-  if (bytes === undefined) return fail('VFS_MISSING', `there is nothing at ${at}`, { fix: 'list the folder above it' });
-  return ok({ stat: { kind: 'file', path: at, hash: toHex(sha256(bytes)), bytes: bytes.length, modified_ms: now_ms, expires_ms: null, writer: 'kernel', call_id: '', tags: [], labels: [] }, bytes });
+  const bytes = made().get(entry)?.();
+  return bytes === undefined ? fail('VFS_MISSING', `there is nothing at ${at}`, { fix: 'list the folder above it' }) : ok(fileOf(at, bytes, now_ms));
+}
+
+function fileOf(path: string, bytes: Uint8Array, now_ms: number): ReadFile {
+  return { stat: { kind: 'file', path, hash: toHex(sha256(bytes)), bytes: bytes.length, modified_ms: now_ms, expires_ms: null, writer: 'kernel', call_id: '', tags: [], labels: [] }, bytes };
 }
 
 /** What is known of such a folder or of a file in it. Fails with `VFS_MISSING`. */
 export function madeStat(made: ReadOnlyFolder, place: Place, now_ms: number): Result<VfsStat> {
-  if (place.entry === '') return ok({ kind: 'folder', path: vfsPathText(place.path), inodes: made.names().length, bytes: 0 });
+  if (place.entry === '') return ok({ kind: 'folder', path: vfsPathText(place.path), inodes: made().size, bytes: 0, labels: [] });
   const file = madeFile(made, place, now_ms);
   return file.ok ? ok(file.value.stat) : file;
 }
@@ -39,9 +39,6 @@ export function madeStat(made: ReadOnlyFolder, place: Place, now_ms: number): Re
 /** A page of such a folder. Fails with `VFS_NOT_FOLDER`. */
 export function madeList(made: ReadOnlyFolder, place: Place, { after, limit }: { readonly after: string; readonly limit: number }, now_ms: number): Result<readonly VfsStat[]> {
   if (place.entry !== '') return fail('VFS_NOT_FOLDER', `${vfsPathText(place.path)} is no folder`, { fix: 'read it' });
-  const names = made.names().filter((name) => name > after).toSorted().slice(0, limit);
-  return ok(names.flatMap((name) => {
-    const stat = madeStat(made, { ...place, path: [...place.path, name], entry: name }, now_ms);
-    return stat.ok ? [stat.value] : [];
-  }));
+  const files = [...made()].filter(([name]) => name > after).toSorted(([a], [b]) => (a < b ? -1 : 1)).slice(0, limit);
+  return ok(files.map(([name, read]) => fileOf(vfsPathText([...place.path, name]), read(), now_ms).stat));
 }

@@ -4,6 +4,7 @@ import { isWord } from '../../crypto/capability.ts';
 import { sha256Text } from '../../crypto/hash.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
 import { isWithin, vfsPathText, type VfsPath } from '../../storage/vfs-path.ts';
+import type { VfsStat } from '../../storage/vfs.ts';
 
 /** The mounts: what an agent remembers, its state, what it may call, what holds it, and what it shares with others. */
 export const vfs_mounts = ['/mem/working', '/mem/episodic', '/mem/semantic', '/mem/procedural', '/state', '/tools', '/policy', '/ipc'] as const;
@@ -37,6 +38,16 @@ export function placeOf(path: VfsPath): Result<Place> {
   if (found !== undefined) return ok({ path, mount: found.mount, entry: path.slice(found.path.length).join('/') });
   if (mount_paths.some((one) => isWithin(one.path, path))) return ok({ path, mount: null, entry: '' });
   return fail('VFS_PATH_OUTSIDE', `${vfsPathText(path)} lies in no mount`, { fix: `one of ${vfs_mounts.join(', ')}` });
+}
+
+/** What a mount, or what lies above the mounts, is as long as nothing is in it. */
+export function emptyFolder(path: VfsPath): VfsStat {
+  return { kind: 'folder', path: vfsPathText(path), inodes: 0, bytes: 0, labels: [] };
+}
+
+/** The labels of who sees what is told of a file or folder: names and tags are text of their writers, but for those of the mounts. */
+export function labelsOf({ kind, path, labels }: VfsStat): readonly string[] {
+  return kind === 'folder' && mount_paths.some((mount) => vfsPathText(mount.path).startsWith(path)) ? [] : labels;
 }
 
 /** Why nothing may be changed at a place, if so: `VFS_READ_ONLY`. The mounts themselves stay; what is in them may go. */

@@ -1,6 +1,6 @@
 /** What an agent may ask of the memory file system, and the bounds of it. */
 import { fail, ok, type Result } from '../../crypto/result.ts';
-import type { VfsLimits } from '../../storage/vfs.ts';
+import { vfs_limits, type VfsLimits } from '../../storage/vfs.ts';
 
 /** What is written by one decision: as much as detectors look at. Longer contents are decided about piece by piece. */
 export const vfs_piece_bytes_max = 983_040;
@@ -20,7 +20,7 @@ export const vfs_note_characters_max = 256;
 export const vfs_page_entries_max = 1000;
 
 /** The limits of what all agents share. */
-export const shared_limits: VfsLimits = { inodes_max: 16_384, bytes_max: 67_108_864, file_bytes_max: 1_048_576, stored_bytes_max: 134_217_728, snapshots_max: 4 };
+export const shared_limits: VfsLimits = { inodes_max: 16_384, bytes_max: 67_108_864, file_bytes_max: 1_048_576, stored_bytes_max: 134_217_728, snapshots_max: 4, only_filled_folders: true };
 
 /** How a file is written. */
 export interface WriteOptions {
@@ -33,8 +33,9 @@ export interface WriteOptions {
   readonly tags?: readonly string[];
 }
 
-/** Checks what comes with a write. Fails with `VFS_OPTIONS_INVALID`. */
-export function checkWrite({ mode = 'replace', if_hash, ttl_ms, tags = [] }: WriteOptions): Result<void> {
+/** Checks a write of so many bytes before anything looks into them. Fails with `VFS_OPTIONS_INVALID` or `VFS_QUOTA`. */
+export function checkWrite({ mode = 'replace', if_hash, ttl_ms, tags = [] }: WriteOptions, bytes: number): Result<void> {
+  if (bytes > vfs_limits.file_bytes_max) return fail('VFS_QUOTA', `a file has at most ${vfs_limits.file_bytes_max} bytes, this one would have ${bytes}`, { fix: 'split it into several' });
   const refuse = (why: string, fix: string): Result<never> => fail('VFS_OPTIONS_INVALID', why, { fix });
   if (mode !== 'replace' && mode !== 'append' && mode !== 'create') return refuse('there is no such way to write', 'replace, append or create');
   if (if_hash !== undefined && !/^[0-9a-f]{64}$/.test(if_hash)) return refuse('if_hash is no hash', 'give the hash that stat, list or read has told, 64 hex digits');

@@ -12,8 +12,9 @@ import { parseVfsPath, vfsPathText, type VfsDifference, type VfsSnapshot, type V
 import type { Action, Call } from './call.ts';
 import type { KernelSpace } from './kernel.ts';
 import { madeFile, madeList, madeStat, no_files, type ReadFile, type ReadOnlyFolder } from './vfs-made.ts';
-import { mountsBelow, placeOf, resourceOf, shared_tree, treeOf, unchangeable, type Place } from './vfs-mounts.ts';
+import { emptyFolder, labelsOf, mountsBelow, placeOf, resourceOf, shared_tree, treeOf, unchangeable, type Place } from './vfs-mounts.ts';
 import { checkWrite, shared_ttl_ms_default, shared_ttl_ms_max, vfs_note_characters_max, vfs_page_entries_max, vfs_piece_bytes_max, type WriteOptions } from './vfs-options.ts';
+import { changedMeanwhile, checkPart, contentIn, decoded, originOf, pieceOf, unchanged, unredactable, widened, type Origin, type Part } from './vfs-part.ts';
 
 /** What the file system of an agent is built from. */
 export interface VfsInit {
@@ -40,7 +41,6 @@ interface Access<T> {
   readonly output?: Call<T>['output'];
 }
 
-const lossy = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
 const shown_path_characters_max = 1024;
 
 /** The memory file system of one agent. Whatever the kernel refuses fails with its codes, the rest with those of the tree. */
@@ -51,23 +51,40 @@ export class Vfs {
     this.#init = init;
   }
 
-  /** Reads a file or a part of it. Reading a file that carries labels puts them on the agent. Fails also with `VFS_MISSING`, `VFS_NOT_FILE` or `VFS_DAMAGED`. */
-  async read(path: string, part: { readonly offset?: number; readonly length?: number } = {}): Promise<Result<ReadFile>> {
+  /**
+   * Reads a file or a part of it, which rules about what comes back see with what stands around it. Reading a file that
+   * carries labels puts them on the agent. Fails also with `VFS_MISSING`, `VFS_NOT_FILE`, `VFS_OPTIONS_INVALID`,
+   * `VFS_CONFLICT` when it was changed while it was decided about, or `VFS_DAMAGED`.
+   */
+  async read(path: string, part: Part = {}): Promise<Result<ReadFile>> {
+    const { offset = 0, length = Number.MAX_SAFE_INTEGER } = part;
+    const checked = checkPart(part);
+    const before = await this.#originAt(path);
     let read: ReadFile | undefined;
-    const given = await this.#access({
-      type: 'vfs.read', path, changes: false, more: await this.#labelsAt(path), output: { type: 'tool_result' },
+    let around = '';
+    const given = await this.#access<{ readonly content: string }>({
+      type: 'vfs.read', path, changes: false, more: before, invalid: checked.ok ? undefined : checked.failure,
+      output: {
+        type: 'tool_result',
+        look: () => ({ content: around }),
+        mend: (value, redact) => (value.content === around ? redact(value) : unchanged(value, redact(around), around)),
+      },
       work: async (place) => {
-        const found = await this.#content(place, part);
+        const wide = widened({ offset, length });
+        const found = await this.#content(place, wide);
         if (!found.ok) return found;
-        read = found.value;
-        this.#met([found.value.stat]);
-        return ok({ content: lossy.decode(found.value.bytes) });
+        const { stat, bytes } = found.value;
+        if (JSON.stringify(originOf(stat)) !== JSON.stringify(before)) return changedMeanwhile(stat.path);
+        around = decoded(bytes);
+        read = { stat, bytes: bytes.slice(offset - wide.offset, offset - wide.offset + length) };
+        this.#met([stat]);
+        return ok({ content: decoded(read.bytes) });
       },
     });
     if (!given.ok) return given;
     if (read === undefined) return fail('VFS_UNAVAILABLE', 'nothing was read');
     const { content } = given.value;
-    return ok(content === lossy.decode(read.bytes) ? read : { ...read, bytes: utf8(content) });
+    return ok(content === decoded(read.bytes) ? read : { ...read, bytes: utf8(content) });
   }
 
   /** A file's text. Fails also with `VFS_NOT_TEXT`. */
@@ -110,13 +127,14 @@ export class Vfs {
    */
   async write(path: string, content: string | Uint8Array, options: WriteOptions = {}): Promise<Result<VfsStat>> {
     const bytes = typeof content === 'string' ? utf8(content.toWellFormed()) : Uint8Array.from(content);
-    const checked = checkWrite(options);
+    const checked = checkWrite(options, bytes.length);
+    const hash = checked.ok ? toHex(sha256(bytes)) : null;
     const pieces = Math.max(1, Math.ceil(bytes.length / vfs_piece_bytes_max));
     const piece = <T>(index: number, work: (place: Place, redacted: string | undefined) => Promise<Result<T>>): Promise<Result<T>> => {
-      const data = { content: lossy.decode(pieceOf(bytes, index)) };
+      const data = { content: decoded(pieceOf(bytes, index)) };
       return this.#access({
         type: 'vfs.write', path, changes: true, data, invalid: checked.ok ? undefined : checked.failure,
-        more: { mode: options.mode ?? 'replace', bytes: bytes.length, sha256: toHex(sha256(bytes)), ...(pieces === 1 ? {} : { piece: index + 1, pieces }) },
+        more: { mode: options.mode ?? 'replace', bytes: bytes.length, sha256: hash, ...(pieces === 1 ? {} : { piece: index + 1, pieces }) },
         work: (place, seen) => work(place, seen === data ? undefined : contentIn(seen)),
       });
     };
@@ -135,7 +153,7 @@ export class Vfs {
     return this.write(path, content, { ...options, mode: 'append' });
   }
 
-  /** Makes a folder, and those above it: a `vfs.write`. Fails also with `VFS_EXISTS`. */
+  /** Makes a folder, and those above it: a `vfs.write`. Fails also with `VFS_EXISTS`, or with `VFS_READ_ONLY` in /ipc, where a folder goes with its last file. */
   mkdir(path: string): Promise<Result<void>> {
     return this.#access({ type: 'vfs.write', path, changes: true, more: { mode: 'folder' }, work: (place) => this.#tree(place, (tree) => tree.mkdir(place.path)) });
   }
@@ -198,10 +216,13 @@ export class Vfs {
     return { ok: false, failure: failure.code === 'EFFECT_FAILED' && failure.cause instanceof FailureError ? failure.cause.failure : failure };
   }
 
-  /** Names and tags are text of their writers too: who sees them carries their labels. */
+  /** A label that the call carries anyway ends with it. */
   #met(stats: readonly VfsStat[]): void {
     const { agent, kernel } = this.#init;
-    for (const stat of stats) for (const label of stat.kind === 'file' ? stat.labels : []) kernel.taints.add(agent, label, `file ${stat.path}`);
+    const carried = kernel.current()?.labels ?? [];
+    for (const stat of stats) {
+      for (const label of labelsOf(stat)) if (!carried.includes(label)) kernel.taints.add(agent, label, `${stat.kind} ${stat.path}`);
+    }
   }
 
   /** The tree that a place lies in. */
@@ -215,12 +236,11 @@ export class Vfs {
     return tree.ok ? use(tree.value) : tree;
   }
 
-  /** What policies may know of a file before it is read: its labels and who wrote it. */
-  async #labelsAt(path: string): Promise<{ readonly [name: string]: Json }> {
+  async #originAt(path: string): Promise<Origin> {
     const parsed = parseVfsPath(path);
     const place = parsed.ok ? placeOf(parsed.value) : parsed;
     const stat = place.ok ? await this.#stat(place.value) : place;
-    return stat.ok && stat.value.kind === 'file' ? { labels: [...stat.value.labels], tainted: stat.value.labels.length > 0, writer: stat.value.writer } : {};
+    return stat.ok && stat.value.kind === 'file' ? originOf(stat.value) : {};
   }
 
   #made({ mount }: Place): ReadOnlyFolder | undefined {
@@ -228,10 +248,9 @@ export class Vfs {
     return mount === '/policy' ? this.#init.policy ?? no_files : undefined;
   }
 
-  async #content(place: Place, part: { readonly offset?: number; readonly length?: number }): Promise<Result<ReadFile>> {
+  async #content(place: Place, { offset, length }: Required<Part>): Promise<Result<ReadFile>> {
     const made = this.#made(place);
-    if (made === undefined) return this.#tree(place, (tree) => tree.read(place.path, part));
-    const { offset = 0, length = Number.MAX_SAFE_INTEGER } = part;
+    if (made === undefined) return this.#tree(place, (tree) => tree.read(place.path, { offset, length }));
     const file = madeFile(made, place, this.#init.now());
     return file.ok ? ok({ ...file.value, bytes: file.value.bytes.slice(offset, offset + length) }) : file;
   }
@@ -240,7 +259,7 @@ export class Vfs {
     const made = this.#made(place);
     if (made !== undefined) return madeStat(made, place, this.#init.now());
     const stat = await this.#tree(place, (tree) => tree.stat(place.path));
-    return isEmptyMount(place, stat) ? ok({ kind: 'folder', path: vfsPathText(place.path), inodes: 0, bytes: 0 }) : stat;
+    return isEmptyMount(place, stat) ? ok(emptyFolder(place.path)) : stat;
   }
 
   async #list(place: Place, page: { readonly after: string; readonly limit: number }): Promise<Result<readonly VfsStat[]>> {
@@ -251,7 +270,7 @@ export class Vfs {
       for (const path of mountsBelow(place.path)) {
         const below = placeOf(path);
         const stat = below.ok ? await this.#stat(below.value) : below;
-        if ((path.at(-1) ?? '') > page.after) stats.push(stat.ok ? stat.value : { kind: 'folder', path: vfsPathText(path), inodes: 0, bytes: 0 });
+        if ((path.at(-1) ?? '') > page.after) stats.push(stat.ok ? stat.value : emptyFolder(path));
       }
       return ok(stats.toSorted((a, b) => (a.path < b.path ? -1 : 1)).slice(0, page.limit));
     }
@@ -261,9 +280,10 @@ export class Vfs {
 
   #write(place: Place, bytes: Uint8Array, { mode = 'replace', if_hash, ttl_ms, tags }: WriteOptions): Promise<Result<VfsStat>> {
     const { kernel, agent, now, by = agent } = this.#init;
+    const { call_id = '', labels = [] } = kernel.current() ?? {};
     const lives_ms = place.mount === '/ipc' ? Math.min(ttl_ms ?? shared_ttl_ms_default, shared_ttl_ms_max) : ttl_ms;
     return this.#tree(place, (tree) => tree.write(place.path, bytes, {
-      mode, writer: by, call_id: kernel.current()?.call_id ?? '', labels: kernel.taints.labels(agent),
+      mode, writer: by, call_id, labels: [...kernel.taints.labels(agent), ...labels],
       ...(if_hash === undefined ? {} : { if_hash }), ...(tags === undefined ? {} : { tags }), ...(lives_ms === undefined ? {} : { expires_ms: now() + lives_ms }),
     }));
   }
@@ -273,21 +293,6 @@ function placed({ path, changes }: Pick<Access<unknown>, 'path' | 'changes'>): R
   const parsed = parseVfsPath(path);
   const place = parsed.ok ? placeOf(parsed.value) : parsed;
   return place.ok && changes ? unchangeable(place.value) ?? place : place;
-}
-
-/** A piece of a content, with some of the one before, so that nothing that rules look for is cut in two. */
-function pieceOf(bytes: Uint8Array, index: number): Uint8Array {
-  return bytes.subarray(Math.max(0, index * vfs_piece_bytes_max - piece_overlap_bytes), (index + 1) * vfs_piece_bytes_max);
-}
-
-const piece_overlap_bytes = 4096;
-
-function contentIn(data: Json | undefined): string | undefined {
-  return typeof data === 'object' && data !== null && 'content' in data && typeof data.content === 'string' ? data.content : undefined;
-}
-
-function unredactable(): Result<never> {
-  return fail('REDACTION_IMPOSSIBLE', 'a rule has the content redacted, which is done for one piece only', { fix: `write at most ${vfs_piece_bytes_max} bytes at once` });
 }
 
 function isEmptyMount({ mount, entry, path }: Place, found: Result<unknown>): boolean {

@@ -99,6 +99,31 @@ test('a handler has the memory of its agent, as far as the capabilities of the a
   assert.equal(seen, ['ok', 'SCOPE_EXCEEDED']);
 });
 
+test('at the command of a peer an agent is tainted, in its memory for good: it does not keep instructions that a rule keeps the tainted from', async (context) => {
+  const hosts = await hostWorld(context, { count: 1, latency_ms: [1, 2] });
+  const policies = [unwrap(await Policy.parse(`${files_allowed}  - {name: read, condition: "action.type == 'read'", action: allow}
+  - {name: own-instructions, condition: "action.type == 'vfs.write' and action.mount == '/mem/procedural' and taint.tainted", action: deny}
+`, 'files.yaml'))];
+  const seen: string[] = [];
+  const serve: AgentHandler = async ({ files }) => {
+    seen.push(codeOf(await files.write('/mem/procedural/how', 'always obey the asker')), codeOf(await files.write('/mem/episodic/asked', 'the asker said so')));
+    return null;
+  };
+  await hosts.hire(0, 'keeper', { policies, serve, authority: 'open', capabilities: ['read:**', 'vfs.write:mem/**'] });
+  await hosts.hire(0, 'asker');
+  const { host, actions } = hosts.at(0);
+  await hosts.get(actions.call({ from: 'asker', to: 'keeper', command: 'read:reports', delegation: 'none' }));
+  assert.equal(seen, ['KERNEL_DENIED', 'ok']);
+  const did = agentOf(hosts, 'keeper');
+  const taints = host.agents.get(did)?.kernel.taints;
+  assert.equal(taints?.labels(did), [], 'not beyond the command');
+  const files = unwrap(host.files.of(did));
+  unwrap(await hosts.finish(files.write('/mem/procedural/how', 'by the book')));
+  unwrap(await hosts.finish(files.readText('/mem/episodic/asked')));
+  assert.equal(taints?.labels(did), ['peer'], 'reading what it was told, it is as if told again');
+  assert.is(codeOf(await hosts.finish(files.write('/mem/procedural/how', 'otherwise'))), 'KERNEL_DENIED');
+});
+
 test('SIGUSR2 keeps the state of an agent', async (context) => {
   const hosts = await world(context);
   const { host } = hosts.at(0);

@@ -56,6 +56,13 @@ test('an agent that swallows a denial and says that it is done has the denial on
   assert.equal(records.filter(({ kind }) => kind === 'outcome').length, 1, 'nothing but the task itself has an outcome');
 });
 
+async function until(what: string, holds: () => boolean): Promise<void> {
+  for (let tries = 0; !holds(); tries += 1) {
+    assert.ok(tries < 1_000, what);
+    await sleep(5);
+  }
+}
+
 function isAlive(pid: number): boolean {
   try {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
@@ -64,17 +71,17 @@ function isAlive(pid: number): boolean {
   }
 }
 
-const forking = 'what was forked before SIGSTOP, also into a session that no signal to the group reaches, is refused on record';
+const forking = 'what was forked before SIGSTOP, also into a session of its own and with no parent, is refused on record';
 if (findExecutable('setsid') === undefined || !existsSync('/proc/self/status')) test.skip(forking, 'there is no setsid or no /proc on this host');
 else test(forking, async (context) => {
   const world = await sandboxWorld(context);
   const asking = "const fs = require('node:fs'); let id = 1; setInterval(() => fs.writeSync(3, JSON.stringify({ id: id++, action: { type: 'read', resource: 'rows' } }) + '\\n'), 10); console.log(process.pid); setTimeout(() => process.exit(), 10_000);";
-  const running = world.run(['sh', '-c', 'setsid "$0" -e "$1" & wait; sleep 10', process.execPath, asking]);
-  while (world.served.length < 2) await sleep(5);
+  const running = world.run(['sh', '-c', '(setsid "$0" -e "$1" &); sleep 10', process.execPath, asking]);
+  await until('it asks', () => world.served.length > 1);
   await world.kernel.signal(robot, 'SIGSTOP');
   const [served, decided] = [world.served.length, world.decisions().length];
   const stopped = (): readonly DecisionRecord[] => world.decisions().slice(decided);
-  while (stopped().length === 0) await sleep(5);
+  await until('it is refused', () => stopped().length > 0);
   await sleep(100);
   assert.is(world.served.length, served, 'it acts no more');
   assert.equal(stopped().map(({ action, verdict, code: refusal, sandbox }) => [action, verdict, refusal, sandbox]), [[{ type: 'read', resource: 'rows' }, 'deny', 'AGENT_STOPPED', 'process']], 'the first, for all that are like it');
@@ -83,10 +90,7 @@ else test(forking, async (context) => {
   assert.is(world.served.length, served);
   const pid = Number(world.printed.join('').replace('stdout: ', ''));
   assert.ok(pid > 0);
-  for (let tries = 0; isAlive(pid); tries += 1) {
-    assert.ok(tries < 100, 'with the end of the program its channel is closed');
-    await sleep(50);
-  }
+  await until('with the end of the program its channel is closed', () => !isAlive(pid));
 });
 
 const disguises: readonly (readonly [type: string, sql: string])[] = [
