@@ -25,6 +25,8 @@ export const approvals_max = 256;
 export const approval_ms_default = 300_000;
 /** The longest wait for approval. */
 export const approval_ms_max: number = approval_lifetime_s_max * 1000;
+/** How long a command of a peer waits: it must be answered while its exchange is open. */
+export const peer_approval_ms_max = 45_000;
 /** Answers that are refused within a minute before no more are looked at until it is over. */
 const wrong_answers: RateLimit = { count: 10, period_ms: 60_000 };
 
@@ -129,15 +131,16 @@ export class ApprovalDesk implements Approvals {
     if (of_agent >= approvals_per_agent_max || this.#waiting.size >= approvals_max) {
       return Promise.resolve(fail('APPROVAL_OVERLOADED', `${of_agent} calls of ${agent.name} wait for approval already`, { fix: 'agentmesh approvals list, and answer some of them' }));
     }
+    const wait_ms = question.peer === null ? this.#wait_ms : Math.min(this.#wait_ms, peer_approval_ms_max);
     const pending: PendingApproval = {
-      ...question, id: toBase64url(random.bytes(approval_request_bytes)), host, agent_name: agent.name, approvers, expires_ms: clock.now() + this.#wait_ms,
+      ...question, id: toBase64url(random.bytes(approval_request_bytes)), host, agent_name: agent.name, approvers, expires_ms: clock.now() + wait_ms,
     };
-    return this.#wait(pending, signal);
+    return this.#wait(pending, wait_ms, signal);
   }
 
-  #wait(pending: PendingApproval, signal: AbortSignal): Promise<Result<ApprovalGrant>> {
+  #wait(pending: PendingApproval, wait_ms: number, signal: AbortSignal): Promise<Result<ApprovalGrant>> {
     return new Promise((resolve) => {
-      const cancel = this.#parts.clock.after(this.#wait_ms, () => settle(fail('APPROVAL_TIMEOUT', `nobody approved it within ${this.#wait_ms} ms`, { fix: 'ask again, and have it answered: agentmesh approvals list' })));
+      const cancel = this.#parts.clock.after(wait_ms, () => settle(fail('APPROVAL_TIMEOUT', `nobody approved it within ${wait_ms} ms`, { fix: 'ask again, and have it answered: agentmesh approvals list' })));
       const aborted = (): void => settle(fail('CALL_ABORTED', 'the call was given up before it was approved'));
       const settle = (result: Result<ApprovalGrant>): void => {
         cancel();

@@ -31,6 +31,8 @@ export interface ApprovalQuestion {
   readonly policy: string | null;
   readonly rule: string | null;
   readonly reason: string;
+  /** The peer at whose command the agent acts, if at one's. */
+  readonly peer: string | null;
   /** Unix milliseconds. */
   readonly time_ms: number;
 }
@@ -157,12 +159,12 @@ export class Arbiter {
   approval({ record, data, signal }: { readonly record: DecisionRecord; readonly data: Json; readonly signal: AbortSignal }): (() => Promise<Result<ApprovalGrant>>) | undefined {
     const approvals = this.#parts.approvals();
     if (approvals === undefined) return undefined;
-    const { call_id, agent, action, args_hash, policies, policy, rule, reason, time_ms } = record;
+    const { call_id, agent, action, args_hash, policies, policy, rule, reason, peer, time_ms } = record;
     return () => new Promise((resolve) => {
       const given_up = (): void => resolve(fail('CALL_ABORTED', `the call was given up: ${messageOf(signal.reason)}`));
       if (signal.aborted) return given_up();
       signal.addEventListener('abort', given_up, { once: true });
-      const ask = async (): Promise<Result<ApprovalGrant>> => await approvals.decide({ call_id, agent, action, args_hash, data, policies, policy, rule, reason, time_ms }, signal);
+      const ask = async (): Promise<Result<ApprovalGrant>> => await approvals.decide({ call_id, agent, action, args_hash, data, policies, policy, rule, reason, peer, time_ms }, signal);
       ask()
         .catch((error: unknown) => fail('APPROVAL_UNAVAILABLE', `approval cannot be asked for: ${messageOf(error)}`, { cause: error }))
         .finally(() => signal.removeEventListener('abort', given_up))

@@ -1,5 +1,10 @@
 /** The kernel as others see it. */
 export { Denied, type Action, type Call, type CallContext, type Decision, type Outcome, type OutputTerms, type Question } from './call.ts';
+export { redact, type Finding } from './detect/finding.ts';
+export { injectionSignals, type InjectionFacets } from './detect/injection.ts';
+export { findPii, type PiiOptions } from './detect/pii.ts';
+export { findSecrets } from './detect/secret.ts';
+export { sqlFacets, type SqlFacets } from './detect/sql.ts';
 export { GovernedFiles, type FileStatus, type FilesInit } from './files.ts';
 export { Policy } from './guards.ts';
 export type { ApprovalGrant, ApprovalQuestion, Approvals } from './arbiter.ts';

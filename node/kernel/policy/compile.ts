@@ -6,7 +6,7 @@ import { compileCel, truth } from './cel/compile.ts';
 import { callOf } from './functions.ts';
 import { compileIsland, isIsland } from './island.ts';
 import { normalise } from './normalise.ts';
-import { junction, operations } from './operators.ts';
+import { isOrder, junction, operations, strictly } from './operators.ts';
 import { parseCondition } from './parser.ts';
 import { compilePolicyMacro } from './policy-macros.ts';
 import type { Scope } from './scope.ts';
@@ -274,7 +274,7 @@ function compileBinary(expression: Expression & { kind: 'binary' }, compiler: Co
   const { operator } = expression;
   const payer = payerOf(compiler);
   if (operator === 'and' || operator === 'or') return ok(junction(operator === 'or', left.value, right.value, compiler.strict, payer));
-  const apply = operations[operator];
+  const apply = compiler.strict && isOrder(operator) ? strictly(operations[operator]) : operations[operator];
   return ok((scope) => {
     const a = left.value(scope);
     if (a instanceof Fault) return a;

@@ -18,7 +18,8 @@ export function junction(deciding: boolean, left: Evaluator, right: Evaluator, s
   };
 }
 
-type Operation = (a: Json | undefined, b: Json | undefined, payer: Payer | undefined) => Value;
+/** An operator as a function of its operands. */
+export type Operation = (a: Json | undefined, b: Json | undefined, payer: Payer | undefined) => Value;
 
 /** The operators but `and` and `or`; an absent attribute is in no order with anything. In a loop, a payer pays for what is large. */
 export const operations: { readonly [operator in Exclude<BinaryOperator, 'and' | 'or'>]: Operation } = {
@@ -84,6 +85,18 @@ function ordering(holds: (order: number) => boolean): Operation {
     if (typeof a === 'string' && typeof b === 'string') return sizeCharge(payer, a, b) ?? holds(a < b ? -1 : a > b ? 1 : 0);
     return new Fault(`${kindOf(a)} has no order with ${kindOf(b)}`);
   };
+}
+
+const orders: ReadonlySet<BinaryOperator> = new Set(['<', '<=', '>', '>=']);
+
+/** Whether an operator asks for an order. */
+export function isOrder(operator: BinaryOperator): boolean {
+  return orders.has(operator);
+}
+
+/** An order in strict mode: a null is as little in it as an absent attribute, or giving one would make a denial false. */
+export function strictly(order: Operation): Operation {
+  return (a, b, payer) => (a === null || b === null ? new Fault('null has no order') : order(a, b, payer));
 }
 
 function arithmetic(name: string, a: Json | undefined, b: Json | undefined, apply: (x: number, y: number) => number): Value {

@@ -144,7 +144,7 @@ class Translator {
       if (operator === 'in') return membership(x, y);
       const doubles = `type(${x}) == double && type(${y}) == double`;
       const texts = `type(${x}) == string && type(${y}) == string`;
-      if (comparisons.has(operator)) return `(${x} == null || ${y} == null ? false : (${doubles}) || (${texts}) ? ${x} ${operator} ${y} : ${no_truth})`;
+      if (comparisons.has(operator)) return `(${x} == null || ${y} == null ? ${this.#strict ? no_truth : 'false'} : (${doubles}) || (${texts}) ? ${x} ${operator} ${y} : ${no_truth})`;
       // The rest of a division by doubles is not in CEL; that of whole numbers is.
       const sum = operator === '%'
         ? `(double(int(${x})) == ${x} && double(int(${y})) == ${y} ? double(int(${x}) % int(${y})) : ${x} - ${y} * double(int(${x} / ${y})))`

@@ -75,6 +75,9 @@ const table: readonly [string, boolean | 'fault', (boolean | 'fault')?][] = [
   ["timestamp(data.missing) != timestamp('2028-01-01T00:00:00Z')", true, 'fault'],
   ["type(data.missing) != string", true, 'fault'],
   ["type(data.text) != string", false],
+  // Giving null is no way around what forbids.
+  ["data.nothing > 100", false, 'fault'],
+  ["100 <= data.nothing", false, 'fault'],
   // Every comparison with what is no number would be false.
   ["double('nan') > 100", 'fault'],
   ["not (double('NaN') <= 100)", 'fault'],
