@@ -170,7 +170,7 @@ export class Actions {
       from: from.value, to: to.value, command: command.value, arguments: sending.arguments,
       ...(held.value === undefined ? {} : { delegation: held.value }),
       ...(plan.signal === undefined ? {} : { signal: plan.signal }),
-    }, (signal) => message.send({ ...sending, signal }));
+    }, (signal, given_on) => message.send({ ...sending, arguments: given_on, signal }));
   }
 
   /** The delegation under which a command is given, if any. A chain that a stranger has offered is used only by its id. */

@@ -23,6 +23,8 @@ export interface NodeConfig {
   readonly name?: string;
   /** The trust score that callers need at every agent of this host, 0..1000. */
   readonly required_trust?: number;
+  /** How long a call waits for approval, in milliseconds, before it is denied; five minutes when absent, fifteen at most. */
+  readonly approval_ms?: number;
   /** How old the knowledge of revocations may be, in milliseconds, for commands that read, write or delete; a day, an hour and five minutes when absent. */
   readonly revocation_max_age?: Partial<RevocationAges>;
   /** Hears every fact: for logs and metrics. */
@@ -37,6 +39,8 @@ export interface NodeConfig {
   readonly mirrors?: MirrorInit;
   /** Where the public protocols of transparency logs are served over HTTP, `HOST:PORT` or a port of the loopback interface; nowhere when absent. */
   readonly gateway?: string;
+  /** Whether the local HTTP API for programs in any language is open: `true` on a socket in the data folder, or also on a port of the loopback interface, `HOST:PORT`; closed when absent. */
+  readonly sidecar?: true | string;
   /** What may be dropped when, and what the audit log may take of the disk; everything is kept when absent. */
   readonly retention?: RetentionPolicy;
   /** Whether the control socket is served, so that the CLI can ask this node; true when absent. */

@@ -35,9 +35,14 @@ export class Attachment {
  * reaches the disk with the next synced commit: a power cut may leave a decision
  * without its outcome, never an effect without its decision. `refusal` may say
  * that no decision is to be recorded, and so no effect to happen, as when the
- * log has no room left; outcomes of effects that were allowed still are.
+ * log has no room left; outcomes of effects that were allowed still are. `besides`
+ * gives what else goes into the same atomic batch as a decision.
  */
-export function auditRecorder(log: AuditLog, refusal: () => Failure | undefined = () => undefined): FlightRecorder {
+export function auditRecorder(
+  log: AuditLog,
+  refusal: () => Failure | undefined = () => undefined,
+  besides: (decision: DecisionRecord) => readonly Change[] = () => [],
+): FlightRecorder {
   const append = async (subject: string, record: object, options: { readonly durable: boolean; readonly with: readonly Change[] }): Promise<Result<{ readonly index: number }>> => {
     const appended = await log.append({ subject, payload: canonicalJsonBytes(record) }, options);
     return appended.ok ? ok({ index: appended.value.index }) : appended;
@@ -48,7 +53,7 @@ export function auditRecorder(log: AuditLog, refusal: () => Failure | undefined 
       const refused = refusal();
       if (refused !== undefined) return { ok: false, failure: refused };
       const attached = attach instanceof Attachment ? attach : undefined;
-      const recorded = await append(decision.agent, decision, { durable: decision.audit === 'durable', with: attached?.changes ?? [] });
+      const recorded = await append(decision.agent, decision, { durable: decision.audit === 'durable', with: [...(attached?.changes ?? []), ...besides(decision)] });
       if (recorded.ok && attached !== undefined) attached.decided = { decision, index: recorded.value.index };
       return recorded;
     },

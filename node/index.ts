@@ -5,8 +5,15 @@ export { AuditBridge, type AuditBridgeInit, type SyncReport } from './audit-brid
 export type { SyncOptions, SyncOutcome } from './log-sync.ts';
 export type { LoggedRecord } from './flight-logs.ts';
 export { AgentIdentity, TrustBridge, type AgentIdentityInit, type DelegatedTask, type OutgoingMessage, type PeerVerification, type Reply } from './library.ts';
-export { Denied, KernelSpace, Policy, type Action, type KernelInit } from './kernel/index.ts';
+export {
+  Denied, KernelSpace, memoryRecorder, Policy, type Action, type DecisionRecord, type Delivered, type Disposition, type KernelInit, type MessageInit, type ModelInit, type OutcomeRecord, type PolicyLayer,
+  type SignalInfo, type SignalName, type Spending, type ToolInit, type Usage,
+} from './kernel/index.ts';
+export { prepareSqlSecondOpinion } from './kernel/detect/sql-second-opinion.ts';
+export type { AgentToolbox, AgentTools } from './agent-tools.ts';
 export type { AgentCall, AgentHandler } from './agents.ts';
+export type { ToolOffer } from './kernel/tools.ts';
+export type { Vfs } from './kernel/vfs.ts';
 export { getResolver, type MethodResolver, type MethodResolvers, type ResolverInit } from './resolver.ts';
 export { controlClient, type ControlClient } from './control/client.ts';
 export type { ControlApi } from './control/api.ts';

@@ -9,9 +9,11 @@ import { sha256 } from '../crypto/hash.ts';
 import { FailureError, unwrap, type Result } from '../crypto/result.ts';
 import type { Chain } from '../crypto/chain.ts';
 import { jsonResult } from '../protocols/message/index.ts';
+import type { AgentToolbox } from './agent-tools.ts';
 import type { AgentCall, AgentHandler } from './agents.ts';
 import type { LocalIdentity } from './identities.ts';
 import type { KernelSpace } from './kernel/index.ts';
+import type { Vfs } from './kernel/vfs.ts';
 import { onlyNode, type Node } from './node.ts';
 
 /** An agent to create. */
@@ -86,6 +88,16 @@ export class AgentIdentity {
 
   get capabilities(): readonly string[] {
     return this.#identity.capabilities;
+  }
+
+  /** What it remembers: its own files and those that agents share. Every access is decided by its kernel and recorded. Throws a `FailureError`. */
+  get files(): Vfs {
+    return unwrap(this.node.host.files.of(this.did));
+  }
+
+  /** The tools that it may call: each call checked against the schema, decided by its kernel and recorded. Throws a `FailureError`. */
+  get tools(): AgentToolbox {
+    return unwrap(this.node.host.tools.of(this.did));
   }
 
   /** Serves the commands of other agents: each one verified, allowed and recorded before the handler sees it. */

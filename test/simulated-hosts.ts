@@ -4,6 +4,7 @@ import { Actions, type AgentPlan } from '../node/actions.ts';
 import type { AgentHandler } from '../node/agents.ts';
 import { startHost, type Host, type HostSettings } from '../node/host.ts';
 import { makeNodeKeys } from '../node/node-keys.ts';
+import type { WatchFile } from '../node/host-policies.ts';
 import type { LocalIdentity } from '../node/identities.ts';
 import { KernelSpace, Policy } from '../node/kernel/index.ts';
 import type { Fact, Network } from '../protocols/ports.ts';
@@ -27,6 +28,8 @@ export interface WorldInit extends Omit<WireInit, 'simulator'> {
   readonly settings?: Partial<HostSettings>;
   /** Time that a write to a store takes. */
   readonly write_ms?: number;
+  /** Tells hosts of changes of files. */
+  readonly watch_file?: WatchFile;
   /** Stands between a host and its network. */
   readonly interpose?: (network: Network, name: string) => Network;
 }
@@ -67,6 +70,7 @@ export class HostWorld {
   readonly wire: Wire;
   readonly #init: WorldInit;
   readonly #hosts: SimulatedHost[] = [];
+  readonly #halted = new Set<SimulatedHost>();
   #started = 0;
 
   constructor(init: WorldInit) {
@@ -135,7 +139,8 @@ export class HostWorld {
     if (remains === undefined) await makeNodeKeys(keystore, random);
     const wired = simulatedNetwork(wire, { id: peer, clock, recorder });
     const network = this.#init.interpose?.(wired, name) ?? wired;
-    const started = await this.finish(startHost({ clock, random, network, store: slow_store, files, keystore, recorder }, {
+    const watching = this.#init.watch_file === undefined ? {} : { watch_file: this.#init.watch_file };
+    const started = await this.finish(startHost({ clock, random, network, store: slow_store, files, keystore, recorder, ...watching }, {
       name, genesis: remains === undefined, required_trust: 0, ...this.#init.settings, ...settings,
     }));
     return started.ok ? ok({ name, peer, store, files, facts, host: started.value, actions: new Actions(started.value) }) : started;
@@ -153,13 +158,21 @@ export class HostWorld {
     unwrap(await this.finish(from.host.parts.network.dial(`/simulated/${to.peer}`, { signal: never })));
   }
 
-  /** Stops a host and starts it again on the same store and files, connected to all others. */
+  /** Stops hosts until each is restarted. Time that passes while all of them stand costs nothing. */
+  async halt(...indexes: readonly number[]): Promise<void> {
+    for (const index of indexes) {
+      this.#halted.add(this.at(index));
+      await this.finish(this.at(index).host.stop());
+    }
+  }
+
+  /** Stops a host and starts it again on the same store and files, connected to all others that run. */
   async restart(index: number, settings: Partial<HostSettings> = {}): Promise<SimulatedHost> {
     const old = this.at(index);
-    await this.finish(old.host.stop());
+    if (!this.#halted.delete(old)) await this.finish(old.host.stop());
     const host = unwrap(await this.start(old.name, old, settings));
     this.#hosts[index] = host;
-    for (const other of this.#hosts) if (other !== host) await this.connect(host, other);
+    for (const other of this.#hosts) if (other !== host && !this.#halted.has(other)) await this.connect(host, other);
     await this.pass(settle_ms);
     return host;
   }
@@ -212,7 +225,7 @@ export class HostWorld {
 
   /** Stops every host. */
   async close(): Promise<void> {
-    for (const { host } of this.#hosts) await this.finish(host.stop());
+    for (const each of this.#hosts) if (!this.#halted.has(each)) await this.finish(each.host.stop());
   }
 }
 

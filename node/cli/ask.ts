@@ -13,9 +13,14 @@ const answer_ms_max = 60_000;
 const whole_log_answer_ms_max = 3_600_000;
 const whole_log_methods: ReadonlySet<ControlMethod> = new Set(['audit.export', 'audit.erase', 'audit.recover']);
 
+/** The same for what may wait for a human on this host, up to 15 minutes, before it goes on. */
+const approved_answer_ms_max = 960_000;
+const approved_methods: ReadonlySet<ControlMethod> = new Set(['call', 'run.begin', 'run.call']);
+
 /** How long a command waits for the answer of a method, in milliseconds. */
 export function answerLimit(method: ControlMethod): number {
-  return whole_log_methods.has(method) ? whole_log_answer_ms_max : answer_ms_max;
+  if (whole_log_methods.has(method)) return whole_log_answer_ms_max;
+  return approved_methods.has(method) ? approved_answer_ms_max : answer_ms_max;
 }
 
 /** The flags that every command has. */

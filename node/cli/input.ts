@@ -26,10 +26,10 @@ async function eachPiece(path: string, bytes_max: number, take: (piece: Buffer) 
   }
 }
 
-/** The bytes of a file, or of standard input for `-`. Fails with `FILE_UNREADABLE` or `FILE_TOO_LARGE`. */
-export async function readInput(path: string): Promise<Result<Uint8Array>> {
+/** The bytes of a file, or of standard input for `-`, at most `bytes_max`. Fails with `FILE_UNREADABLE` or `FILE_TOO_LARGE`. */
+export async function readInput(path: string, bytes_max: number = input_bytes_max): Promise<Result<Uint8Array>> {
   const pieces: Buffer[] = [];
-  const read = await eachPiece(path, input_bytes_max, (piece) => void pieces.push(piece));
+  const read = await eachPiece(path, bytes_max, (piece) => void pieces.push(piece));
   return read.ok ? ok(new Uint8Array(Buffer.concat(pieces))) : read;
 }
 

@@ -3,6 +3,7 @@ import { ArgumentScannerError, buildApplication, buildRouteMap, formatMessageFor
 import { FailureError, messageOf } from '../../crypto/result.ts';
 import { createContext, type CliProcess, type Context, type Screen } from './context.ts';
 import { exit_codes, exitCodeOf } from './exit.ts';
+import { approvals_routes } from './routes/approvals.ts';
 import { audit_routes, help_routes } from './routes/audit.ts';
 import { authority_routes, trust_routes } from './routes/authority.ts';
 import { delegate_route, delegation_routes } from './routes/delegation.ts';
@@ -10,9 +11,15 @@ import { host_routes } from './routes/host.ts';
 import { ucan_routes } from './routes/interop.ts';
 import { keys_routes } from './routes/keys.ts';
 import { did_routes } from './routes/did.ts';
+import { policy_routes } from './routes/policy.ts';
 import { agent_routes } from './routes/identity.ts';
+import { sidecar_routes } from './routes/sidecar.ts';
+import { signal_route } from './routes/signal.ts';
 import { sponsor_routes } from './routes/sponsor.ts';
 import { revocation_routes } from './routes/revocation.ts';
+import { run_route } from './routes/run.ts';
+import { tools_routes } from './routes/tools.ts';
+import { vfs_routes } from './routes/vfs.ts';
 import { visible } from './view/text.ts';
 
 const description = `A peer-to-peer node that governs AI agents on each host and lets them trust,
@@ -57,6 +64,7 @@ export function application(): Application<Context> {
       ...host_routes,
       sponsor: sponsor_routes,
       agent: agent_routes,
+      signal: signal_route,
       keys: keys_routes,
       did: did_routes,
       ...authority_routes,
@@ -64,6 +72,12 @@ export function application(): Application<Context> {
       delegate: delegate_route,
       delegation: delegation_routes,
       trust: trust_routes,
+      approvals: approvals_routes,
+      run: run_route,
+      policy: policy_routes,
+      vfs: vfs_routes,
+      tools: tools_routes,
+      sidecar: sidecar_routes,
       audit: audit_routes,
       ucan: ucan_routes,
       help: help_routes,

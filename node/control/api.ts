@@ -6,7 +6,14 @@
 import type { Result } from '../../crypto/result.ts';
 import type { EntryView, ErasedView, ImportView, LogPageView, OwnLogView, VerifiedView } from './audit-entry-views.ts';
 import type { ChainCheckView, ChainView } from './delegation-views.ts';
+import { signal_params, type SignalControlApi } from './signal-api.ts';
+import { approval_params, type ApprovalControlApi } from './approval-api.ts';
+import { policy_params, type PolicyControlApi } from './policy-api.ts';
+import { run_params, type RunControlApi } from './run-api.ts';
+import { sidecar_params, type SidecarControlApi } from './sidecar-api.ts';
 import { sponsor_params, type SponsorControlApi } from './sponsor-api.ts';
+import { tool_params, type ToolControlApi } from './tool-api.ts';
+import { vfs_params, type VfsControlApi } from './vfs-api.ts';
 import type { FsckView, RecoveredView, HeadView, ProofView, EvidenceFileView, EvidenceView, ExposureView, SuccessionView, SuspicionView, MirroredLogView, WitnessesView, ArchiveWorkView, RetentionView } from './audit-views.ts';
 import type { NodeStatus, AgentView, PeerView, CallView, DelegationView, RevocationPreview, RevocationView, ScoreView, CheckView, IdentityView, VoidedView } from './views.ts';
 
@@ -23,7 +30,7 @@ export interface ParamSpec {
 export type Who = string;
 
 /** Every method with its parameters and its answer. */
-export interface ControlApi extends SponsorControlApi {
+export interface ControlApi extends ApprovalControlApi, PolicyControlApi, RunControlApi, SidecarControlApi, SignalControlApi, SponsorControlApi, VfsControlApi, ToolControlApi {
   'status': { params: Record<string, never>; value: NodeStatus };
   'stop': { params: Record<string, never>; value: null };
   'agent.create': {
@@ -98,7 +105,14 @@ const texts = { type: 'strings' } as const;
 export const control_params: { readonly [Method in ControlMethod]: { readonly [Name in keyof ControlApi[Method]['params']]: ParamSpec } } = {
   'status': {},
   'stop': {},
+  ...signal_params,
   ...sponsor_params,
+  ...approval_params,
+  ...policy_params,
+  ...run_params,
+  ...vfs_params,
+  ...tool_params,
+  ...sidecar_params,
   'agent.create': {
     name: text, sponsor: text, capabilities: texts, parent: text_optional, policy: text_optional,
     handler: text_optional, required_trust: number_optional, authority: text_optional,

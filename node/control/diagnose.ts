@@ -6,6 +6,7 @@ import { witnessChecks } from './audit-witness-methods.ts';
 import type { CheckView } from './views.ts';
 import { accusationChecks } from './audit-evidence-methods.ts';
 import { monitorChecks } from './monitor-checks.ts';
+import { policyChecks } from './policy-methods.ts';
 import { sponsorshipChecks } from './sponsor-checks.ts';
 
 /** How far the knowledge of revocations reaches, and what its age holds up. */
@@ -49,12 +50,14 @@ export async function diagnose(node: Node): Promise<readonly CheckView[]> {
   add('storers', ...storersCheck(node));
   if (node.keys_protected) add('keys', 'ok', 'sealed with a passphrase');
   else add('keys', 'warning', 'protected by file permissions alone', 'stop it, then agentmesh keys passphrase --new-passphrase-file FILE');
-  checks.push(...accusationChecks(host), ...monitorChecks(host), ...sponsorshipChecks(host));
+  checks.push(...accusationChecks(host), ...monitorChecks(host), ...sponsorshipChecks(host), ...await policyChecks(host));
   for (const identity of host.identities.list('agent')) {
     const agent = host.agents.get(identity.did);
     const ended = host.revocation.ended(identity.did);
     if (ended !== undefined) add(`agent ${identity.name}`, 'warning', `killed for good: ${ended.reason}`, 'create a new agent');
-    else if (agent === undefined) add(`agent ${identity.name}`, 'failed', 'its policy or handler cannot be loaded', 'check the files that agentmesh agent list shows, then restart');
+    else if (agent === undefined) add(`agent ${identity.name}`, 'failed', 'its policy or handler cannot be loaded', 'check the files that agentmesh agent list shows, then agentmesh policy reload, or restart where it is the handler');
+    else if (agent.kernel.stateOf(identity.did) === 'killed') add(`agent ${identity.name}`, 'warning', `killed for good: ${agent.kernel.standingOf(identity.did).reason ?? 'by a signal'}`, 'create a new agent');
+    else if (agent.kernel.stateOf(identity.did) === 'stopped') add(`agent ${identity.name}`, 'warning', `stopped: ${agent.kernel.standingOf(identity.did).reason ?? 'by a signal'}`, `agentmesh signal ${identity.name} SIGCONT`);
     else if (agent.handler === undefined) add(`agent ${identity.name}`, 'warning', 'no handler serves its commands', 'create it with --handler FILE, or register one in a program');
     else add(`agent ${identity.name}`, 'ok', 'ready');
   }

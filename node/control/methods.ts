@@ -11,6 +11,7 @@ import type { Node } from '../node.ts';
 import { packageVersion } from '../version.ts';
 import type { ControlApi, ControlMethods } from './api.ts';
 import type { AgentView, CallView, NodeStatus, PeerView } from './views.ts';
+import { approvalMethods } from './approval-methods.ts';
 import { auditEntryMethods } from './audit-entry-methods.ts';
 import { auditEvidenceMethods } from './audit-evidence-methods.ts';
 import { auditMethods, headOf } from './audit-methods.ts';
@@ -20,8 +21,14 @@ import { auditWitnessMethods } from './audit-witness-methods.ts';
 import { delegationMethods } from './delegation-methods.ts';
 import { didMethods } from './did-methods.ts';
 import { revocationMethods } from './revocation-methods.ts';
+import { runMethods } from './run-methods.ts';
 import { diagnose } from './diagnose.ts';
+import { policyMethods, policyStatus } from './policy-methods.ts';
+import { sidecarMethods } from './sidecar-methods.ts';
+import { signalMethods } from './signal-methods.ts';
 import { attestedUntil, sponsorMethods } from './sponsor-methods.ts';
+import { toolMethods } from './tool-methods.ts';
+import { vfsMethods } from './vfs-methods.ts';
 
 function optional<T, Name extends string>(name: Name, value: T | undefined): { [key in Name]?: T } {
   const made: { [key in Name]?: T } = {};
@@ -61,6 +68,7 @@ async function statusOf(node: Node, started_ms: number): Promise<NodeStatus> {
       quorum_doubt: quorum.failure ?? quorum.weakness ?? null,
       frozen: frozenView(log.frozen),
     },
+    policies: policyStatus(node.host),
     memory_bytes: process.memoryUsage.rss(),
     troubles: node.counters.troubles(),
   };
@@ -164,6 +172,10 @@ export function controlMethods(node: Node): ControlMethods {
       return Promise.resolve(ok(null));
     },
     ...sponsorMethods(node),
+    ...signalMethods(host, actions),
+    ...vfsMethods(host),
+    ...toolMethods(host),
+    ...sidecarMethods(node),
     'agent.create': (params) => createAgent(node, params),
     'agent.list': () => Promise.resolve(ok(host.identities.list('agent').map((identity) => agentView(host, identity)))),
     'did.resolve': (params) => resolveDid(node, params),
@@ -187,6 +199,9 @@ export function controlMethods(node: Node): ControlMethods {
     ...auditWitnessMethods(host),
     ...auditKeeperMethods(host),
     ...auditRetentionMethods(host),
+    ...approvalMethods(host),
+    ...policyMethods(host, actions),
+    ...runMethods(host, () => node.sidecar?.socket_path),
     ...auditEntryMethods(host),
     ...auditEvidenceMethods(host),
     ...didMethods(host),

@@ -2,9 +2,15 @@
 import type { RunEvent } from '../runs.ts';
 import type { ParamSpec, Who } from './api.ts';
 
+/** Where the program itself can ask the node, and with which token; null where the sidecar is closed. */
+export interface RunSidecar {
+  readonly socket: string;
+  readonly token: string;
+}
+
 /** The methods about runs, with their parameters and answers. */
 export interface RunControlApi {
-  'run.begin': { params: { agent: Who; tier: string; action: unknown; data: unknown }; value: { readonly id: string } };
+  'run.begin': { params: { agent: Who; tier: string; action: unknown; data: unknown }; value: { readonly id: string; readonly sidecar: RunSidecar | null } };
   'run.next': { params: { id: string }; value: RunEvent };
   'run.call': { params: { id: string; action: unknown; data?: unknown }; value: null };
   'run.end': { params: { id: string; exit_code?: number; code?: string; reason?: string }; value: { readonly index: number } };

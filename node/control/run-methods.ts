@@ -20,8 +20,8 @@ function isAction(value: unknown): value is Action {
   return isFields(value) && typeof value['type'] === 'string';
 }
 
-/** The control methods about runs. */
-export function runMethods(host: Host): Pick<ControlMethods, keyof RunControlApi> {
+/** The control methods about runs; `sidecar` is the path of the sidecar's socket. */
+export function runMethods(host: Host, sidecar: () => string | undefined = () => undefined): Pick<ControlMethods, keyof RunControlApi> {
   const { runs } = host;
   return {
     'run.begin': async ({ agent, tier, action, data }) => {
@@ -32,7 +32,9 @@ export function runMethods(host: Host): Pick<ControlMethods, keyof RunControlApi
       const copied = snapshot(data);
       if (!copied.ok) return copied;
       if (!isAction(action) || action.type !== 'execute') return fail('CALL_INVALID', 'a run begins with an action of type execute');
-      return runs.begin(housed.value, { tier: named, action, data: copied.value });
+      const begun = await runs.begin(housed.value, { tier: named, action, data: copied.value });
+      const socket = sidecar();
+      return begun.ok ? ok({ id: begun.value.id, sidecar: socket === undefined ? null : { socket, token: begun.value.token } }) : begun;
     },
     'run.next': ({ id }, signal) => runs.next(id, signal),
     'run.call': async ({ id, action, data = null }) => {

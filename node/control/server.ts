@@ -3,17 +3,16 @@
  * with one JSON object, answered by `{ok: true, value}` or `{ok: false, failure}`.
  * The file system is the login: the socket opens for its owner alone.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { fromUtf8 } from '../../crypto/bytes.ts';
-import { isCrowded, json_values_max } from '../../crypto/canonical.ts';
 import { fail, messageOf, ok, type Failure, type Result } from '../../crypto/result.ts';
 import type { Clock, Recorder } from '../../protocols/ports.ts';
 import { sleep } from '../../protocols/time.ts';
 import { system_clock } from '../clock.ts';
 import type { ControlApi, ControlMethod, ControlMethods } from './api.ts';
-import { checkParams, findMethod, isShallow, json_depth_max } from './params.ts';
-import { closeToOthers, prepareSocket } from './socket.ts';
+import { jsonBody, readBody } from '../http/body.ts';
+import { checkParams, findMethod } from './params.ts';
+import { listenOnSocket, prepareSocket } from './socket.ts';
 
 /** The largest request body. */
 export const request_bytes_max: number = 1024 * 1024;
@@ -65,28 +64,6 @@ function refuse(status: number, code: string, reason: string, fix?: string): Rep
   return { status, result: fail(code, reason, fix === undefined ? {} : { fix }) };
 }
 
-async function readBody(request: IncomingMessage): Promise<Result<unknown>> {
-  const too_large = fail('REQUEST_TOO_LARGE', `a request has at most ${request_bytes_max} bytes`);
-  if (Number(request.headers['content-length'] ?? 0) > request_bytes_max) return too_large;
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request) {
-    if (!Buffer.isBuffer(chunk)) continue;
-    length += chunk.length;
-    if (length > request_bytes_max) return too_large;
-    chunks.push(chunk);
-  }
-  const text = fromUtf8(Buffer.concat(chunks));
-  if (text === undefined) return fail('REQUEST_INVALID', 'the body is not UTF-8');
-  if (!isShallow(text)) return fail('REQUEST_INVALID', `the JSON nests deeper than ${json_depth_max} levels`);
-  if (isCrowded(text)) return fail('REQUEST_INVALID', `the JSON has more than ${json_values_max} values`);
-  try {
-    return ok(JSON.parse(text));
-  } catch (error) {
-    return fail('REQUEST_INVALID', `the body is not JSON: ${messageOf(error)}`, { fix: 'send one JSON object, {} when there is no parameter' });
-  }
-}
-
 // A function of its own, because only a type parameter keeps method and parameters together.
 function call<Method extends ControlMethod>(methods: ControlMethods, method: Method, params: ControlApi[Method]['params'], signal: AbortSignal): Promise<Result<unknown>> {
   return methods[method](params, signal);
@@ -134,9 +111,11 @@ class ControlDesk {
     }
     const method = findMethod(url.slice(path_prefix.length));
     if (!method.ok) return { status: 404, result: method };
-    const body = await readBody(request);
-    if (!body.ok) return { status: body.failure.code === 'REQUEST_TOO_LARGE' ? 413 : 400, result: body };
-    return this.#run(method.value, body.value, signal);
+    const bytes = await readBody(request, request_bytes_max);
+    if (bytes === 'too large') return refuse(413, 'REQUEST_TOO_LARGE', `a request has at most ${request_bytes_max} bytes`);
+    if (bytes === 'cut off') return refuse(400, 'REQUEST_INVALID', 'the request was cut off');
+    const body = jsonBody(bytes);
+    return body.ok ? this.#run(method.value, body.value, signal) : { status: 400, result: body };
   }
 
   async #run(method: ControlMethod, given: unknown, signal: AbortSignal): Promise<Reply> {
@@ -180,21 +159,6 @@ function answerBroken(error: Error, socket: Socket): void {
   socket.end(`HTTP/1.1 ${timed_out ? '408 Request Timeout' : '400 Bad Request'}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`);
 }
 
-function listen(server: Server, socket_path: string): Promise<Result<void>> {
-  return new Promise((resolve) => {
-    server.once('error', (error) => resolve(fail('CONTROL_DENIED', `cannot listen on ${socket_path}: ${error.message}`, {
-      fix: 'choose a folder of your own with --data', cause: error,
-    })));
-    // The socket is made within `listen`, so that nobody else can open it even before its mode is set.
-    const mask = process.umask(0o077);
-    server.listen(socket_path, () => {
-      closeToOthers(socket_path);
-      resolve(ok(undefined));
-    });
-    process.umask(mask);
-  });
-}
-
 /**
  * Listens on the control socket.
  *
@@ -213,7 +177,7 @@ export async function serveControl(parts: ControlServerParts): Promise<Result<Co
   );
   server.maxConnections = connections_max;
   server.on('clientError', answerBroken);
-  const listening = await listen(server, socket_path);
+  const listening = await listenOnSocket(server, socket_path);
   if (!listening.ok) return listening;
   server.on('error', (error) => parts.recorder.record({ kind: 'control.fault', reason: error.message }));
   const shut = async (): Promise<void> => {

@@ -58,7 +58,8 @@ async function signalledHere(host: Host, { identity, kernel }: HousedAgent, name
     kernel.resetSpending(did);
     kernel.taints.clear(did);
   }
-  const delivered = await kernel.signal(did, name, { by: sponsor?.did ?? local_user, ...(reason === undefined ? {} : { reason }) });
+  const why = reset ? `${reason ?? 'no reason given'}; its budget was given anew, its labels were taken off` : reason;
+  const delivered = await kernel.signal(did, name, { by: sponsor?.did ?? local_user, ...(why === undefined ? {} : { reason: why }) });
   return delivered.ok ? ok({ ...delivered.value, agent: did, receipt: null }) : delivered;
 }
 

@@ -3,7 +3,7 @@
  * which only the user of the node may enter.
  */
 import { chmodSync, lstatSync, mkdirSync, unlinkSync, type Stats } from 'node:fs';
-import { createConnection } from 'node:net';
+import { createConnection, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
 
@@ -86,7 +86,18 @@ export async function prepareSocket(socket_path: string): Promise<Result<void>> 
   return ok(undefined);
 }
 
-/** Leaves the socket open to its owner alone. */
-export function closeToOthers(socket_path: string): void {
-  chmodSync(socket_path, 0o600);
+/** Listens on a socket whose place is ready. Fails with `CONTROL_DENIED`. */
+export function listenOnSocket(server: Server, socket_path: string): Promise<Result<void>> {
+  return new Promise((resolve) => {
+    server.once('error', (error) => resolve(fail('CONTROL_DENIED', `cannot listen on ${socket_path}: ${error.message}`, {
+      fix: 'choose a folder of your own with --data', cause: error,
+    })));
+    // The socket is made within `listen`, so that nobody else can open it even before its mode is set.
+    const mask = process.umask(0o077);
+    server.listen(socket_path, () => {
+      chmodSync(socket_path, 0o600);
+      resolve(ok(undefined));
+    });
+    process.umask(mask);
+  });
 }

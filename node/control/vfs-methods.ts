@@ -12,9 +12,9 @@ import type { FileView, VfsControlApi } from './vfs-api.ts';
 export const vfs_read_bytes_max = 4_194_304;
 
 /** A file or folder for whoever asks. */
-function fileView(stat: VfsStat): FileView {
+export function fileView(stat: VfsStat): FileView {
   if (stat.kind === 'folder') {
-    return { kind: 'folder', path: stat.path, bytes: stat.bytes, inodes: stat.inodes, hash: null, modified_ms: null, expires_ms: null, writer: null, call_id: null, tags: [], labels: [] };
+    return { kind: 'folder', path: stat.path, bytes: stat.bytes, inodes: stat.inodes, hash: null, modified_ms: null, expires_ms: null, writer: null, call_id: null, tags: [], labels: stat.labels };
   }
   const { kind, path, bytes, hash, modified_ms, expires_ms, writer, call_id, tags, labels } = stat;
   return { kind, path, bytes, inodes: null, hash, modified_ms, expires_ms, writer, call_id: call_id === '' ? null : call_id, tags, labels };

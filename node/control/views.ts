@@ -1,4 +1,5 @@
 /** What the control API answers with: plain values that can be shown, and sent as JSON. */
+import type { BundleState } from './policy-api.ts';
 import type { Caveats } from '../../crypto/caveats.ts';
 
 /** What a node says of itself. Times are Unix milliseconds. */
@@ -17,6 +18,8 @@ export interface NodeStatus {
   /** By when everything that peers knew of revocations was known here (null for never), and how old that may be for commands that read, write or delete. */
   readonly revocations: { readonly complete_as_of_ms: number | null; readonly max_age_ms: { readonly read: number; readonly write: number; readonly delete: number } };
   readonly audit: { readonly origin: string; /** The origins of the logs before this one, the first log's first. */ readonly past: readonly string[]; readonly size: number; readonly cosigned_size: number; readonly cosignatures: number; /** When every record was last checked while the node ran. */ readonly checked_ms: number | null; /** What is wrong with the quorum of witnesses: it was missed, or those who cosigned are worth less than they seem. */ readonly quorum_doubt: string | null; readonly frozen: { readonly code: string; readonly reason: string; readonly fix?: string } | null };
+  /** The bundles of organisations in force over the policies of this host; one line without a bundle for an organisation that has none yet. */
+  readonly policies: readonly { readonly organisation: string; readonly bundle: string | null; readonly version: number | null; readonly state: BundleState }[];
   readonly memory_bytes: number;
   /** What was refused or went wrong since the start, and how often. */
   readonly troubles: readonly { readonly what: string; readonly count: number }[];

@@ -1,11 +1,11 @@
 /** The HTTP server of the gateway: bounds everything that a client can make it hold or wait for. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { concat } from '../../crypto/bytes.ts';
 import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
 import type { Clock, Recorder } from '../../protocols/ports.ts';
 import { Budget } from '../../protocols/statements/budget.ts';
 import { witness_limits } from '../../protocols/witness/constants.ts';
+import { hasUnreadBody, readBody } from '../http/body.ts';
 import { gatewayUrl, isHostAllowed, limitKey, type GatewayAddress } from './address.ts';
 import { add_checkpoint_target, Answers, methodsOf, textAnswer, type GatewayServices, type HttpAnswer } from './answers.ts';
 import {
@@ -130,31 +130,10 @@ class GatewayServer {
     if (!methods.includes(method)) return textAnswer(405, `this target answers ${methods.join(', ')}`, { allow: methods.join(', ') });
     if (target !== add_checkpoint_target) return this.#answers.get(target);
     if (!this.#cosignings.spend(key, 1)) return textAnswer(429, 'too many checkpoints from this address', { 'retry-after': '60' });
-    const body = await read(request, witness_limits.request_bytes_max);
+    const body = await readBody(request, witness_limits.request_bytes_max);
     if (body === 'too large') return textAnswer(413, `a request has at most ${witness_limits.request_bytes_max} bytes`, { connection: 'close' });
     return body === 'cut off' ? undefined : this.#answers.addCheckpoint(body);
   }
-}
-
-async function read(request: IncomingMessage, bytes_max: number): Promise<Uint8Array | 'too large' | 'cut off'> {
-  if (Number(request.headers['content-length'] ?? 0) > bytes_max) return 'too large';
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  try {
-    for await (const part of request) {
-      if (!(part instanceof Uint8Array)) return 'cut off';
-      bytes += part.length;
-      if (bytes > bytes_max) return 'too large';
-      parts.push(part);
-    }
-  } catch {
-    return 'cut off';
-  }
-  return concat(...parts);
-}
-
-function hasUnreadBody({ headers, complete }: IncomingMessage): boolean {
-  return !complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0);
 }
 
 function send(request: IncomingMessage, response: ServerResponse, { status, headers, body }: HttpAnswer): void {
@@ -162,7 +141,6 @@ function send(request: IncomingMessage, response: ServerResponse, { status, head
     ...headers,
     'content-length': String(body.length),
     'x-content-type-options': 'nosniff',
-    // What is left of a body would be taken for the next request, or read for nothing.
     ...(hasUnreadBody(request) ? { connection: 'close' } : {}),
   });
   if (request.method === 'HEAD') response.end();

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { fail, ok, unwrap } from '../../crypto/result.ts';
+import { approval_ms_max } from '../../node/approvals.ts';
 import { answerLimit } from '../../node/cli/ask.ts';
 import type { ControlMethod } from '../../node/control/api.ts';
 import type { LogEntryView } from '../../node/control/audit-entry-views.ts';
@@ -53,6 +54,18 @@ test('tail without a match says so, and wrong times are wrong usage', async (con
     assert.is(ended.code, 2, since);
     assert.match(ended.stderr, /how long ago, e\.g\. 30m, 12h or 7d|since/);
   }
+});
+
+test('a line says what was decided about: the resource, the tool, the file or the signal', async (context) => {
+  const decision = (action: object): object => ({ kind: 'decision', verdict: 'allow', agent: did, rule: null, action });
+  const payloads = [
+    decision({ type: 'read', resource: 'reports' }), decision({ type: 'tool', tool: 'search' }), decision({ type: 'file.write', path: '/w/x' }), decision({ type: 'signal', signal: 'SIGSTOP' }), decision({ type: 'call' }),
+    { kind: 'approval-rejected', code: 'APPROVAL_UNKNOWN', reason: 'no call waits' },
+  ];
+  const entries = payloads.map((payload, index) => Object.assign(entryAt(index), { payload }));
+  const { data } = await host(context, { 'audit.entries': () => Promise.resolve(ok({ origin, size: entries.length, entries, next: null })) });
+  const { stdout } = await inside(['audit', 'tail'], { AGENTMESH_DATA: data, NO_COLOR: '1' }, 200);
+  for (const words of ['allow read:reports for', 'allow tool:search for', 'allow file.write:/w/x for', 'allow signal:SIGSTOP for', 'allow call for', 'APPROVAL_UNKNOWN: no call waits']) assert.ok(stdout.includes(words), words);
 });
 
 test('what was recorded never moves the cursor, and every line fits a terminal of 80 columns', async (context) => {
@@ -253,10 +266,11 @@ test('with a real node: a large file is imported whole, found, exported, and aft
   }
 }, { ms: 60_000 });
 
-test('what reads a whole log may take as long as ten million entries need, and nothing else may', () => {
+test('what reads a whole log may take as long as ten million entries need, what waits for a human as long as he may take, and nothing else may', () => {
   const minutes = (method: ControlMethod): number => answerLimit(method) / 60_000;
   for (const method of ['audit.export', 'audit.erase', 'audit.recover'] as const) assert.ok(minutes(method) >= 30, method);
-  for (const method of ['status', 'call', 'audit.show', 'audit.fsck'] as const) assert.is(minutes(method), 1, method);
+  for (const method of ['call', 'run.begin', 'run.call'] as const) assert.ok(answerLimit(method) > approval_ms_max, method);
+  for (const method of ['status', 'audit.show', 'audit.fsck'] as const) assert.is(minutes(method), 1, method);
 });
 
 test.run();

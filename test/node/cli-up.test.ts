@@ -41,7 +41,7 @@ function up(behaviour: string, options: { readonly flags?: readonly string[]; re
 }
 
 test('up prints how to reach the node, and stops it at a signal', async () => {
-  await Promise.all((['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(async (signal) => {
+  await Promise.all((['SIGINT', 'SIGTERM'] as const).map(async (signal) => {
     const running = up('plain');
     await running.seen(/Ctrl-C/);
     running.kill(signal);
@@ -55,6 +55,17 @@ test('up prints how to reach the node, and stops it at a signal', async () => {
   }));
 });
 
+test('SIGHUP has the policy files read again where there is no terminal, and the node goes on', async () => {
+  const running = up('plain');
+  await running.seen(/Ctrl-C/);
+  running.kill('SIGHUP');
+  await running.seen(/policy host\.yaml by SIGHUP: changed\npolicy analyst\.yaml: refused, what was in force stays: analyst\.yaml:3:1: no\n/);
+  running.kill('SIGTERM');
+  const { code, stdout } = await running.ended;
+  assert.is(code, 0);
+  assert.ok(stdout.endsWith('\nstopped\n'));
+});
+
 test('up of a reachable, protected or frozen node, or one with a gateway, says so', async () => {
   const [reachable, guarded, frozen, gateway] = await Promise.all(['reachable', 'protected', 'frozen', 'gateway'].map(async (behaviour) => {
     const running = up(behaviour);
@@ -66,7 +77,7 @@ test('up of a reachable, protected or frozen node, or one with a gateway, says s
   assert.not.match(reachable ?? '', /only this host/);
   assert.not.match(guarded ?? '', /passphrase/);
   assert.match(frozen ?? '', /\nthe audit log is frozen: AUDIT_FROZEN: entry 7 was changed\\u001b\[2J\nfix: agentmesh doctor\n/);
-  assert.match(gateway ?? '', /\ngateway +http:\/\/127\.0\.0\.1:8080\n/);
+  assert.match(gateway ?? '', /\ngateway +http:\/\/127\.0\.0\.1:8080\nsidecar +\/data\/sidecar\.sock\n +http:\/\/127\.0\.0\.1:8081\n/);
   assert.not.match(frozen ?? '', /gateway/);
 });
 

@@ -1,10 +1,13 @@
 import * as assert from 'uvu/assert';
+import { ok } from '../../crypto/result.ts';
 import { exitCodeOf } from '../../node/cli/exit.ts';
 import { fraction, lifetime, wholeNumber } from '../../node/cli/flags.ts';
 import { details, table } from '../../node/cli/view/table.ts';
 import { bytesText, distanceTo, duration, jsonText, moment, shellWord, shortId, visible } from '../../node/cli/view/text.ts';
+import type { FileView } from '../../node/control/vfs-api.ts';
 import { suite } from '../harness.ts';
 import { did } from './fake-methods.ts';
+import { host, inside } from './run-cli.ts';
 
 const test = suite('node/cli/view');
 
@@ -21,6 +24,15 @@ test('values read well', () => {
     assert.throws(() => lifetime(wrong), /expected/);
     assert.throws(() => wholeNumber(wrong), /expected/);
   }
+});
+
+test('what an agent remembers is shown on a terminal without a byte that it would obey, and given on as it is', async (context) => {
+  const content = 'a\tb\n\u001b]0;title\u0007\u202e\u009bc';
+  const file: FileView = { kind: 'file', path: '/state/x', bytes: 9, inodes: null, hash: '0', modified_ms: 0, expires_ms: null, writer: null, call_id: null, tags: [], labels: [] };
+  const { data, run } = await host(context, { 'vfs.read': async () => ok({ file, offset: 0, content: Buffer.from(content).toString('base64'), more: false }) });
+  assert.is((await run('vfs', 'cat', '/state/x')).stdout, content);
+  const shown = await inside(['vfs', 'cat', '/state/x'], { AGENTMESH_DATA: data }, 80);
+  assert.is(shown.stdout, 'a\tb\n\\u001b]0;title\\u0007\\u202e\\u009bc');
 });
 
 test('a table fits the width: cells are cut, and where that is not enough, rows become lists', () => {

@@ -1,4 +1,5 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { fail, ok, type Result } from '../../crypto/result.ts';
@@ -15,8 +16,13 @@ interface Example {
   readonly exit_code?: number;
 }
 
+const tool_folder = mkdtempSync(join(tmpdir(), 'agentmesh-test-'));
+process.once('exit', () => rmSync(tool_folder, { recursive: true, force: true }));
+const tool_file = join(tool_folder, 'tool.json');
+writeFileSync(tool_file, '{"name": "search"}');
+
 const examples: readonly Example[] = [
-  { inputs: ['status'], method: 'status', params: {}, shows: [/host-a/, new RegExp(did), /1 entry, 1 under a head with 2 cosignatures/, /TIMES +REFUSED OR FAILED\n {4}3 +message\.refused CHAIN_WIDENED/, /50 MiB/, /complete as of \d+ d .* ago; may be as old as: delete 5 min, write 1 h, read 1 d/] },
+  { inputs: ['status'], method: 'status', params: {}, shows: [/host-a/, new RegExp(did), /1 entry, 1 under a head with 2 cosignatures/, /TIMES +REFUSED OR FAILED\n {4}3 +message\.refused CHAIN_WIDENED/, /50 MiB/, /policies +acme: default, version 2, in force\n +other: no bundle yet\n/, /complete as of \d+ d .* ago; may be as old as: delete 5 min, write 1 h, read 1 d/] },
   { inputs: ['peers'], method: 'peers', params: {}, shows: [/^NAME +DID +PEER ID +ADDRESS/, /did:mesh:bafkre…52zy/, /outbound/] },
   { inputs: ['join', '/ip4/192.0.2.7/tcp/4001'], method: 'join', params: { address: '/ip4/192.0.2.7/tcp/4001' }, shows: [/^joined {3}12D3KooWPeer/] },
   { inputs: ['sponsor', 'create', 'alice'], method: 'sponsor.create', params: { name: 'alice', kind: 'human' }, shows: [new RegExp(`did {6}${did}`)] },
@@ -71,6 +77,8 @@ const examples: readonly Example[] = [
     inputs: ['delegation', 'verify', 'delegation-2', '--command', 'read:x'], method: 'delegation.verify', params: { id: 'delegation-2', command: 'read:x' }, exit_code: 4,
     shows: [/ 9 {2}times: ok\n10 {2}narrowing: failed at link 1\n11 {2}revocations: not reached\n14 {2}the command: not asked\n/, /does not hold: CHAIN_WIDENED\nwhy +link 1: write:x is not contained\nwhat would pass {2}any of read:\*\*/],
   },
+  { inputs: ['signal', 'analyst', 'SIGSTOP', '--reason', 'wait', '--from', 'alice', '--delegation', 'd1', '--reset'], method: 'signal', params: { agent: 'analyst', signal: 'SIGSTOP', reason: 'wait', from: 'alice', delegation: 'd1', reset: true }, shows: [/signal +SIGSTOP\nagent +did:mesh/, /outcome +stopped\nstate +stopped\nrecorded +entry 7/] },
+  { inputs: ['signal', 'analyst'], method: 'signal.show', params: { agent: 'analyst' }, shows: [/state +stopped\nreason +wait\nused +3 calls, 1200 tokens, cost 0.5, 800 ms\ntaint +web\n/, /2023-11-14 22:13:20Z +SIGSTOP +stopped +local user +wait/] },
   { inputs: ['endorse', 'bob', '--from', 'alice', '--weight', '0.8', '--why', 'good work'], method: 'endorse', params: { from: 'alice', subject: 'bob', weight: 0.8, why: 'good work' }, shows: [/^endorsed: statement statement-1\n$/] },
   { inputs: ['revoke', 'agent', 'bob', '--from', 'alice', '--why', 'stolen'], method: 'revoke', params: { from: 'alice', kind: 'agent', target: 'bob', why: 'stolen' }, shows: [/^revoked: statement statement-2\nagent {2}analyst {2}did:mesh/, /it is {2}in force/, /2 things on this host ended, for good:\nWHAT +NAME OR HOLDER +ID\nagent +analyst +did:mesh:bafkre…52zy\ndelegation +analyst +delegation-1\n/, /3 connected peers were told/] },
   { inputs: ['revoke', 'agent', 'bob', '--from', 'alice', '--why', 'stolen', '--dry-run'], method: 'revocation.preview', params: { from: 'alice', kind: 'agent', target: 'bob' }, shows: [/would end, for good/] },
@@ -97,6 +105,14 @@ const examples: readonly Example[] = [
   { inputs: ['audit', 'mirror'], method: 'audit.mirrors', params: {}, shows: [/host-b +70000 +[0-9.]+ MiB +2023-11-14 22:13:20Z +-\n/, / 0 +0 (?:B|bytes) +- +no room/] },
   { inputs: ['audit', 'mirror', 'bob'], method: 'audit.mirror', params: { who: 'bob' }, shows: [/host-b +70000/] },
   { inputs: ['audit', 'mirror', 'bob', '--drop'], method: 'audit.mirror.drop', params: { who: 'bob' }, shows: [/its copy is removed/] },
+  { inputs: ['approvals', 'list'], method: 'approval.list', params: {}, shows: [/^ID +AGENT +ACTION +RULE +ENDS/, /analyst +delete records +ask-first/] },
+  { inputs: ['approvals', 'show', 'x'], method: 'approval.show', params: { id: 'x' }, shows: [/^id +aWRlbnRpZmllcm9mYXJlcQ/, /arguments +\{"row":7\}/, /approvers/] },
+  { inputs: ['approvals', 'grant', 'x', '--as', 'alice', '--why', 'ticket 7'], method: 'approval.answer', params: { id: 'x', verdict: 'grant', as: 'alice', why: 'ticket 7' }, shows: [/^granted\nagent/, /why +ticket 7/] },
+  { inputs: ['approvals', 'refuse', 'x'], method: 'approval.answer', params: { id: 'x', verdict: 'refuse' }, shows: [/by +did:mesh/] },
+  { inputs: ['policy', 'bundles'], method: 'policy.bundles', params: {}, shows: [/^ORGANISATION +BUNDLE +VERSION +STATE +ENDS +POLICIES\nacme +default +2 +in force +in .* analyst\n/, /followed by name\n/, /version 3 is not in force: POLICY_INVALID: default@3\/analyst\.yaml:3:1: no\nfix: mend it\n/, /not obeyed \(BUNDLE_FOREIGN\):\nORGANISATION +BUNDLE +VERSION\nother .* 7\n/, /refused {2}this host {2}host\.yaml\n/] },
+  { inputs: ['policy', 'follow', 'acme', '--required'], method: 'policy.follow', params: { organisation: 'acme', required: true }, shows: [/^organisation +acme/, /followed by name\n/] },
+  { inputs: ['policy', 'unfollow', 'acme'], method: 'policy.unfollow', params: { organisation: 'acme' }, shows: [/followed no more\n/] },
+  { inputs: ['policy', 'reload'], method: 'policy.reload', params: {}, exit_code: 1, shows: [/^changed {2}analyst {2}host\.yaml\nrefused {2}this host {2}host\.yaml\n {2}host\.yaml:2:1: no: what was in force stays\n {2}fix: mend it\n$/] },
   { inputs: ['sponsor', 'host', 'alice', '--lifetime', '30d'], method: 'sponsor.host', params: { sponsor: 'alice', lifetime_s: 2_592_000 }, shows: [/^attested\nname +host-a/, /role +operator/] },
   { inputs: ['audit', 'prove', '12'], method: 'audit.prove', params: { index: 12 }, shows: [/^c2sp\.org\/tlog-proof@v1\nindex 12\n\nnote\n$/] },
   { inputs: ['audit', 'export', '--dir', '/export'], method: 'audit.export', params: { folder: '/export' }, shows: [/entries {2}42/] },
@@ -115,6 +131,27 @@ const examples: readonly Example[] = [
   { inputs: ['audit', 'evidence'], method: 'audit.evidence', params: {}, shows: [/^SINCE +HOST +DID +KIND +REPORTED BY +WHAT\n2023-11-14 22:13:20Z +host-b +did:mesh:bafkre…52zy +same-size +host-c +its audit log signed/, /\n\nSUSPECTED SINCE[^\n]*\n2020-09-13 12:26:40Z +- +did:mesh:bafkre…52zy +it does not answer\n\n/, /\nNEW LOG +HOST +DID +ENTRIES LOST +HOW\n3 +host-b +did:mesh:bafkre…52zy +44 +goes on after 1\n4 +- +did:mesh:bafkre…52zy +\? +its first entry was not read yet\n$/] },
   { inputs: ['audit', 'evidence', 'list'], method: 'audit.evidence', params: {}, shows: [/same-size/] },
   { inputs: ['audit', 'evidence', 'show', 'bob'], method: 'audit.evidence.file', params: { who: 'bob' }, shows: [/^proven +the log signed\\u001b\[2J two\n/, /\nkey +vkey\n/, /since +2023-11-14/] },
+  { inputs: ['vfs', 'ls', 'analyst:/mem'], method: 'vfs.list', params: { agent: 'analyst', path: '/mem' }, shows: [/^ *SIZE +CHANGED +EXPIRES +WRITER +TAINT +PATH\n1 entry +- +- +- +- +\/mem\/working\/\n +5 B +2023-11-14 22:13:20Z +- +did:mesh:bafkre…52zy +web +\/mem\/working\/notes\.md\n$/] },
+  { inputs: ['vfs', 'cat', '/mem/working/notes.md'], method: 'vfs.read', params: { path: '/mem/working/notes.md' }, shows: [/^hello$/] },
+  {
+    inputs: ['vfs', 'put', `${did}:/state/a`, '--file', '/dev/null', '--append', '--if-hash', '2cf24dba', '--ttl', '10m', '--tag', 'a', '--tag', 'b'], method: 'vfs.write',
+    params: { agent: did, path: '/state/a', content: '', mode: 'append', ttl_ms: 600_000, tags: ['a', 'b'], if_hash: '2cf24dba' }, shows: [/^written {2}\/mem\/working\/notes\.md\nsize +5 B\nhash +2cf24dba\n$/],
+  },
+  { inputs: ['vfs', 'put', 'analyst:/state/a', '--file', '/dev/null', '--create'], method: 'vfs.write', params: { agent: 'analyst', path: '/state/a', content: '', mode: 'create' }, shows: [/^written/] },
+  { inputs: ['vfs', 'rm', 'analyst:/mem/a', '--recursive'], method: 'vfs.remove', params: { agent: 'analyst', path: '/mem/a', recursive: true }, shows: [/^removed {2}\/mem/] },
+  { inputs: ['vfs', 'snapshot', 'analyst', '--note', 'x'], method: 'vfs.snapshot', params: { agent: 'analyst', note: 'x' }, shows: [/^snapshot {2}ab12\n/, /note +before\\u001b\[2J the change\n/, /holds +3 entries, 5 B\n/] },
+  { inputs: ['vfs', 'snapshots'], method: 'vfs.snapshots', params: {}, shows: [/^TAKEN +BY +ENTRIES +SIZE +NOTE +ROOT\n2023.* operator +3 +5 B .* ab12\n$/] },
+  { inputs: ['vfs', 'restore', 'analyst:/mem', '--root', 'ab12'], method: 'vfs.restore', params: { agent: 'analyst', path: '/mem', root: 'ab12' }, shows: [/^restored +\/mem\nas it was in +ab12\n$/] },
+  { inputs: ['vfs', 'drop', 'analyst', '--root', 'ab12'], method: 'vfs.drop', params: { agent: 'analyst', root: 'ab12' }, shows: [/^dropped {2}ab12\n$/] },
+  { inputs: ['vfs', 'diff', 'analyst', '--from', 'ab12', '--to', 'cd34'], method: 'vfs.diff', params: { agent: 'analyst', from: 'ab12', to: 'cd34' }, shows: [/^CHANGE +PATH\nchanged +\/mem\/a\nremoved +\/mem\/b\n$/] },
+  { inputs: ['tools', 'list', '--agent', 'analyst'], method: 'tool.list', params: { agent: 'analyst' }, shows: [/^NAME +VERSION +STATE +EFFECTS +RISK +PUBLISHER +DIGEST\nsearch +1\.0 +changed +read +0\.1 +did:mesh:bafkre…52zy +ab12cd34ef56ab12\npay +1\.0 +known +read +0\.1 +- +ab12/] },
+  { inputs: ['tools', 'show', 'search'], method: 'tool.show', params: { name: 'search' }, shows: [/^tool +search {2}1\.0\n/, /side effects +read, risk 0\.1, only with approval, what comes back taints its caller\n/, /needs +read:reports\n/, /offered under its name, different in description:\n\{\n {2}"name": "search",\n {2}"description": "x\\u001b\[2J"\n\}\n$/] },
+  { inputs: ['tools', 'register', tool_file, '--agent', 'analyst', '--token', 't'], method: 'tool.register', params: { descriptor: { name: 'search' }, token: 't', agents: ['analyst'] }, shows: [/^tool +search/, /registered by +operator\n/] },
+  { inputs: ['tools', 'sign', tool_file, '--from', 'alice'], method: 'tool.sign', params: { descriptor: { name: 'search' }, from: 'alice' }, shows: [/^token\n$/] },
+  { inputs: ['tools', 'accept', 'search', '--digest', 'ef56'], method: 'tool.accept', params: { name: 'search', digest: 'ef56' }, shows: [/^tool +search/] },
+  { inputs: ['sidecar', 'token', 'analyst'], method: 'sidecar.token', params: { agent: 'analyst' }, shows: [/^tok-en\n$/] },
+  { inputs: ['sidecar', 'status'], method: 'sidecar.status', params: {}, shows: [/^socket +\/data\/sidecar\.sock\nloopback +http:\/\/127\.0\.0\.1:8081\nunder way +1 open call, 2 streams of signals\n/, /analyst +did:mesh:bafkre…52zy +2030-03-17 17:46:40Z/, /analyst +crawler\\u001b\[2J +- +2 +2030/] },
+  { inputs: ['tools', 'remove', 'search'], method: 'tool.remove', params: { name: 'search' }, shows: [/^removed {2}search\n$/] },
   { inputs: ['stop'], method: 'stop', params: {}, shows: [/^stopping/] },
 ];
 
@@ -182,7 +219,8 @@ test('the help of every command has examples, and each of them is that command',
   // Those that ask no node, or work on files; they have tests of their own.
   assert.equal(new Set(all.filter((words) => !shown(words)).map((words) => words.join(' '))), new Set([
     'up', 'doctor', 'audit verify', 'audit fsck', 'audit recover', 'audit evidence verify', 'audit evidence report', 'audit import', 'help environment', 'help exit-codes', 'keys list', 'keys passphrase', 'keys export', 'keys import',
-    'sponsor request', 'sponsor sign', 'sponsor import', 'ucan inspect',
+    'sponsor request', 'sponsor sign', 'sponsor import', 'ucan inspect', 'approvals request', 'approvals sign', 'approvals answer', 'run', 'sidecar openapi',
+    'policy check', 'policy diff', 'policy eval', 'policy explain', 'policy test', 'policy export', 'policy replay', 'policy shadow', 'policy publish',
   ]));
   for (const words of all) {
     const { code, stdout } = await inside([...words, '--help']);

@@ -19,6 +19,31 @@ const identity: ControlApi['did.list']['value'][number] = {
 
 const sponsor_request = { agent: did, name: 'analyst', kind: 'agent', capabilities: ['read:reports'], sponsor: did, role: 'owner', lifetime_s: 2_592_000 };
 
+const file = {
+  kind: 'file', path: '/mem/working/notes.md', bytes: 5, inodes: null, hash: '2cf24dba', modified_ms: 1_700_000_000_000, expires_ms: null, writer: did, call_id: 'call-1', tags: ['note'], labels: ['web'],
+} as const;
+const snapshot = { root: 'ab12', taken_ms: 1_700_000_000_000, by: 'operator', note: 'before\u001b[2J the change', inodes: 3, bytes: 5 };
+
+const waiting = {
+  id: 'aWRlbnRpZmllcm9mYXJlcQ', host: did, agent: did, agent_name: 'analyst', action: { type: 'delete', resource: 'records' }, data: { row: 7 }, args_hash: 'a'.repeat(64),
+  policies: ['b'.repeat(64)], policy: 'strict', rule: 'ask-first', reason: 'rule ask-first asks for approval', approvers: [did], expires_ms: 1_900_000_000_000,
+};
+const answered = { id: waiting.id, agent: did, verdict: 'grant', by: did, why: 'ticket 7' } as const;
+
+const organisation = {
+  did, name: 'acme', follows: true, by: 'named', required: false, since_ms: 1_700_000_000_000, barred: null,
+  bundles: [{
+    name: 'default', version: 2, digest: 'ZGlnZXN0', state: 'in force', expires_ms: 1_900_000_000_000, accepted_ms: 1_700_000_000_000, policies: [{ name: 'analyst', digest: 'ab12' }],
+    refused: { version: 3, code: 'POLICY_INVALID', reason: 'default@3/analyst.yaml:3:1: no', fix: 'mend it' },
+  }],
+} as const;
+const reloaded = { layer: 'host', agent: null, agent_name: null, file: 'host.yaml', state: 'refused', refused: { code: 'POLICY_INVALID', reason: 'host.yaml:2:1: no', fix: 'mend it' }, digests: ['ab12'] } as const;
+
+const tool = {
+  name: 'search', version: '1.0', description: 'Searches', digest: 'ab12cd34ef56ab12cd34', publisher: did, owner: 'operator', side_effects: 'read', risk: 0.1, requires_approval: true, capabilities: ['read:reports'], open_world: true,
+  agents: null, state: 'changed', offered: 'ef56',
+} as const;
+
 const log_entry = { index: 12, kind: 'event', time_ms: 1_700_000_000_000, leaf_hash: 'bGVhZg', state: 'open', subject: did, about: null, payload: null } as const;
 
 /** The values of every method. */
@@ -28,6 +53,7 @@ export const values: { readonly [Method in ControlMethod]: ControlApi[Method]['v
     process_id: 4242, started_ms: 1_700_000_000_000, peers: 3, agents: 2, statements: 5,
     revocations: { complete_as_of_ms: 1_700_000_000_000, max_age_ms: { read: 86_400_000, write: 3_600_000, delete: 300_000 } },
     audit: { origin: `${did}/log/1`, past: [], size: 1, cosigned_size: 1, cosignatures: 2, checked_ms: 1_700_000_000_000, quorum_doubt: 'only 1 of the 2 operators', frozen: null },
+    policies: [{ organisation: 'acme', bundle: 'default', version: 2, state: 'in force' }, { organisation: 'other', bundle: null, version: null, state: 'not yet' }],
     memory_bytes: 52_428_800, troubles: [{ what: 'message.refused CHAIN_WIDENED', count: 3 }],
   },
   'stop': null,
@@ -47,7 +73,47 @@ export const values: { readonly [Method in ControlMethod]: ControlApi[Method]['v
   'sponsor.read': sponsor_request,
   'sponsor.sign': { ...sponsor_request, file: '{}\n' },
   'sponsor.import': { agent: did, name: 'analyst', sponsor: did, role: 'owner', until: 1_900_000_000, evidence: null },
+  'vfs.list': { files: [{ ...file, kind: 'folder', path: '/mem/working', inodes: 1, hash: null, modified_ms: null, writer: null, call_id: null, labels: [] }, file], next: null },
+  'vfs.read': { file, offset: 0, content: 'aGVsbG8=', more: false },
+  'vfs.write': file,
+  'vfs.remove': { path: '/mem/working/notes.md' },
+  'vfs.snapshot': snapshot,
+  'vfs.snapshots': [snapshot],
+  'vfs.restore': { root: 'ab12', path: '/mem' },
+  'vfs.drop': { root: 'ab12' },
+  'vfs.diff': [{ path: '/mem/a', change: 'changed' }, { path: '/mem/b', change: 'removed' }],
+  'run.begin': { id: 'run-1', sidecar: null },
+  'run.next': { kind: 'nothing' },
+  'run.call': null,
+  'run.end': { index: 12 },
+  'approval.list': [waiting],
+  'approval.show': { ...waiting, file: '{}\n' },
+  'approval.answer': answered,
+  'approval.sign': { token: 'token' },
+  'approval.import': answered,
+  'policy.publish': { organisation: did, name: 'default', version: 3, digest: 'ZGlnZXN0', bytes: 700 },
+  'policy.bundle': { organisation: did, name: 'default', version: 2, policies: [{ file: 'analyst.yaml', text: 'version: "1.0"\nrules: [{ name: reads, condition: "action.type == \'read\'", action: allow }]\n' }] },
+  'policy.bundles': { organisations: [organisation], foreign: [{ did, organisation_name: 'other', name: 'default', version: 7, code: 'BUNDLE_FOREIGN' }], files: [reloaded] },
+  'policy.follow': organisation,
+  'policy.unfollow': { ...organisation, follows: false },
+  'policy.reload': [{ ...reloaded, agent: did, agent_name: 'analyst', state: 'changed', refused: null }, reloaded],
+  'tool.list': [tool, { ...tool, name: 'pay', state: 'known', publisher: null, offered: null }],
+  'tool.show': { ...tool, descriptor: { name: 'search' }, offered_descriptor: { name: 'search', description: 'x\u001b[2J' }, differs_in: ['description'] },
+  'tool.register': tool,
+  'tool.sign': { name: 'search', digest: 'ab12cd34ef56ab12cd34', publisher: did, token: 'token' },
+  'tool.accept': tool,
+  'tool.remove': { name: 'search' },
+  'sidecar.token': { agent: 'analyst', did, token: 'tok-en', socket: '/data/sidecar.sock', url: null },
+  'sidecar.status': {
+    socket: '/data/sidecar.sock', url: 'http://127.0.0.1:8081', open_calls: 1, streams: 2, tokens: [{ agent: 'analyst', did, issued_ms: 1_900_000_000_000 }],
+    programs: [{ agent: 'analyst', name: 'crawler\u001b[2J', framework: null, version: '2', time_ms: 1_900_000_000_000 }],
+  },
   'agent.create': { name: 'analyst', did, sponsor: did, capabilities: ['read:reports'], roots: [did], required_trust: 500, handler: null, policy: null, authority: 'delegated', attested_until: 1_900_000_000, state: 'running', ended: null },
+  'signal': { agent: did, signal: 'SIGSTOP', outcome: 'stopped', state: 'stopped', detail: null, index: 7, receipt: null },
+  'signal.show': {
+    agent: did, name: 'analyst', state: 'stopped', reason: 'wait', spending: { calls: 3, tokens: 1_200, cost: 0.5, wall_time_ms: 800 }, taint: ['web'],
+    signals: [{ signal: 'SIGSTOP', by: 'local user', reason: 'wait\u001b[2J', time_ms: 1_700_000_000_000, outcome: 'stopped' }],
+  },
   'agent.list': [{ name: 'analyst', did, sponsor: did, capabilities: ['read:reports'], roots: [did], required_trust: 500, handler: null, policy: null, authority: 'delegated', attested_until: 1_900_000_000, state: 'running', ended: null }],
   'did.resolve': { didDocument: { id: did }, didDocumentMetadata: { versionId: '3' }, didResolutionMetadata: { contentType: 'application/did' } },
   'did.list': [identity],
@@ -159,7 +225,14 @@ export function fakeMethods(answers: Answers = {}): { readonly methods: ControlM
       'status': answer('status'), 'stop': answer('stop'), 'sponsor.create': answer('sponsor.create'), 'sponsor.list': answer('sponsor.list'),
       'sponsor.renew': answer('sponsor.renew'), 'sponsor.host': answer('sponsor.host'), 'sponsor.withdraw': answer('sponsor.withdraw'), 'sponsor.show': answer('sponsor.show'), 'sponsor.request': answer('sponsor.request'),
       'sponsor.read': answer('sponsor.read'), 'sponsor.sign': answer('sponsor.sign'), 'sponsor.import': answer('sponsor.import'),
-      'agent.create': answer('agent.create'), 'agent.list': answer('agent.list'), 'did.resolve': answer('did.resolve'),
+      'run.begin': answer('run.begin'), 'run.next': answer('run.next'), 'run.call': answer('run.call'), 'run.end': answer('run.end'),
+      'policy.publish': answer('policy.publish'), 'policy.bundle': answer('policy.bundle'), 'policy.bundles': answer('policy.bundles'), 'policy.follow': answer('policy.follow'), 'policy.unfollow': answer('policy.unfollow'), 'policy.reload': answer('policy.reload'),
+      'approval.list': answer('approval.list'), 'approval.show': answer('approval.show'), 'approval.answer': answer('approval.answer'), 'approval.sign': answer('approval.sign'), 'approval.import': answer('approval.import'),
+      'vfs.list': answer('vfs.list'), 'vfs.read': answer('vfs.read'), 'vfs.write': answer('vfs.write'), 'vfs.remove': answer('vfs.remove'), 'vfs.snapshot': answer('vfs.snapshot'),
+      'vfs.snapshots': answer('vfs.snapshots'), 'vfs.restore': answer('vfs.restore'), 'vfs.drop': answer('vfs.drop'), 'vfs.diff': answer('vfs.diff'),
+      'sidecar.token': answer('sidecar.token'), 'sidecar.status': answer('sidecar.status'),
+      'tool.list': answer('tool.list'), 'tool.show': answer('tool.show'), 'tool.register': answer('tool.register'), 'tool.sign': answer('tool.sign'), 'tool.accept': answer('tool.accept'), 'tool.remove': answer('tool.remove'),
+      'agent.create': answer('agent.create'), 'agent.list': answer('agent.list'), 'signal': answer('signal'), 'signal.show': answer('signal.show'), 'did.resolve': answer('did.resolve'),
       'did.list': answer('did.list'), 'did.rotate': answer('did.rotate'), 'did.deactivate': answer('did.deactivate'), 'did.succeed': answer('did.succeed'), 'peers': answer('peers'),
       'join': answer('join'), 'verify-peer': answer('verify-peer'), 'call': answer('call'), 'delegate': answer('delegate'),
       'delegation.list': answer('delegation.list'), 'delegation.inspect': answer('delegation.inspect'), 'delegation.verify': answer('delegation.verify'), 'endorse': answer('endorse'), 'revoke': answer('revoke'), 'revocation.preview': answer('revocation.preview'), 'revocations': answer('revocations'), 'trust.show': answer('trust.show'),

@@ -19,8 +19,13 @@ const node: StartedNode = {
   addresses: behaviour === 'reachable' ? ['/ip4/192.0.2.7/tcp/4001/p2p/12D3KooWExample'] : ['/ip4/127.0.0.1/tcp/4001/p2p/12D3KooWExample'],
   data: '/data',
   gateway: behaviour === 'gateway' ? 'http://127.0.0.1:8080' : undefined,
+  sidecar: behaviour === 'gateway' ? { socket_path: '/data/sidecar.sock', url: 'http://127.0.0.1:8081' } : undefined,
   frozen: behaviour === 'frozen' ? { code: 'AUDIT_FROZEN', reason: 'entry 7 was changed\u001b[2J', fix: 'agentmesh doctor' } : undefined,
   keys_protected: behaviour === 'protected',
+  reloadPolicies: (by) => Promise.resolve([
+    { layer: 'host', agent: null, agent_name: null, file: `host.yaml by ${by}`, state: 'changed', failure: null, digests: [] },
+    { layer: 'agent', agent: 'did:mesh:bagent', agent_name: 'analyst', file: 'analyst.yaml', state: 'refused', failure: { code: 'POLICY_INVALID', reason: 'analyst.yaml:3:1: no' }, digests: [] },
+  ]),
   stop: () => {
     if (behaviour === 'stuck') return new Promise(() => undefined);
     if (behaviour !== 'leaking') clearInterval(work);

@@ -61,7 +61,7 @@ test('a kill aborts what runs, closes the sessions and is in the log with who an
   const [signal, ...others] = await signalsIn(world, hosting, worker);
   assert.equal(others, []);
   const { action, reason } = Object(signal);
-  assert.equal(action, { type: 'signal', signal: 'SIGKILL', by: world.sponsor(1).did });
+  assert.equal([action.type, action.signal, action.by, action.outcome, action.state], ['signal', 'SIGKILL', world.sponsor(1).did, 'killed', 'killed']);
   assert.match(reason, 'misbehaved');
 });
 

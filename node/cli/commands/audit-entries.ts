@@ -31,6 +31,12 @@ function field(payload: object, name: string): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }
 
+/** An action in words: its type, and of what is known about it what says the most. */
+function whatOf(action: object): string {
+  const object = ['signal', 'resource', 'tool', 'path'].map((name) => field(action, name)).find((text) => text !== '');
+  return object === undefined ? field(action, 'type') : `${field(action, 'type')}:${object}`;
+}
+
 /** What an entry records, or the kind of entry. */
 function kindOf({ kind, payload }: LogEntryView): string {
   const recorded = typeof payload === 'object' && payload !== null ? field(payload, 'kind') : '';
@@ -45,7 +51,7 @@ function summary({ state, about, subject, payload }: LogEntryView): string {
   const action: unknown = 'action' in payload ? payload.action : undefined;
   switch (field(payload, 'kind')) {
     case 'decision': {
-      const what = typeof action === 'object' && action !== null ? [field(action, 'type'), field(action, 'resource')].filter((part) => part !== '').join(':') : '';
+      const what = typeof action === 'object' && action !== null ? whatOf(action) : '';
       const rule = field(payload, 'rule');
       return `${field(payload, 'verdict')} ${what} for ${shortId(field(payload, 'agent'))}${rule === '' ? '' : `, rule ${rule}`}`;
     }
@@ -53,6 +59,7 @@ function summary({ state, about, subject, payload }: LogEntryView): string {
     case 'refusal': return `${field(payload, 'code')}: ${field(payload, 'command')} of ${shortId(field(payload, 'caller'))}`;
     case 'completion': return `of ${shortId(field(payload, 'worker'))} for ${shortId(field(payload, 'issuer'))}`;
     case 'imported': return `of ${shortId(field(payload, 'agent'))}${'record' in payload ? `: ${jsonText(payload.record).replace(/\n\s*/g, ' ')}` : ''}`;
+    case 'approval-rejected': return `${field(payload, 'code')}: ${field(payload, 'reason')}`;
     case 'import-key': return `under which entries of ${shortId(subject ?? '')} are known again`;
     default: return jsonText(payload).replace(/\n\s*/g, ' ');
   }

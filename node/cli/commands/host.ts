@@ -10,6 +10,11 @@ function revocationsText({ complete_as_of_ms, max_age_ms }: NodeStatus['revocati
   return `${complete_as_of_ms === null ? 'never reconciled with peers' : `complete as of ${distanceTo(complete_as_of_ms, Date.now())}`}; may be as old as: ${allowed}`;
 }
 
+function policyText({ organisation, bundle, version, state }: NodeStatus['policies'][number]): string {
+  if (bundle === null) return `${organisation}: no bundle yet`;
+  return `${organisation}: ${bundle}${version === null ? '' : `, version ${version}`}, ${state}`;
+}
+
 function printStatus(context: Context, status: NodeStatus): void {
   const { audit } = status;
   const running_ms = Date.now() - status.started_ms;
@@ -24,6 +29,7 @@ function printStatus(context: Context, status: NodeStatus): void {
     ['agents', String(status.agents)],
     ['statements', String(status.statements)],
     ['revocations', revocationsText(status.revocations)],
+    ...status.policies.map((each, index) => [index === 0 ? 'policies' : '', policyText(each)] as const),
     ['audit log', `${count(audit.size, 'entry', 'entries')}, ${audit.cosigned_size} under a head with ${count(audit.cosignatures, 'cosignature')}; every record checked ${audit.checked_ms === null ? 'at start' : distanceTo(audit.checked_ms, Date.now())}`],
   ]));
   if (status.troubles.length > 0) {

@@ -4,6 +4,7 @@ import { FailureError, ok, type Result } from '../../../crypto/result.ts';
 import type { RetentionPolicy } from '../../../storage/retention.ts';
 import type { NodeConfig } from '../../config.ts';
 import type { Node } from '../../node.ts';
+import type { Sidecar } from '../../sidecar/index.ts';
 import { dataFolder, printLines, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { folderPassphrase } from '../passphrase.ts';
@@ -18,9 +19,11 @@ export interface UpFlags extends CommonFlags {
   readonly mdns: boolean;
   readonly policy?: string | undefined;
   readonly passphraseFile?: string | undefined;
+  readonly approvalTimeout?: number | undefined;
   readonly requiredTrust?: number | undefined;
   readonly name?: string | undefined;
   readonly gateway?: string | undefined;
+  readonly sidecar?: string | undefined;
   readonly witnessPolicy?: string | undefined;
   readonly witnessLog?: readonly string[] | undefined;
   readonly mirrorBytes?: number | undefined;
@@ -29,7 +32,7 @@ export interface UpFlags extends CommonFlags {
 }
 
 /** The part of a running node that `up` needs. */
-export type StartedNode = Pick<Node, 'did' | 'peer_id' | 'addresses' | 'data' | 'gateway' | 'frozen' | 'keys_protected' | 'stop'>;
+export type StartedNode = Pick<Node, 'did' | 'peer_id' | 'addresses' | 'data' | 'gateway' | 'frozen' | 'keys_protected' | 'reloadPolicies' | 'stop'> & { readonly sidecar: Pick<Sidecar, 'socket_path' | 'url'> | undefined };
 
 /** Starts a node: `createNode`, or its stand-in. */
 export type StartNode = (config: NodeConfig) => Promise<Result<StartedNode>>;
@@ -64,11 +67,13 @@ async function configOf(context: Context, flags: UpFlags): Promise<Result<NodeCo
     ...(passphrase.value === undefined ? {} : { passphrase: passphrase.value }),
     ...(flags.name === undefined ? {} : { name: flags.name }),
     ...(flags.gateway === undefined ? {} : { gateway: flags.gateway }),
+    ...(flags.sidecar === undefined ? {} : { sidecar: flags.sidecar === '' ? true : flags.sidecar }),
     ...(flags.witnessPolicy === undefined ? {} : { witness_policy: flags.witnessPolicy }),
     ...(witnessLog.length === 0 ? {} : { witnessed_logs: witnessLog }),
     ...(flags.mirrorBytes === undefined ? {} : { mirrors: { mirror_bytes_max: flags.mirrorBytes } }),
     ...(retention.value === undefined ? {} : { retention: retention.value }),
     ...(flags.revocationMaxAge === undefined ? {} : { revocation_max_age: Object.assign({}, ...flags.revocationMaxAge) }),
+    ...(flags.approvalTimeout === undefined ? {} : { approval_ms: flags.approvalTimeout * 1000 }),
     ...(flags.requiredTrust === undefined ? {} : { required_trust: flags.requiredTrust }),
     recorder: flags.json ? { record: (fact) => context.print(JSON.stringify(fact)) } : staleAnswers((line) => context.talk(line), () => Date.now()),
   });
@@ -86,6 +91,8 @@ function printNode(context: Context, node: StartedNode): void {
       ...node.addresses.map((listening, index) => [index === 0 ? 'listening' : '', listening] as const),
       ['data', node.data],
       ...(node.gateway === undefined ? [] : [['gateway', node.gateway] as const]),
+      ...(node.sidecar === undefined ? [] : [['sidecar', node.sidecar.socket_path] as const]),
+      ...(node.sidecar?.url === undefined ? [] : [['', node.sidecar.url] as const]),
     ]),
   ]);
   if (address !== undefined) {
@@ -113,13 +120,13 @@ function printNode(context: Context, node: StartedNode): void {
 }
 
 function printNodeJson(context: Context, node: StartedNode): void {
-  const { did, peer_id, addresses, data, gateway, keys_protected } = node;
+  const { did, peer_id, addresses, data, gateway, sidecar, keys_protected } = node;
   const frozen = node.frozen === undefined ? null : { code: node.frozen.code, reason: node.frozen.reason, fix: node.frozen.fix ?? null };
-  context.print(JSON.stringify({ kind: 'up', did, peer_id, addresses, data, gateway: gateway ?? null, keys_protected, frozen }));
+  context.print(JSON.stringify({ kind: 'up', did, peer_id, addresses, data, gateway: gateway ?? null, sidecar: sidecar === undefined ? null : { socket: sidecar.socket_path, url: sidecar.url ?? null }, keys_protected, frozen }));
 }
 
 /** Resolves at the first signal to stop, or when the node has stopped by itself and nothing is left to do. */
-function untilStopped(): Promise<void> {
+function untilStopped(signals: readonly NodeJS.Signals[]): Promise<void> {
   return new Promise((resolve) => {
     let first_ms: number | undefined;
     const onSignal = (): void => {
@@ -129,9 +136,16 @@ function untilStopped(): Promise<void> {
         resolve();
       } else if (now_ms - first_ms > same_press_ms) process.exit(130);
     };
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+    for (const signal of signals) process.on(signal, onSignal);
     process.once('beforeExit', resolve);
   });
+}
+
+async function reloadPolicies(context: Context, { json }: UpFlags, node: StartedNode): Promise<void> {
+  for (const { file, state, failure } of await node.reloadPolicies('SIGHUP')) {
+    // Facts go to those who read JSON anyway.
+    if (!json) context.print(visible(failure === null ? `policy ${file}: ${state}` : `policy ${file}: refused, what was in force stays: ${failure.reason}`));
+  }
 }
 
 /** Starts a node with `start`, prints it, waits for a signal and stops it. */
@@ -140,12 +154,17 @@ export async function runUp(context: Context, flags: UpFlags, start: StartNode):
   if (!config.ok) return new FailureError(config.failure);
   // From here on, no child process and no dump of the environment shows it.
   delete process.env['AGENTMESH_PASSPHRASE'];
-  const stopped = untilStopped();
+  // A terminal that is closed says so with SIGHUP; anywhere else it means to read the files again.
+  const in_terminal = process.stdin.isTTY || context.process.stdout.isTTY === true;
+  const stopped = untilStopped(in_terminal ? ['SIGINT', 'SIGTERM', 'SIGHUP'] : ['SIGINT', 'SIGTERM']);
+  let running: StartedNode | undefined;
+  if (!in_terminal) process.on('SIGHUP', () => void (running === undefined ? undefined : reloadPolicies(context, flags, running)));
   const node = await start(config.value);
   if (!node.ok) {
     const { code, reason } = node.failure;
     return new FailureError(code === 'ADDRESS_IN_USE' ? { code, reason, fix: 'agentmesh up --listen /ip4/127.0.0.1/tcp/0 takes a free port' } : node.failure);
   }
+  running = node.value;
   if (flags.json) printNodeJson(context, node.value);
   else printNode(context, node.value);
   await stopped;

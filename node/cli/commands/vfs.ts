@@ -6,7 +6,7 @@ import { ask, printLines, show, type CommonFlags, type Outcome } from '../ask.ts
 import type { Context } from '../context.ts';
 import { readInput, writeOutput } from '../input.ts';
 import { details, table } from '../view/table.ts';
-import { bytesText, count, distanceTo, moment, shortId } from '../view/text.ts';
+import { bytesText, count, distanceTo, moment, shortId, visibleLines } from '../view/text.ts';
 
 // In base64, with what stands around it, below what one request may have.
 const page_bytes = 720_000;
@@ -115,7 +115,7 @@ export async function cat(context: Context, flags: CatFlags, where: string): Pro
     if (!written.ok) return new FailureError(written.failure);
   }
   if (flags.json) context.printJson({ ...first, content: bytes.toString('base64'), more: false });
-  else if (flags.out === undefined) context.process.stdout.write(bytes);
+  else if (flags.out === undefined) context.process.stdout.write(context.process.stdout.isTTY === true ? visibleLines(bytes.toString()) : bytes);
   if (first.file.labels.length > 0) context.talk(`it carries the taint ${first.file.labels.join(', ')}: whoever wrote it had read what nobody vouches for`);
 }
 

@@ -2,7 +2,7 @@
 import { buildCommand, type Command } from '@stricli/core';
 import type { CommonFlags } from '../ask.ts';
 import type { Context } from '../context.ts';
-import { argument, common_flags, docs, lazily, numberFlag, repeatedFlag, revocationAge, textFlag } from '../flags.ts';
+import { argument, common_flags, docs, lazily, lifetime, numberFlag, repeatedFlag, revocationAge, textFlag } from '../flags.ts';
 import type { UpFlags } from '../commands/up.ts';
 
 const up: Command<Context> = buildCommand<UpFlags, [], Context>({
@@ -16,12 +16,17 @@ const up: Command<Context> = buildCommand<UpFlags, [], Context>({
       mdns: { kind: 'boolean', default: false, withNegated: false, brief: 'Find nodes on the local network by multicast DNS' },
       policy: textFlag('file', 'Policy of this host, in YAML'),
       passphraseFile: textFlag('file', 'File with the passphrase that seals the keys (or set AGENTMESH_PASSPHRASE)'),
+      approvalTimeout: numberFlag('time', 'How long a call waits for approval before it is denied, at most 15m (default: 5m)', lifetime),
       requiredTrust: numberFlag('score', 'Trust score from 0 to 1000 that a caller needs, unless its agent says otherwise'),
       revocationMaxAge: {
         kind: 'parsed', parse: revocationAge, optional: true, variadic: true, placeholder: 'class=time',
         brief: 'How old the knowledge of revocations may be, repeatable (default: delete=5m, write=1h, read=24h)',
       },
       gateway: textFlag('host:port', 'Serve the log to transparency-log tools over HTTP there, on the loopback interface if no host is given'),
+      sidecar: {
+        kind: 'parsed', parse: String, optional: true, inferEmpty: true, placeholder: 'host:port',
+        brief: 'Open the local HTTP API for agents in any language: on a socket in the data folder, and there on the loopback interface if given',
+      },
       witnessPolicy: textFlag('file', 'C2SP tlog-policy that names the witnesses of this log (default: two of different operators)'),
       witnessLog: repeatedFlag('vkey', 'Key of a transparency log of another system that may have its checkpoints cosigned here, repeatable'),
       mirrorBytes: numberFlag('bytes', 'What mirrors of other logs may take of the disk (default: 1073741824)'),
@@ -34,6 +39,8 @@ const up: Command<Context> = buildCommand<UpFlags, [], Context>({
     'up --data /tmp/second --listen /ip4/127.0.0.1/tcp/0 --join /ip4/127.0.0.1/tcp/4001/p2p/<peer id>',
     'up --listen /ip4/0.0.0.0/tcp/4001 --policy host.yaml --passphrase-file passphrase.txt',
     'up --gateway 127.0.0.1:8080 --witness-policy witnesses.txt',
+    'up --sidecar',
+    'up --sidecar 127.0.0.1:8081',
   ]),
 });
 

@@ -20,7 +20,7 @@ export const run_route: Command<Context> = buildCommand<RunFlags, string[], Cont
     flags: {
       ...common_flags,
       sandbox: { kind: 'enum', values: ['none', 'quickjs', 'process', 'bwrap'], optional: true, brief: 'What holds the program (default: bwrap where it is installed, else process)' },
-      agent: textFlag('who', 'Agent of the running node that the program acts as; its policies decide, its signals reach the program, the node\'s log records'),
+      agent: textFlag('who', 'Agent of the running node that the program acts as; its policies decide, its signals reach the program, the node\'s log records (default: the only agent of the node, where no policy is named)'),
       policy: textFlag('file', 'Policy that decides where no agent is named; nothing is kept then but what is printed'),
       workspace: textFlag('folder', 'Folder in which it starts, the only one of the user\'s that bwrap shows it (default: this one)'),
       write: { kind: 'boolean', default: false, withNegated: false, brief: 'Let it write into the workspace under bwrap' },
@@ -36,7 +36,7 @@ export const run_route: Command<Context> = buildCommand<RunFlags, string[], Cont
     'Asks the policies whether the program may start (action.type "execute", action.resource its name, action.program its path), records the decision with the sandbox, and holds the program as far as the sandbox can:',
     'none: signals alone. process: limits of memory, processor time and files, a clean environment, its whole group ended by SIGKILL; it can still open files and sockets as its user.',
     'quickjs: untrusted JavaScript with no access to the host. bwrap: no files but the system (read-only) and the workspace, no network, no other processes.',
-    'The program may ask for more over file descriptor AGENTMESH_CHANNEL. Exit code: that of the program; 4 when it was denied.',
+    'The program may ask for more over file descriptor AGENTMESH_CHANNEL, and where the node was started with --sidecar over the socket AGENTMESH_SIDECAR with AGENTMESH_TOKEN. Exit code: that of the program; 4 when it was denied.',
   ].join('\n'), [
     'run --policy policy.yaml -- npm test', 'run --sandbox bwrap --agent coder --write -- python3 agent.py', 'run --sandbox quickjs --policy policy.yaml -- untrusted.js',
   ]),

@@ -13,9 +13,14 @@ export function visible(text: string): string {
   return text.replace(control_characters, (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
 }
 
+/** The same for text of several lines, whose ends and tabs stay. */
+export function visibleLines(text: string): string {
+  return text.split(/([\n\t])/).map((part) => (part === '\n' || part === '\t' ? part : visible(part))).join('');
+}
+
 /** JSON of a value, indented, without a byte that a terminal would obey. */
 export function jsonText(value: unknown): string {
-  return (JSON.stringify(value, null, 2) ?? 'null').split('\n').map(visible).join('\n');
+  return visibleLines(JSON.stringify(value, null, 2) ?? 'null');
 }
 
 /** A DID or peer id short enough for a table: its method, its beginning and its end. */
