@@ -26,7 +26,7 @@ export interface BundlePublishingParts {
   readonly recorder: Recorder;
   readonly shelf: BundleShelf;
   readonly statements: Pick<Statements, 'publish'>;
-  readonly statement_store: Pick<StatementStore, 'bundles'>;
+  readonly statement_store: Pick<StatementStore, 'bundle'>;
   readonly note: NotePolicy;
   /** The identity of this host with this DID. */
   find(did: string): LocalIdentity | undefined;
@@ -112,7 +112,7 @@ export class BundlePublishing {
   }
 
   #stated(organisation: string, name: string): PolicyBundle | undefined {
-    return this.#parts.statement_store.bundles().find(({ iss, scope }) => iss === organisation && scope === name);
+    return this.#parts.statement_store.bundle(organisation, name);
   }
 
   async #sign(own: LocalIdentity, { name, version, digest, bytes }: Publication): Promise<Result<unknown>> {
@@ -127,7 +127,7 @@ export class BundlePublishing {
       const { organisation, name, version } = publication;
       const own = this.#parts.find(organisation);
       const stated = this.#stated(organisation, name);
-      const is_newest = stated === undefined || stated.seq <= version;
+      const is_newest = this.#versionOf(organisation, name) === version;
       const is_due = stated === undefined || stated.seq < version || stated.exp - unixSeconds(clock) < renewal_s;
       if (this.#is_stopped || own === undefined || own.deactivated || !is_newest || !is_due) continue;
       const signed = await this.#sign(own, publication);

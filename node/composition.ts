@@ -10,27 +10,24 @@ import { message, type Message } from '../protocols/message/index.ts';
 import { caughtUp, freshness, revocation, revocation_age_ms_max, type Freshness, type RevocationService } from '../protocols/revocation/index.ts';
 import type { Monitor } from '../protocols/monitor/index.ts';
 import { statements, type Statements } from '../protocols/statements/index.ts';
-import { mirrors, tiles, type Mirrors, type Tiles } from '../protocols/tiles/index.ts';
+import type { Mirrors, Tiles } from '../protocols/tiles/index.ts';
 import { trust, type Trust } from '../protocols/trust/index.ts';
-import { witness, type Witness, type WitnessContact } from '../protocols/witness/index.ts';
+import type { Witness, WitnessContact } from '../protocols/witness/index.ts';
 import type { AuditLog } from '../storage/audit-log.ts';
 import { EntrySeal } from '../storage/entry-seal.ts';
-import type { Keystore } from '../storage/keystore.ts';
-import { logFiles, logStore } from '../storage/log-view.ts';
 import type { StatementStore } from '../storage/statements.ts';
-import type { Vault } from '../storage/vault.ts';
-import { Accusations } from './accusations.ts';
+import type { Accusations } from './accusations.ts';
 import { AgentFiles } from './agent-files.ts';
 import { AgentHouse, type HousedAgent } from './agent-house.ts';
 import { AgentTools } from './agent-tools.ts';
 import { ApprovalDesk } from './approvals.ts';
-import { AuditKeeper } from './audit-keeper.ts';
-import { AuditParties } from './audit-parties.ts';
+import type { AuditKeeper } from './audit-keeper.ts';
+import { AuditParts } from './audit-parts.ts';
 import { announce } from './announcing.ts';
 import { Authority } from './authority.ts';
-import { AuditRetention } from './audit-retention.ts';
+import type { AuditRetention } from './audit-retention.ts';
 import { Books } from './books.ts';
-import type { Doubts } from './doubts.ts';
+import type { Built } from './built.ts';
 import { auditRecorder } from './flight-recorder.ts';
 import { Endings } from './endings.ts';
 import { reportEquivocation } from './equivocations.ts';
@@ -40,28 +37,12 @@ import type { Identities } from './identities.ts';
 import { Imports } from './imports.ts';
 import type { KernelSpace } from './kernel/index.ts';
 import { stopEach } from './lifecycle.ts';
-import { monitoring } from './monitoring.ts';
 import { Neighbours } from './neighbours.ts';
 import { reaffirmAll } from './reaffirming.ts';
 import { operatorKernel } from './operator.ts';
 import type { PastLogs } from './own-logs.ts';
 import { PolicySources } from './policy-sources.ts';
 import { Runs } from './runs.ts';
-
-/** What exists before the parts are put together. */
-export interface Built {
-  readonly doubts: Doubts;
-  readonly parts: HostParts;
-  readonly settings: HostSettings;
-  readonly identities: Identities;
-  readonly identity: Identity;
-  readonly identity_witnesses: IdentityWitnesses;
-  readonly log: AuditLog;
-  readonly vault: Vault;
-  readonly past_logs: PastLogs;
-  readonly statement_store: StatementStore;
-  readonly witness_key: NonNullable<ReturnType<Keystore['key']>>;
-}
 
 /** Everything that is built; parts refer to each other through it, so that none has to exist before the one that it calls later. */
 export class Composition implements Host {
@@ -99,7 +80,7 @@ export class Composition implements Host {
   readonly authority: Authority;
   readonly endings: Endings;
   readonly identity_witnesses: IdentityWitnesses;
-  readonly #parties: AuditParties;
+  readonly #audit: AuditParts;
   readonly #operator: KernelSpace;
 
   constructor(built: Built) {
@@ -113,12 +94,6 @@ export class Composition implements Host {
     this.log = log;
     this.past_logs = built.past_logs;
     const { count: number } = built.past_logs;
-    this.keeper = new AuditKeeper({
-      clock, random, network, recorder, keystore: parts.keystore, vault: built.vault, log, number, past_logs: built.past_logs, did: identities.node.did,
-      host_store: store, store: logStore(store, number), files: logFiles(parts.files, number),
-      tiles: () => this.tiles,
-      witnessKey: (name) => Promise.resolve(this.#parties.knownWitnessKey(name)),
-    }, settings.keeper);
     this.statement_store = statement_store;
     this.statements = statements({
       ...built.doubts.heard,
@@ -128,11 +103,7 @@ export class Composition implements Host {
       equivocated: (issuer, tokens) => reportEquivocation({ clock, recorder, identities, store: statement_store, statements: this.statements }, issuer, tokens),
     })({
       clock, random, network, store: statement_store, identity: this.identity, recorder,
-      wasListed: (name) => this.#wasListed(name),
-    });
-    this.accusations = new Accusations({
-      clock, store, recorder, identities, identity: this.identity, statement_store, statements: this.statements, log: () => this.log,
-      wasListed: (name) => this.#wasListed(name),
+      wasListed: (name) => this.#audit.wasListed(name),
     });
     this.revocation = revocation({
       clock, store: statement_store, identity: this.identity, statements: this.statements,
@@ -157,6 +128,10 @@ export class Composition implements Host {
       clock, store, statements: statement_store, exchange: this.statements, identity: this.identity, revocation: this.revocation, recorder,
     });
     this.neighbours = new Neighbours({ clock, network, identities, recorder, handshake: () => this.handshake });
+    this.#audit = new AuditParts({ built, revocation: this.revocation, statements: this.statements, neighbours: this.neighbours });
+    ({
+      keeper: this.keeper, accusations: this.accusations, retention: this.retention, monitor: this.monitor, witness: this.witness, tiles: this.tiles, mirrors: this.mirrors,
+    } = this.#audit);
     this.handshake = handshake({
       clock, random, network, identity: this.identity, recorder,
       party: (did) => authority.party(did),
@@ -166,9 +141,6 @@ export class Composition implements Host {
         // Agents may have shaken hands before their host said who it is.
         if (this.accusations.exposed(session.remote)) this.handshake.closeAt(session.peer, identities.node.did);
       },
-    });
-    this.#parties = new AuditParties({
-      clock, network, identity: this.identity, revocation: this.revocation, neighbours: this.neighbours, exposed: (did) => this.accusations.exposed(did),
     });
     this.delegations = delegation({
       clock, random, network, store, identity: this.identity, recorder,
@@ -180,10 +152,6 @@ export class Composition implements Host {
     this.logs = new FlightLogs(log);
     this.imports = new Imports({ clock, random, store, log });
     this.books = new Books({ clock, log, trust: this.trust, store, recorder });
-    this.retention = new AuditRetention({
-      clock, recorder, store, log_store: logStore(store, number), log, past_logs: built.past_logs, did: identities.node.did, policy: settings.retention ?? {},
-      ...(parts.free_bytes === undefined ? {} : { free_bytes: parts.free_bytes }),
-    });
     this.approvals = new ApprovalDesk({
       clock, random, host: identities.node.did, identity: this.identity, revocation: this.revocation,
       find: (who) => identities.find(who),
@@ -226,43 +194,6 @@ export class Composition implements Host {
       refused: (executor, invocation, failure) => this.books.recordRefusal(executor, invocation, failure),
       settled: (observer, subject, receipt, receipt_hash, changes) => this.books.settled(observer, subject, receipt, receipt_hash, changes),
     });
-    this.monitor = monitoring({
-      clock, random, network, store, log, recorder, identity: this.identity, neighbours: this.neighbours,
-      logKey: (origin) => this.logKey(origin),
-      place: (did) => this.#parties.place(did),
-      witnessKey: (name) => this.#parties.namedWitnessKey(name),
-      accuse: (evidence) => this.accusations.report(evidence),
-      exposed: (did) => this.accusations.exposed(did),
-    });
-    this.witness = witness(settings.witness ?? {})({
-      clock, random, network, store, log, recorder,
-      witness_key: built.witness_key, did: identities.node.did,
-      witnesses: () => this.witnesses(),
-      logKey: (origin) => this.logKey(origin),
-      published: (note) => this.monitor.publish(note),
-      past: (origin) => this.past_logs.named(origin),
-      seen: this.monitor, refused: (note) => this.monitor.look(note), isNear: (did) => this.identity.known(did) !== undefined,
-      met: (did) => [...this.neighbours.nodes()].some(([, node]) => node === did),
-      accuse: (evidence) => this.accusations.report(evidence),
-      exposed: (did) => this.accusations.exposed(did),
-      sponsor: () => this.#parties.operatorOf(identities.node.did),
-    });
-    this.tiles = tiles()({
-      clock, network, recorder,
-      own: {
-        origin: log.origin, checkpoint: () => this.witness.checkpoint(),
-        tile: (level, number, width) => log.tile(level, number, width),
-        bundle: (number, width) => log.bundle(number, width),
-      },
-    });
-    for (const source of this.past_logs.sources()) this.tiles.add(source);
-    this.mirrors = mirrors(settings.mirrors ?? {})({
-      clock, random, network, store, recorder,
-      tiles: this.tiles,
-      place: (did) => this.#parties.place(did),
-      contradicted: (note) => this.monitor.look(note), successor: (origin) => this.monitor.successor(origin),
-      witnessKey: (name) => this.#parties.witnessKey(name),
-    });
   }
 
   /** Evidence against a host came: what its agents have agreed with ours ends. */
@@ -271,17 +202,12 @@ export class Composition implements Host {
     for (const [peer, did] of this.neighbours.nodes()) if (did === evidence.sub) this.handshake.closeAt(peer, this.identities.node.did);
   }
 
-  /** Whether this host has seen the record of a host name this log or witness, whatever the record says now. */
-  #wasListed(name: string): boolean {
-    return this.monitor.state(name) !== undefined || this.#parties.hasSeenWitness(name);
-  }
-
   logKey(origin: string): Promise<Result<string>> {
-    return this.#parties.logKey(origin);
+    return this.#audit.logKey(origin);
   }
 
   witnesses(): readonly WitnessContact[] {
-    return this.#parties.witnesses();
+    return this.#audit.witnesses();
   }
 
   async start(): Promise<Result<void>> {

@@ -8,7 +8,7 @@
 import { fromBase64url } from '../crypto/bytes.ts';
 import type { PolicyBundle } from '../crypto/policy-bundle.ts';
 import { fail, messageOf, ok, type Failure, type Result } from '../crypto/result.ts';
-import type { BundleExchange } from '../protocols/bundle/index.ts';
+import type { BundleExchange, WantedBundle } from '../protocols/bundle/index.ts';
 import type { Clock, Network, Recorder } from '../protocols/ports.ts';
 import { every } from '../protocols/time.ts';
 import type { StatementStore } from '../storage/statements.ts';
@@ -38,7 +38,7 @@ export interface PolicyBundlesParts {
   readonly in_force: BundlesInForce;
   readonly exchange: Pick<BundleExchange, 'fetch'>;
   readonly judge: BundleJudge;
-  readonly statement_store: Pick<StatementStore, 'bundles'>;
+  readonly statement_store: Pick<StatementStore, 'bundle' | 'bundles'>;
   readonly note: NotePolicy;
   /** The organisations above who answers for this host. */
   operators(): Promise<readonly string[]>;
@@ -176,8 +176,9 @@ export class PolicyBundles {
   async #followOperators(): Promise<void> {
     for (const organisation of await this.#parts.operators()) {
       if (this.#stopping.signal.aborted) return;
-      // Who was unfollowed is not followed again by itself.
-      if (!this.#parts.shelf.followings.has(organisation)) await this.follow(organisation, { by: 'sponsorship', required: false });
+      const { followings, damaged } = this.#parts.shelf;
+      // Who was unfollowed is not followed again by itself; and what cannot be read, which following would forget, may be the mark.
+      if (!followings.has(organisation) && !damaged.has(organisation)) await this.follow(organisation, { by: 'sponsorship', required: false });
     }
   }
 
@@ -222,7 +223,7 @@ export class PolicyBundles {
     const { shelf, in_force, statement_store, judge } = this.#parts;
     const standing = shelf.standings.get(slot);
     if (standing !== undefined && in_force.policies(slot) === undefined) await this.#restore(slot, standing);
-    const statement = statement_store.bundles().find(({ iss, scope }) => iss === organisation && scope === name);
+    const statement = statement_store.bundle(organisation, name);
     if (statement === undefined || (statement.seq === standing?.version && statement.hash === standing.statement)) return;
     const doubt = this.#doubts.get(slot);
     if (doubt?.statement.hash === statement.hash && lasting.has(doubt.failure.code)) return;
@@ -234,31 +235,37 @@ export class PolicyBundles {
 
   /** The bytes of what is in force are fetched again where they were lost. */
   async #restore(slot: string, standing: BundleStanding): Promise<void> {
-    const { exchange, shelf, in_force, recorder } = this.#parts;
-    const fetched = await exchange.fetch({ iss: standing.organisation, digest: standing.digest, bytes: standing.bytes }, this.#stopping.signal);
+    const { shelf, in_force, recorder } = this.#parts;
+    const fetched = await this.#bytesOf({ iss: standing.organisation, digest: standing.digest, bytes: standing.bytes });
     if (!fetched.ok) return;
     const opened = await openBundle(fetched.value, { scope: standing.name, seq: standing.version });
-    await shelf.keep([shelf.contentChange(fetched.value)]);
     if (!opened.ok || shelf.standings.get(slot) !== standing) return;
+    await shelf.keep([shelf.contentChange(fetched.value)]);
     in_force.set(slot, opened.value);
     in_force.enforce();
     recorder.record({ kind: 'policy.bundle-restored', organisation: standing.organisation, name: standing.name, version: standing.version });
   }
 
+  /** From what is kept here, else from peers. */
+  async #bytesOf(wanted: WantedBundle): Promise<Result<Uint8Array>> {
+    const { shelf, exchange } = this.#parts;
+    const own = await shelf.content(fromBase64url(wanted.digest) ?? new Uint8Array());
+    return own === undefined ? exchange.fetch(wanted, this.#stopping.signal) : ok(own);
+  }
+
   /** Fetches, opens and keeps a bundle, and puts it in force. */
   async #take(slot: string, statement: PolicyBundle, before: BundleStanding | undefined): Promise<Failure | undefined> {
-    const { shelf, exchange } = this.#parts;
-    const digest = fromBase64url(statement.digest) ?? new Uint8Array();
-    const own = await shelf.content(digest);
-    const bytes = own === undefined ? await exchange.fetch(statement, this.#stopping.signal) : ok(own);
+    const bytes = await this.#bytesOf(statement);
     if (!bytes.ok) return bytes.failure;
     const opened = await openBundle(bytes.value, statement);
     if (!opened.ok) return opened.failure;
-    await this.#inTurn(async () => {
-      // It may have been unfollowed while the bundle was fetched.
-      if (this.follows(statement.iss)) await this.#keep(slot, statement, { before, bytes: bytes.value, policies: opened.value });
+    return this.#inTurn(async () => {
+      // It may have been unfollowed while the bundle was fetched, or revoked: whoever gives the bytes has the time in hand.
+      if (!this.follows(statement.iss)) return undefined;
+      const refused = await this.#parts.judge.refusal(statement, before);
+      if (refused === undefined) await this.#keep(slot, statement, { before, bytes: bytes.value, policies: opened.value });
+      return refused;
     });
-    return undefined;
   }
 
   async #keep(slot: string, statement: PolicyBundle, { before, bytes, policies }: { readonly before: BundleStanding | undefined; readonly bytes: Uint8Array; readonly policies: readonly Policy[] }): Promise<void> {

@@ -4,8 +4,9 @@
  * tells the runner when to hold or end them.
  */
 import { AsyncResource } from 'node:async_hooks';
-import { toBase64url } from '../crypto/bytes.ts';
+import { toBase64url, toHex, utf8 } from '../crypto/bytes.ts';
 import type { Json } from '../crypto/canonical.ts';
+import { sha256 } from '../crypto/hash.ts';
 import { fail, FailureError, messageOf, ok, type Result } from '../crypto/result.ts';
 import type { Clock, Random } from '../protocols/ports.ts';
 import type { HousedAgent } from './agent-house.ts';
@@ -41,11 +42,24 @@ export interface RunsParts {
   readonly random: Random;
 }
 
+/** A run that has begun. */
+export interface Begun {
+  readonly id: string;
+  /** With what the program itself, rather than its runner, speaks: worth nothing after its end. */
+  readonly token: string;
+}
+
+/** Who speaks with the token of a run. */
+export type RunSpeaker = Pick<Run, 'agent' | 'tier' | 'within' | 'over'>;
+
 interface Run {
   readonly agent: HousedAgent;
   readonly tier: SandboxTier;
   readonly within: AsyncResource;
-  readonly events: RunEvent[];
+  /** Aborts with the end of the run. */
+  readonly over: AbortSignal;
+  /** What the runner must do and has not been told: of stop and continue the last one holds, and after a kill nothing. */
+  untold: RunEvent | undefined;
   heard(): void;
   wake: (() => void) | undefined;
   readonly end: (end: RunEnd) => void;
@@ -56,33 +70,37 @@ interface Run {
 export class Runs {
   readonly #parts: RunsParts;
   readonly #runs = new Map<string, Run>();
+  /** By the hash of its token, so that no comparison tells anything of one. */
+  readonly #speakers = new Map<string, Run>();
 
   constructor(parts: RunsParts) {
     this.#parts = parts;
   }
 
   /** Asks the kernel whether a program may start. Fails with `RUNS_OVERLOADED`, or as the kernel does. */
-  async begin(agent: HousedAgent, start: RunStart): Promise<Result<{ readonly id: string }>> {
+  async begin(agent: HousedAgent, start: RunStart): Promise<Result<Begun>> {
     if (this.#runs.size >= runs_max) return fail('RUNS_OVERLOADED', `${runs_max} programs run already`, { fix: 'wait until one has ended' });
     const id = toBase64url(this.#parts.random.bytes(16));
-    const begun = Promise.withResolvers<Result<{ readonly id: string }>>();
+    const token = toBase64url(this.#parts.random.bytes(32));
+    const begun = Promise.withResolvers<Result<Begun>>();
     const { identity: { did, capabilities }, kernel } = agent;
     const outcome: Run['outcome'] = kernel.scoped(capabilities, () => kernel.run<RunEnd>({
       agent: did, action: start.action, data: start.data,
       context: { sandbox: start.tier },
-      effect: (signal) => this.#running(id, agent, start.tier, signal, () => outcome, () => begun.resolve(ok({ id }))),
+      effect: (signal) => this.#running({ id, token }, agent, start.tier, signal, () => outcome, () => begun.resolve(ok({ id, token }))),
     }));
     const ended = await Promise.race([begun.promise, outcome]);
     if (!ended.ok) return ended;
     return 'id' in ended.value ? ok(ended.value) : fail('RUN_UNKNOWN', 'the run ended before it began');
   }
 
-  async #running(id: string, agent: HousedAgent, tier: SandboxTier, signal: AbortSignal, outcome: () => Run['outcome'], begun: () => void): Promise<RunEnd> {
+  async #running({ id, token }: Begun, agent: HousedAgent, tier: SandboxTier, signal: AbortSignal, outcome: () => Run['outcome'], begun: () => void): Promise<RunEnd> {
     const { clock } = this.#parts;
     const { promise, resolve, reject } = Promise.withResolvers<RunEnd>();
+    const over = new AbortController();
     let cancel = (): void => undefined;
     const run: Run = {
-      agent, tier, within: new AsyncResource('agentmesh.run'), events: [], wake: undefined, end: resolve,
+      agent, tier, over: over.signal, within: new AsyncResource('agentmesh.run'), untold: undefined, wake: undefined, end: resolve,
       heard() {
         cancel();
         cancel = clock.after(runner_silence_ms, () => reject(new Error('whoever ran it has gone')));
@@ -90,7 +108,7 @@ export class Runs {
       outcome: Promise.resolve().then(outcome),
     };
     const tell = (event: RunEvent): void => {
-      run.events.push(event);
+      if (run.untold?.kind !== 'kill') run.untold = event;
       run.wake?.();
     };
     const observing = agent.kernel.observeSignals((info, came) => {
@@ -99,7 +117,9 @@ export class Runs {
     if (!observing.ok) throw new FailureError(observing.failure);
     const kill = (): void => tell({ kind: 'kill', reason: messageOf(signal.reason) });
     signal.addEventListener('abort', kill, { once: true });
+    const speaking = toHex(sha256(utf8(token)));
     this.#runs.set(id, run);
+    this.#speakers.set(speaking, run);
     run.heard();
     begun();
     try {
@@ -112,7 +132,14 @@ export class Runs {
       signal.removeEventListener('abort', kill);
       run.within.emitDestroy();
       this.#runs.delete(id);
+      this.#speakers.delete(speaking);
+      over.abort(new Error('the run of the program has ended'));
     }
+  }
+
+  /** The program that a token was given to, while it runs. */
+  speaker(token: string): RunSpeaker | undefined {
+    return this.#speakers.get(toHex(sha256(utf8(token))));
   }
 
   #run(id: string): Result<Run> {
@@ -126,7 +153,7 @@ export class Runs {
   async next(id: string, signal: AbortSignal): Promise<Result<RunEvent>> {
     const run = this.#run(id);
     if (!run.ok) return run;
-    if (run.value.events.length === 0) {
+    if (run.value.untold === undefined) {
       await new Promise<void>((resolve) => {
         const cancel = this.#parts.clock.after(event_wait_ms, resolve);
         signal.addEventListener('abort', () => resolve(), { once: true });
@@ -136,7 +163,11 @@ export class Runs {
         };
       });
     }
-    return ok(run.value.events.shift() ?? { kind: 'nothing' });
+    // Who has hung up is told nothing: it would be lost.
+    if (signal.aborted) return ok({ kind: 'nothing' });
+    const event = run.value.untold ?? { kind: 'nothing' };
+    run.value.untold = undefined;
+    return ok(event);
   }
 
   /** Decides and records what a program asks for; doing it is the program's own. Fails with `RUN_UNKNOWN`, or as the kernel does. */

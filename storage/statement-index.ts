@@ -99,7 +99,7 @@ export class StatementIndex {
     switch (statement.kind) {
       case 'endorsement': return this.#shelves.get(statement.iss)?.endorsements.get(slotOf(statement));
       case 'head': return this.#shelves.get(statement.iss)?.head;
-      case 'policy-bundle': return this.#shelves.get(statement.iss)?.bundles?.get(statement.scope);
+      case 'policy-bundle': return this.bundle(statement.iss, statement.scope);
       case 'revocation': return undefined;
       default: return this.#proofs.get(proofSlot(statement.kind, accusedOf(statement)));
     }
@@ -259,6 +259,11 @@ export class StatementIndex {
   /** All evidence against logs and witnesses, one of each host. */
   exposures(): readonly AuditEvidence[] {
     return [...this.#proofs.values()].filter((proof) => proof.kind === 'audit-evidence');
+  }
+
+  /** The policy bundle of an issuer with this name. */
+  bundle(issuer: string, name: string): PolicyBundle | undefined {
+    return this.#shelves.get(issuer)?.bundles?.get(name);
   }
 
   /** The policy bundles. */

@@ -48,6 +48,8 @@ export interface StatementStore {
   auditEvidence(did: string): AuditEvidence | undefined;
   /** All such evidence, one of each host, ordered by host. */
   exposures(): readonly AuditEvidence[];
+  /** The newest statement of one policy bundle; also where it ran out not long ago. */
+  bundle(issuer: string, name: string): PolicyBundle | undefined;
   /** The newest statement of each policy bundle, by issuer and name; also of those that ran out not long ago. */
   bundles(): readonly PolicyBundle[];
   /** The next `seq` for an issuer whose key we hold: never the same twice. */

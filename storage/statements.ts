@@ -205,6 +205,10 @@ class KeptStatements implements StatementStore {
     return [...this.#index.exposures()].sort((a, b) => (a.sub < b.sub ? -1 : 1));
   }
 
+  bundle(issuer: string, name: string): PolicyBundle | undefined {
+    return this.#index.bundle(issuer, name);
+  }
+
   bundles(): readonly PolicyBundle[] {
     return [...this.#index.bundles()].sort(byHash);
   }

@@ -67,14 +67,28 @@ export interface OpenCallsParts {
   onPending(listener: (pending: PendingApproval) => void): () => void;
 }
 
-interface OpenCall {
-  readonly agent: string;
-  readonly usage: { now: Usage | undefined };
+/** What lasts no longer than the call: what it brings may be large, and many calls are remembered. */
+interface Effect {
   readonly settling: PromiseWithResolvers<Json>;
+  usage: Usage | undefined;
+  outcome: Promise<Result<Outcome<Json>>>;
+}
+
+interface KeptCall {
+  readonly agent: string;
   /** Resolves when there is something to tell. */
   readonly told: PromiseWithResolvers<void>;
   status: CallStatus;
-  outcome: Promise<Result<Outcome<Json>>>;
+  /** Absent once the call is over. */
+  effect: Effect | undefined;
+}
+
+/** A call that the kernel has let begin. */
+interface Begun {
+  readonly call_id: string;
+  readonly attach: Attachment | undefined;
+  readonly signal: AbortSignal;
+  readonly data: Json | undefined;
 }
 
 const undecided: CallStatus = {
@@ -103,9 +117,9 @@ function refusedStatus({ code, reason, fix, detail }: Failure, before: CallStatu
 /** The calls of the programs of this host. */
 export class OpenCalls {
   readonly #parts: OpenCallsParts;
-  readonly #calls = new Map<string, OpenCall>();
-  readonly #asking = new AsyncLocalStorage<OpenCall>();
-  readonly #open = new Set<OpenCall>();
+  readonly #calls = new Map<string, KeptCall>();
+  readonly #asking = new AsyncLocalStorage<KeptCall>();
+  readonly #open = new Set<KeptCall>();
   readonly #forget: () => void;
 
   constructor(parts: OpenCallsParts) {
@@ -122,7 +136,7 @@ export class OpenCalls {
   /** Gives up every call. */
   close(): void {
     this.#forget();
-    for (const call of this.#open) call.settling.reject(new Error('the sidecar was closed before the outcome was recorded'));
+    for (const { effect } of this.#open) effect?.settling.reject(new Error('the sidecar was closed before the outcome was recorded'));
   }
 
   /**
@@ -133,16 +147,15 @@ export class OpenCalls {
     const { identity: { did } } = caller.agent;
     const of_agent = [...this.#open].filter(({ agent }) => agent === did).length;
     if (of_agent >= open_calls_per_agent_max || this.#open.size >= open_calls_max || !this.#hasRoom()) return fail('CALLS_OVERLOADED', `${of_agent} calls of this agent, and ${this.#open.size} of all, have no outcome yet`, { fix: 'record the outcome of some of them' });
-    const call: OpenCall = {
-      agent: did, usage: { now: asked.usage }, settling: Promise.withResolvers(), told: Promise.withResolvers(), status: undecided, outcome: Promise.resolve(fail('CALL_UNKNOWN', 'not decided')),
-    };
+    const effect: Effect = { settling: Promise.withResolvers(), usage: asked.usage, outcome: Promise.resolve(fail('CALL_UNKNOWN', 'not decided')) };
+    const call: KeptCall = { agent: did, told: Promise.withResolvers(), status: undecided, effect };
     // Whoever awaits the effect hears of it; before that nobody does.
-    call.settling.promise.catch(() => undefined);
+    effect.settling.promise.catch(() => undefined);
     this.#open.add(call);
-    call.outcome = this.#run(caller, call, asked);
-    const ended = call.outcome.then((outcome) => this.#ended(call, outcome));
+    effect.outcome = this.#run(caller, call, effect, asked);
+    const ended = effect.outcome.then((outcome) => this.#ended(call, outcome));
     await Promise.race([call.told.promise, ended]);
-    const outcome = call.status.state === 'refused' ? await call.outcome : undefined;
+    const outcome = call.status.state === 'refused' ? await effect.outcome : undefined;
     return outcome?.ok === false && (outcome.failure.code === 'AUDIT_UNAVAILABLE' || outcome.failure.code === 'AGENT_KILLED') ? outcome : ok(call.status);
   }
 
@@ -156,20 +169,20 @@ export class OpenCalls {
   async record(caller: Caller, call_id: string, report: Report): Promise<Result<Recorded>> {
     const call = this.#calls.get(call_id);
     if (call === undefined || call.agent !== caller.agent.identity.did) return unknown();
-    const { state } = call.status;
+    const { status: { state }, effect } = call;
     if (state === 'waiting') return fail('CALL_WAITING', 'the call is not approved yet', { fix: `GET /v1/calls/${call_id} until it is open` });
-    if (state !== 'open') return fail('CALL_RECORDED', `the outcome of this call stands already: ${state}`, { fix: 'decide about a new call' });
+    if (state !== 'open' || effect === undefined) return fail('CALL_RECORDED', `the outcome of this call stands already: ${state}`, { fix: 'decide about a new call' });
     call.status = { ...call.status, state: report.status };
-    call.usage.now = report.usage ?? call.usage.now;
-    if (report.status === 'done') call.settling.resolve(report.result_hash === undefined ? report.result ?? null : { sha256: report.result_hash });
-    else call.settling.reject(new Error(report.reason ?? 'the program gave no reason'));
-    const outcome = await call.outcome;
+    effect.usage = report.usage ?? effect.usage;
+    if (report.status === 'done') effect.settling.resolve(report.result_hash === undefined ? report.result ?? null : { sha256: report.result_hash });
+    else effect.settling.reject(new Error(report.reason ?? 'the program gave no reason'));
+    const outcome = await effect.outcome;
     if (outcome.ok) return ok({ call_id, index: outcome.value.index, status: 'done', result: outcome.value.value });
     if (outcome.failure.code !== 'EFFECT_FAILED') return outcome;
     return ok({ call_id, index: call.status.index, status: 'failed', result: null });
   }
 
-  #run(caller: Caller, call: OpenCall, asked: AskedCall): Promise<Result<Outcome<Json>>> {
+  #run(caller: Caller, call: KeptCall, effect: Effect, asked: AskedCall): Promise<Result<Outcome<Json>>> {
     const { agent: { identity: { did }, kernel }, tier } = caller;
     // A stopped agent that goes on asking is recorded once for many; what has an attachment is recorded each time.
     const attach = kernel.stateOf(did) === 'running' ? new Attachment([], () => Promise.resolve([])) : undefined;
@@ -179,13 +192,17 @@ export class OpenCalls {
       ...(asked.data === undefined ? {} : { data: asked.data }),
       ...(asked.usage === undefined ? {} : { expected: asked.usage }),
       ...(attach === undefined ? {} : { attach }),
-      usage: () => call.usage.now,
+      usage: () => effect.usage,
       output: { type: 'tool_result' },
-      effect: (signal, data) => this.#held(call, kernel.current()?.call_id ?? '', attach, signal, data),
+      effect: (signal, data) => this.#held(call, effect.settling, {
+        call_id: kernel.current()?.call_id ?? '', attach, data,
+        signal: caller.over === undefined ? signal : AbortSignal.any([signal, caller.over]),
+      }),
     })));
   }
 
-  async #held(call: OpenCall, call_id: string, attach: Attachment | undefined, signal: AbortSignal, data: Json | undefined): Promise<Json> {
+  async #held(call: KeptCall, settling: Effect['settling'], begun: Begun): Promise<Json> {
+    const { call_id, attach, signal, data } = begun;
     const decision = attach?.decided?.decision;
     this.#keep(call_id, call);
     const redacted = decision?.obligations.includes('redact') === true;
@@ -194,11 +211,12 @@ export class OpenCalls {
       obligations: decision?.obligations ?? [], index: attach?.decided?.index ?? null, data: redacted ? data ?? null : null, approval: call.status.approval,
     };
     call.told.resolve();
-    const cancel = this.#parts.clock.after(outcome_ms_max, () => call.settling.reject(new Error(`nobody recorded its outcome within ${outcome_ms_max} ms`)));
-    const aborted = (): void => call.settling.reject(signal.reason);
+    const cancel = this.#parts.clock.after(outcome_ms_max, () => settling.reject(new Error(`nobody recorded its outcome within ${outcome_ms_max} ms`)));
+    const aborted = (): void => settling.reject(signal.reason);
     signal.addEventListener('abort', aborted, { once: true });
+    if (signal.aborted) aborted();
     try {
-      return await call.settling.promise;
+      return await settling.promise;
     } finally {
       cancel();
       signal.removeEventListener('abort', aborted);
@@ -213,12 +231,14 @@ export class OpenCalls {
     call.told.resolve();
   }
 
-  #ended(call: OpenCall, outcome: Result<Outcome<Json>>): void {
+  #ended(call: KeptCall, outcome: Result<Outcome<Json>>): void {
     this.#open.delete(call);
+    call.effect = undefined;
     const { state } = call.status;
     if (outcome.ok) call.status = { ...call.status, state: 'done', index: outcome.value.index };
-    else if (state === 'open') call.status = { ...call.status, state: outcome.failure.code === 'CALL_ABORTED' ? 'aborted' : 'failed', reason: outcome.failure.reason };
-    else if (state === 'waiting') {
+    // Whatever its program has said of it: this is how it stands in the log.
+    else if (state !== 'waiting') call.status = { ...call.status, state: outcome.failure.code === 'CALL_ABORTED' ? 'aborted' : 'failed', code: outcome.failure.code, reason: outcome.failure.reason };
+    else {
       const cause = outcome.failure.cause instanceof FailureError ? outcome.failure.cause.failure : outcome.failure;
       call.status = refusedStatus(cause, call.status);
       if (call.status.call_id !== null) this.#keep(call.status.call_id, call);
@@ -226,7 +246,7 @@ export class OpenCalls {
     call.status = { ...call.status, data: null };
   }
 
-  #keep(call_id: string, call: OpenCall): void {
+  #keep(call_id: string, call: KeptCall): void {
     this.#calls.set(call_id, call);
   }
 

@@ -9,7 +9,8 @@ import { toHex } from '../../crypto/bytes.ts';
 import type { Clock, Random } from '../../protocols/ports.ts';
 import type { HousedAgent } from '../agent-house.ts';
 import { signals, type KernelSpace, type SignalName, type SignalOutcome } from '../kernel/index.ts';
-import { heartbeat_ms, signals_held_max, stream_bytes_max, streams_max, streams_per_agent_max } from './limits.ts';
+import type { Caller } from './caller.ts';
+import { answer_ms_max, heartbeat_ms, signals_held_max, stream_bytes_max, streams_max, streams_per_agent_max } from './limits.ts';
 
 /** What feeds use. */
 export interface SignalFeedsParts {
@@ -79,7 +80,7 @@ export class SignalFeeds {
   }
 
   /** Opens a stream; `last_id` is what the reader has seen last. Fails with `STREAMS_OVERLOADED` or `KERNEL_OVERLOADED`. */
-  stream(agent: HousedAgent, last_id: string | undefined, response: ServerResponse): Result<void> {
+  stream({ agent, over }: Pick<Caller, 'agent' | 'over'>, last_id: string | undefined, response: ServerResponse): Result<void> {
     const { did } = agent.identity;
     const following = this.follow(agent);
     if (!following.ok) return following;
@@ -93,11 +94,11 @@ export class SignalFeeds {
     const write = (text: string): void => {
       // Who does not read gets no more memory of ours.
       if (response.writableLength > stream_bytes_max) response.destroy();
-      else response.write(text);
+      else if (!response.writableEnded) response.write(text);
     };
     const tell = ({ text, is_last }: Held): void => {
       write(text);
-      if (is_last) response.end();
+      if (is_last) this.#finish(response);
     };
     const { state, reason } = feed.kernel.standingOf(did);
     write(eventText(null, 'standing', { state, reason }));
@@ -111,8 +112,12 @@ export class SignalFeeds {
       });
     };
     next();
+    const finish = (): void => this.#finish(response);
+    over?.addEventListener('abort', finish, { once: true });
+    if (over?.aborted === true) finish();
     response.once('close', () => {
       beat();
+      over?.removeEventListener('abort', finish);
       // The kernel of an agent may have been replaced meanwhile, and its feed with it: they share their streams.
       feed.streams.delete(tell);
       this.#open.delete(response);
@@ -122,7 +127,14 @@ export class SignalFeeds {
 
   /** Ends the streams of an agent, or all. */
   end(did?: string): void {
-    for (const [response, agent] of this.#open) if (did === undefined || did === agent) response.end();
+    for (const [response, agent] of this.#open) if (did === undefined || did === agent) this.#finish(response);
+  }
+
+  /** Who does not read to the end is not waited for. */
+  #finish(response: ServerResponse): void {
+    if (response.writableEnded) return;
+    response.once('close', this.#parts.clock.after(answer_ms_max, () => response.destroy()));
+    response.end();
   }
 
   /** Ends everything. */

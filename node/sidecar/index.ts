@@ -85,8 +85,10 @@ class Door {
       const refused = await kernel.run({ agent: did, action: { type: 'sidecar', operation }, effect: () => Promise.resolve(null) });
       return refused.ok ? fail('AGENT_KILLED', 'the agent was killed') : refused;
     }
+    // In another kernel its run has no scope: nothing would bind the program.
+    if (speaker !== undefined && speaker.agent.kernel !== kernel) return fail('TOKEN_WRONG', 'the run of this token has ended: its agent has another kernel', { fix: 'start the program again: agentmesh run' });
     // What this host has started itself it knows the sandbox of, and whose calls lie within its run.
-    if (speaker !== undefined) return ok({ agent, tier: speaker.tier, act: (work) => speaker.within.runInAsyncScope(work) });
+    if (speaker !== undefined) return ok({ agent, tier: speaker.tier, over: speaker.over, act: (work) => speaker.within.runInAsyncScope(work) });
     return ok({ agent, tier: 'none', act: (work) => kernel.scoped(identity.capabilities, work) });
   }
 

@@ -138,7 +138,7 @@ export class SidecarServer {
     const limited = this.#spend(did);
     if (limited !== undefined) return limited;
     if (route.access === 'stream') {
-      const opened = this.#parts.feeds.stream(caller.value.agent, request.headersDistinct['last-event-id']?.[0], response);
+      const opened = this.#parts.feeds.stream(caller.value, request.headersDistinct['last-event-id']?.[0], response);
       return opened.ok ? undefined : problemReply(opened.failure);
     }
     const of_agent = [...this.#under_way.values()].filter((one) => one === did).length;

@@ -181,6 +181,38 @@ test('a bundle that does not compile, calls itself otherwise or is none is refus
   assert.is(await at.verdict(1, 'delete'), 'allow', 'the next good one is taken');
 });
 
+test('who revokes an organisation while its newest bundle is on its way, however slowly, is in time', async (context) => {
+  const held: PromiseWithResolvers<void>[] = [];
+  let holds = false;
+  const at = await bundleWorld(context, {
+    count: 2, ...wires,
+    interpose: (network, name) => (name !== 'host-0' ? network : interposed(network, {
+      handle: (protocol, limits, handler) => network.handle(protocol, limits, async (request, from, signal) => {
+        const answer = await handler(request, from, signal);
+        if (!holds || protocol !== bundle_protocol) return answer;
+        const holding = Promise.withResolvers<void>();
+        held.push(holding);
+        await holding.promise;
+        return answer;
+      }),
+    })),
+  });
+  const { world } = at;
+  await at.publish(allowing('read'));
+  await at.until(1, 1);
+  holds = true;
+  await at.publish(allowing('read', 'delete'));
+  await world.until('it is asked for', () => held.length > 0);
+  await world.get(world.at(0).actions.revoke(at.org.did, 'did', at.org.did, 'stolen'));
+  await world.until('it is known', () => world.at(1).host.revocation.revokedDid(at.org.did) !== undefined);
+  holds = false;
+  for (const { resolve } of held) resolve();
+  await world.until('it is refused', () => at.doubt(1) === 'BUNDLE_ISSUER_ENDED');
+  await world.pass(60_000);
+  assert.is(at.version(1), 1);
+  assert.is(await at.verdict(1, 'delete'), 'KERNEL_DENIED');
+});
+
 test('who comes late gets it from any follower, also when the organisation\'s host is gone', async (context) => {
   const at = await bundleWorld(context, { count: 3, ...wires });
   const { world } = at;
@@ -364,6 +396,25 @@ test('the organisation above who answers for a host is followed by itself, and n
   assert.is(await at.verdict(0, 'delete'), 'allow');
 });
 
+test('what cannot be read of an organisation that is followed by itself is not mended by itself: the mark would be lost', async (context) => {
+  const at = await bundleWorld(context, { count: 1, ...wires });
+  const { world } = at;
+  await at.hire(0);
+  await at.publish(allowing('read'));
+  await at.publish(allowing('read', 'write'));
+  await world.get(world.at(0).actions.createSponsor('olga', 'human', undefined, 'acme'));
+  await world.get(new Sponsoring(world.at(0).host).host('olga', {}));
+  await at.until(2, 0);
+  for (const key of [`f${at.org.did}`, `s${at.org.did} default`]) await world.at(0).store.batch([{ space: 'bundle', key: utf8(key), value: utf8('rotten') }], { sync: true });
+  await at.restart(0);
+  await world.pass(120_000);
+  assert.equal(world.at(0).host.policies.bundles.damaged(), [at.org.did]);
+  assert.is(await at.verdict(0, 'read'), 'KERNEL_DENIED');
+  await at.follow(0);
+  await at.until(2, 0);
+  assert.is(await at.verdict(0, 'read'), 'allow');
+});
+
 test('as long as its host runs, an organisation stands by what it published, in the same version', async (context) => {
   const at = await bundleWorld(context, { count: 2, ...wires });
   await at.publish(allowing('read'));
@@ -376,6 +427,21 @@ test('as long as its host runs, an organisation stands by what it published, in 
   const standing = at.bundle(1)?.standing;
   assert.equal({ ...standing, exp: 0, statement: '' }, { ...first, exp: 0, statement: '' });
   assert.is((await at.records(1, 'policy-change')).length, 1, 'which is no change');
+});
+
+test('a version that another host of the organisation has followed up is not signed again, also when the statement of the newer one is gone', async (context) => {
+  const at = await bundleWorld(context, { count: 2, ...wires });
+  await at.hire(0);
+  await at.follow(0);
+  await at.publish(allowing('read', 'delete'));
+  await at.issue(allowing('read'), 2);
+  await at.until(2, 0, 1);
+  await at.world.halt(0, 1);
+  await at.world.pass(70 * 86_400_000);
+  await at.restart(0);
+  await at.world.pass(60_000);
+  assert.equal(at.world.at(0).host.statement_store.bundles().map(({ seq }) => seq), []);
+  assert.is(at.version(0), 2);
 });
 
 test.run();

@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { unwrap } from '../../../crypto/result.ts';
+import { KernelSpace } from '../../../node/kernel/index.ts';
 import { findExecutable } from '../../../node/kernel/sandbox/index.ts';
 import { suite, type TestContext } from '../../harness.ts';
 import { until } from '../node-process.ts';
@@ -50,6 +52,36 @@ test('a program in a sandbox speaks with a token of its run, and every decision 
 
 if (findExecutable('bwrap') === undefined) test.skip('under bubblewrap it has the socket and nothing else, and is isolated', 'bubblewrap is not installed here');
 else test('under bubblewrap it has the socket and nothing else, and is isolated', (context) => runIn(context, 'bwrap', 'isolated'));
+
+test('what a program of a run has opened ends with the run: its stream, and its calls without an outcome', async (context) => {
+  const world = await sidecarWorld(context);
+  const { host, sidecar } = world.node;
+  const agent = host.agents.get(world.did);
+  if (agent === undefined) throw new Error('there is no analyst');
+  const { id, token } = unwrap(await host.runs.begin(agent, { tier: 'process', action: { type: 'execute', resource: 'x' }, data: null }));
+  const stream = await world.begin('GET', '/v1/signals', { token });
+  const closed = once(stream.resume(), 'close');
+  const { json: { call_id } } = await world.ask('POST', '/v1/decide', { token, body: { action: { type: 'read', resource: 'x' }, reserve: true } });
+  unwrap(await host.runs.end(id, { exit_code: 0, failure: null }));
+  await closed;
+  await until('its call has ended', () => Promise.resolve(sidecar?.state().open_calls === 0 ? true : undefined));
+  const { json: { state, reason } } = await world.ask('GET', `/v1/calls/${String(call_id)}`);
+  assert.is(state, 'failed');
+  assert.match(String(reason), /the run of the program has ended/);
+  assert.equal(await world.refusal('POST', '/v1/record', { body: { call_id, status: 'done' } }), [409, 'CALL_RECORDED']);
+});
+
+test('the token of a run is worth nothing once a program has given its agent another kernel, in which the run has no scope', async (context) => {
+  const world = await sidecarWorld(context);
+  const { host } = world.node;
+  const agent = host.agents.get(host.identities.find('narrow')?.did ?? '');
+  if (agent === undefined) throw new Error('there is no agent of narrow scope');
+  const { token } = unwrap(await host.runs.begin(agent, { tier: 'process', action: { type: 'read', resource: 'reports' }, data: null }));
+  const beyond = { token, body: { action: { type: 'read', resource: 'ledger' } } };
+  assert.is((await world.get('POST', '/v1/decide', beyond))['code'], 'SCOPE_EXCEEDED');
+  unwrap(host.agents.adopt(agent.identity, new KernelSpace({ clock: host.parts.clock, random: host.parts.random })));
+  assert.equal(await world.refusal('POST', '/v1/decide', beyond), [401, 'TOKEN_WRONG']);
+});
 
 test('up --sidecar opens the socket, with a port the loopback interface too, and says where; tokens are issued by the command', async (context) => {
   const data = join(context.folder(), 'data');
