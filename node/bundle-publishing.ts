@@ -85,7 +85,7 @@ export class BundlePublishing {
 
   async #publish(own: LocalIdentity, name: string, policies: readonly BundledPolicy[]): Promise<Result<Publication>> {
     const { clock, shelf, note } = this.#parts;
-    if (own.kind !== 'org') return fail('BUNDLE_ISSUER', `${own.name} is no organisation`, { fix: 'agentmesh sponsor create NAME --kind org' });
+    if (own.kind !== 'org') return fail('BUNDLE_ISSUER', `${own.name} is no organisation`, { fix: 'create one, under a name of its own: agentmesh sponsor create NAME --kind org' });
     if (!isBundleName(name)) return fail('BUNDLE_MALFORMED', 'the name of a bundle is 1 to 64 characters of a-z, 0-9 and, within, ".", "_" and "-"', { fix: 'for example --name default' });
     const version = this.#versionOf(own.did, name) + 1;
     const content: BundleContent = { name, version, policies };

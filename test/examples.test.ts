@@ -75,7 +75,7 @@ test('the customer-service bot gives no personal data out, and is stopped when i
 });
 
 test('the policies of the examples pass their tests', async () => {
-  for (const folder of ['coding-assistant', 'sql-analyst', 'customer-service', 'policies']) {
+  for (const folder of ['coding-assistant', 'sql-analyst', 'customer-service', 'policies', 'python']) {
     const ended = await inside(['policy', 'test', `examples/${folder}`, '--coverage-min', '90']);
     assert.is(ended.code, 0, ended.stdout + ended.stderr);
   }

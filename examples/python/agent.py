@@ -8,7 +8,7 @@ class Sidecar(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.connect(os.environ["AGENTMESH_SIDECAR"])
 
-def ask(method, path, body=None):
+def ask(method, path, body=None, needed=True):
     connection = Sidecar("localhost")
     connection.request(method, path, None if body is None else json.dumps(body),
                        {"Authorization": "Bearer " + os.environ["AGENTMESH_TOKEN"], "Content-Type": "application/json"})
@@ -16,10 +16,12 @@ def ask(method, path, body=None):
     if path == "/v1/signals" and response.status == 200:
         return response
     answer = json.load(response)
-    if response.status != 200:
+    if needed and response.status != 200:
         sys.exit(f"{answer['code']}: {answer['detail']}")
     return answer
 
+if not {"AGENTMESH_SIDECAR", "AGENTMESH_TOKEN"} <= os.environ.keys():
+    sys.exit(__doc__)
 me = ask("POST", "/v1/register", {"name": "agent.py", "framework": "none", "version": "1"})
 print(f"I am {me['name']}, {me['state']}, under {[policy['name'] for policy in me['policies']]}", flush=True)
 signals = ask("GET", "/v1/signals")
@@ -29,7 +31,8 @@ print(f"read:reports is {call['state']}: {call['reason']}", flush=True)
 if call["state"] == "open":  # The work itself would stand here.
     ask("POST", "/v1/record", {"call_id": call["call_id"], "status": "done", "result": {"rows": 3}, "usage": {"tokens": 12}})
 print("erase:reports is", ask("POST", "/v1/decide", {"action": {"type": "erase", "resource": "reports"}})["effect"], flush=True)
-print("the tool says", ask("POST", "/v1/tools/call", {"tool": "add", "input": {"a": 1, "b": 2}})["value"], flush=True)
+answer = ask("POST", "/v1/tools/call", {"tool": "add", "input": {"a": 1, "b": 2}}, needed=False)
+print("the tool says", answer.get("value", answer.get("detail")), flush=True)
 ask("PUT", "/v1/memory?path=/mem/working/notes.md", {"content": "three rows"})
 print("I remember", ask("GET", "/v1/memory?path=/mem/working/notes.md")["content"], flush=True)
 for line in signals:  # The first event says how far the agent may act; the stream ends with the agent.

@@ -211,5 +211,5 @@ function beyondScope({ request, scopes }: Prepared): Failure | undefined {
   const narrow = scopes.find((scope) => !scope.some((granted) => contains(granted, wanted.value)));
   if (narrow === undefined) return undefined;
   const granted = narrow.map((capability) => capability.text).join(', ');
-  return { code: 'SCOPE_EXCEEDED', reason: `${text} is outside the scope ${granted === '' ? 'of nothing' : granted}`, fix: `delegate ${text}` };
+  return { code: 'SCOPE_EXCEEDED', reason: `${text} is outside the scope ${granted === '' ? 'of nothing' : granted}`, fix: `a scope that covers ${text}: an agent gets its own when it is made (--capability ${text}), a delegation gives one across hosts` };
 }

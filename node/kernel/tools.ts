@@ -231,7 +231,7 @@ export class ToolRegistry {
     for (const capability of pinned.tool.capabilities) {
       const colon = capability.indexOf(':');
       const asked = kernel.decide({ agent, action: { type: capability.slice(0, colon), resource: capability.slice(colon + 1) } });
-      if (asked.stage === 'scope') return { code: 'SCOPE_EXCEEDED', reason: `the tool ${pinned.tool.name} needs ${capability}: ${asked.verdict.reason}`, fix: `delegate ${capability}` };
+      if (asked.stage === 'scope') return { code: 'SCOPE_EXCEEDED', reason: `the tool ${pinned.tool.name} needs ${capability}: ${asked.verdict.reason}`, fix: `a scope that covers ${capability}: an agent gets its own when it is made (--capability ${capability}), a delegation gives one across hosts` };
     }
     return undefined;
   }

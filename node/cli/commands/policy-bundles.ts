@@ -144,7 +144,10 @@ export function bundles(context: Context, flags: CommonFlags): Promise<Outcome> 
 
 /** `agentmesh policy follow`. */
 export function follow(context: Context, flags: FollowFlags, organisation: string): Promise<Outcome> {
-  return show(context, flags, 'policy.follow', { organisation, ...(flags.required ? { required: true } : {}) }, (value) => printOrganisation(context, value));
+  return show(context, flags, 'policy.follow', { organisation, ...(flags.required ? { required: true } : {}) }, (value) => {
+    printOrganisation(context, value);
+    if (value.bundles.length === 0) context.talk('one that is known already is read now; to see when it is in force: agentmesh policy bundles');
+  });
 }
 
 /** `agentmesh policy unfollow`. */

@@ -95,7 +95,7 @@ export async function replay(context: Context, flags: ReplayFlags): Promise<Outc
   if (flags.failOn !== undefined && fails[flags.failOn]) context.process.exitCode = exit_codes.failed;
   if (flags.json) return context.printJson(report);
   printReport(context, report);
-  if (report.decisions + report.outside === 0) context.talk('no decision matches: an agent is named by its DID where no node runs, and agentmesh audit tail --kind decision shows some');
+  if (report.decisions + report.outside === 0) context.talk(flags.agent === undefined ? 'no decision matches; agentmesh audit tail --kind decision shows what is recorded' : 'no decision matches: an agent is named by its DID where no node runs, and agentmesh audit tail --kind decision shows some');
 }
 
 /** Reports what policies in shadow mode would have changed. */

@@ -24,7 +24,7 @@ export const signal_route: Command<Context> = buildCommand<SignalFlags, [string?
       ],
     },
   },
-  docs: docs('Stop, continue or end an agent', [
+  docs: { customUsage: ['[agent] [signal]'], ...docs('Stop, continue or end an agent', [
     'Sends a signal. The kernel of the agent\'s host obeys it, whatever the agent does; the signal, its sender and what came of it stand in the audit log.',
     'What SIGSTOP has stopped and SIGKILL has ended stays so when the host is started again.',
     'An agent elsewhere is signalled by one of yours that has the capability signal:<signal>/<id> and a delegation of it from the other one\'s sponsor; <id> is the DID without did:mesh:.',
@@ -35,5 +35,5 @@ export const signal_route: Command<Context> = buildCommand<SignalFlags, [string?
     'signal did:mesh:<id> SIGSTOP --from watchdog',
     'signal analyst',
     'signal --list',
-  ]),
+  ]) },
 });
