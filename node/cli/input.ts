@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { fromUtf8 } from '../../crypto/bytes.ts';
 import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
 
 /** The largest file, or standard input, that a command reads. */
@@ -31,6 +32,14 @@ export async function readInput(path: string, bytes_max: number = input_bytes_ma
   const pieces: Buffer[] = [];
   const read = await eachPiece(path, bytes_max, (piece) => void pieces.push(piece));
   return read.ok ? ok(new Uint8Array(Buffer.concat(pieces))) : read;
+}
+
+/** The text of a file, or of standard input for `-`; `fix` says which file is meant. Fails with `FILE_UNREADABLE` or `FILE_TOO_LARGE`. */
+export async function readText(path: string, fix: string = 'name a text file'): Promise<Result<string>> {
+  const bytes = await readInput(path);
+  if (!bytes.ok) return bytes;
+  const text = fromUtf8(bytes.value);
+  return text === undefined ? fail('FILE_UNREADABLE', `${path} is not UTF-8 text`, { fix }) : ok(text);
 }
 
 /** The SHA-256 of a file, or of standard input for `-`, which may be larger than what is read whole. Fails with `FILE_UNREADABLE` or `FILE_TOO_LARGE`. */

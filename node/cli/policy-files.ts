@@ -1,22 +1,13 @@
 /** The policy files that commands name, and the loading of them. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fromUtf8 } from '../../crypto/bytes.ts';
 import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
 import type { CompiledPolicy } from '../kernel/policy/policy.ts';
-import { readInput } from './input.ts';
+import { readText } from './input.ts';
 
 /** Files of one folder, all levels, that a command looks through. */
 const folder_files_max = 100_000;
 const folder_depth_max = 16;
-
-/** The text of a file, or of standard input for `-`. Fails with `FILE_UNREADABLE` or `FILE_TOO_LARGE`. */
-export async function readText(path: string): Promise<Result<string>> {
-  const bytes = await readInput(path);
-  if (!bytes.ok) return bytes;
-  const text = fromUtf8(bytes.value);
-  return text === undefined ? fail('FILE_UNREADABLE', `${path} is not UTF-8 text`, { fix: 'name a text file' }) : ok(text);
-}
 
 /** Reads and compiles a policy file. Fails as {@link readText} does, or with `POLICY_INVALID`. */
 export async function readPolicy(path: string, strict: boolean): Promise<Result<CompiledPolicy>> {

@@ -1,13 +1,12 @@
 /** What the commands about calls that wait for approval do. */
-import { fromUtf8 } from '../../../crypto/bytes.ts';
 import { isFields } from '../../../crypto/canonical.ts';
-import { fail, FailureError, ok, type Result } from '../../../crypto/result.ts';
+import { FailureError, ok, type Result } from '../../../crypto/result.ts';
 import { checkNewFile, writeNewFile } from '../../../storage/files.ts';
 import type { AnsweredApproval } from '../../approvals.ts';
 import type { ApprovalView } from '../../control/approval-api.ts';
 import { ask, dataFolder, printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
-import { readInput } from '../input.ts';
+import { readText } from '../input.ts';
 import { folderPassphrase } from '../passphrase.ts';
 import { details, table } from '../view/table.ts';
 import { distanceTo, shellWord, visible } from '../view/text.ts';
@@ -105,11 +104,8 @@ export async function approvalsRequest(context: Context, flags: RequestFlags, id
   context.talk(`where the key is: agentmesh approvals sign ${shellWord(flags.out)} --as SPONSOR --out answer.jwt`);
 }
 
-async function textOf(path: string): Promise<Result<string>> {
-  const bytes = await readInput(path);
-  if (!bytes.ok) return bytes;
-  const text = fromUtf8(bytes.value);
-  return text === undefined ? fail('FILE_UNREADABLE', `${path} is not UTF-8 text`, { fix: 'name the file that agentmesh approvals request or sign has written' }) : ok(text);
+function textOf(path: string): Promise<Result<string>> {
+  return readText(path, 'name the file that agentmesh approvals request or sign has written');
 }
 
 /** The signed answer: by the running node, or by this process where none runs. */

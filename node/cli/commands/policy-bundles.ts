@@ -7,8 +7,8 @@ import { loadPolicy } from '../../kernel/policy/load.ts';
 import type { CompiledPolicy } from '../../kernel/policy/policy.ts';
 import { ask, printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
+import { readText } from '../input.ts';
 import { exit_codes } from '../exit.ts';
-import { readText } from '../policy-files.ts';
 import { details, table } from '../view/table.ts';
 import { count, distanceTo, shellWord, shortId, visible } from '../view/text.ts';
 

@@ -5,7 +5,8 @@ import { runTests, type CaseReport, type TestReport } from '../../policy-tools/t
 import type { CommonFlags, Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { exit_codes } from '../exit.ts';
-import { filesIn, readPolicy, readText } from '../policy-files.ts';
+import { readText } from '../input.ts';
+import { filesIn, readPolicy } from '../policy-files.ts';
 import { count, visible } from '../view/text.ts';
 
 const progress_ms = 2_000;

@@ -1,12 +1,12 @@
 /** What the commands about sponsors do. */
-import { fromUtf8, toBase64url } from '../../../crypto/bytes.ts';
-import { fail, FailureError, ok, type Result } from '../../../crypto/result.ts';
+import { toBase64url } from '../../../crypto/bytes.ts';
+import { FailureError, ok, type Result } from '../../../crypto/result.ts';
 import { checkNewFile, writeNewFile } from '../../../storage/files.ts';
 import type { AccountabilityLevel, AccountabilityView, SponsorRequestView, SponsorshipView, SponsorView } from '../../control/sponsor-api.ts';
 import { ask, dataFolder, printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { exit_codes } from '../exit.ts';
-import { hashInput, readInput } from '../input.ts';
+import { hashInput, readText } from '../input.ts';
 import { folderPassphrase } from '../passphrase.ts';
 import { details, table } from '../view/table.ts';
 import { distanceTo, duration, moment, shellWord, shortId, visible } from '../view/text.ts';
@@ -171,11 +171,8 @@ export async function sponsorRequest(context: Context, flags: SponsorRequestFlag
   context.talk(`on the sponsor's device: agentmesh sponsor sign ${shellWord(flags.out)} --as SPONSOR --out response.json`);
 }
 
-async function textOf(path: string): Promise<Result<string>> {
-  const bytes = await readInput(path);
-  if (!bytes.ok) return bytes;
-  const text = fromUtf8(bytes.value);
-  return text === undefined ? fail('FILE_UNREADABLE', `${path} is not UTF-8 text`, { fix: 'name the file that agentmesh sponsor request or sign has written' }) : ok(text);
+function textOf(path: string): Promise<Result<string>> {
+  return readText(path, 'name the file that agentmesh sponsor request or sign has written');
 }
 
 /** What a request asks, and with `out` the signed response: by the running node, or by this process where none runs. */
