@@ -25,6 +25,8 @@ export interface CliProcess {
   readonly stderr: Screen;
   readonly env: Environment;
   exitCode?: number | string | null | undefined;
+  /** The wall clock in Unix milliseconds, for texts such as `3 min ago`; the machine's if not given. */
+  readonly now_ms?: () => number;
 }
 
 /** What every command is called with as `this`. */
@@ -32,6 +34,8 @@ export interface Context extends CommandContext {
   readonly process: CliProcess;
   /** The width of the terminal; without a terminal there is no bound. */
   readonly width: number;
+  /** The wall clock, in Unix milliseconds. */
+  now_ms(): number;
   /** Writes a line of the result to stdout. */
   print(line?: string): void;
   /** Writes the result as one JSON document to stdout. */
@@ -47,6 +51,7 @@ export function createContext(process: CliProcess): Context {
   const { stdout, stderr } = process;
   return {
     process,
+    now_ms: process.now_ms ?? (() => Date.now()),
     width: stdout.isTTY === true ? stdout.columns ?? terminal_columns : Number.POSITIVE_INFINITY,
     print: (line = '') => void stdout.write(`${line}\n`),
     printJson: (value) => void stdout.write(`${jsonText(value)}\n`),

@@ -64,7 +64,7 @@ test('a line says what was decided about: the resource, the tool, the file or th
   ];
   const entries = payloads.map((payload, index) => Object.assign(entryAt(index), { payload }));
   const { data } = await host(context, { 'audit.entries': () => Promise.resolve(ok({ origin, size: entries.length, entries, next: null })) });
-  const { stdout } = await inside(['audit', 'tail'], { AGENTMESH_DATA: data, NO_COLOR: '1' }, 200);
+  const { stdout } = await inside(['audit', 'tail'], { AGENTMESH_DATA: data, NO_COLOR: '1' }, { columns: 200 });
   for (const words of ['allow read:reports for', 'allow tool:search for', 'allow file.write:/w/x for', 'allow signal:SIGSTOP for', 'allow call for', 'APPROVAL_UNKNOWN: no call waits']) assert.ok(stdout.includes(words), words);
 });
 
@@ -80,7 +80,7 @@ test('what was recorded never moves the cursor, and every line fits a terminal o
     'audit.show': ({ index }) => Promise.resolve(ok({ ...values['audit.show'], subject: evil, about: evil, payload: payloads[index] ?? null })),
   };
   const { data } = await host(context, answers);
-  const tailed = (await inside(['audit', 'tail'], { AGENTMESH_DATA: data, NO_COLOR: '1' }, 80)).stdout;
+  const tailed = (await inside(['audit', 'tail'], { AGENTMESH_DATA: data, NO_COLOR: '1' }, { columns: 80 })).stdout;
   for (const line of tailed.split('\n')) assert.ok(Array.from(line).length <= 80, line);
   const shown = await Promise.all(payloads.map((_, index) => inside(['audit', 'show', String(index)], { AGENTMESH_DATA: data })));
   for (const text of [tailed, ...shown.map(({ stdout, stderr }) => stdout + stderr)]) {

@@ -31,7 +31,7 @@ test('what an agent remembers is shown on a terminal without a byte that it woul
   const file: FileView = { kind: 'file', path: '/state/x', bytes: 9, inodes: null, hash: '0', modified_ms: 0, expires_ms: null, writer: null, call_id: null, tags: [], labels: [] };
   const { data, run } = await host(context, { 'vfs.read': async () => ok({ file, offset: 0, content: Buffer.from(content).toString('base64'), more: false }) });
   assert.is((await run('vfs', 'cat', '/state/x')).stdout, content);
-  const shown = await inside(['vfs', 'cat', '/state/x'], { AGENTMESH_DATA: data }, 80);
+  const shown = await inside(['vfs', 'cat', '/state/x'], { AGENTMESH_DATA: data }, { columns: 80 });
   assert.is(shown.stdout, 'a\tb\n\\u001b]0;title\\u0007\\u202e\\u009bc');
 });
 

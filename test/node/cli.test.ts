@@ -22,13 +22,13 @@ const tool_file = join(tool_folder, 'tool.json');
 writeFileSync(tool_file, '{"name": "search"}');
 
 const examples: readonly Example[] = [
-  { inputs: ['status'], method: 'status', params: {}, shows: [/host-a/, new RegExp(did), /1 entry, 1 under a head with 2 cosignatures/, /TIMES +REFUSED OR FAILED\n {4}3 +message\.refused CHAIN_WIDENED/, /50 MiB/, /policies +acme: default, version 2, in force\n +other: no bundle yet\n/, /complete as of \d+ d .* ago; may be as old as: delete 5 min, write 1 h, read 1 d/] },
+  { inputs: ['status'], method: 'status', params: {}, shows: [/host-a/, new RegExp(did), /1 entry, 1 under a head with 2 cosignatures/, /TIMES +REFUSED OR FAILED\n {4}3 +message\.refused CHAIN_WIDENED/, /50 MiB/, /policies +acme: default, version 2, in force\n +other: no bundle yet\n/, /complete as of 837 d 13 h ago; may be as old as: delete 5 min, write 1 h, read 1 d/] },
   { inputs: ['peers'], method: 'peers', params: {}, shows: [/^NAME +DID +PEER ID +ADDRESS/, /did:mesh:bafkre…52zy/, /outbound/] },
   { inputs: ['join', '/ip4/192.0.2.7/tcp/4001'], method: 'join', params: { address: '/ip4/192.0.2.7/tcp/4001' }, shows: [/^joined {3}12D3KooWPeer/] },
   { inputs: ['sponsor', 'create', 'alice'], method: 'sponsor.create', params: { name: 'alice', kind: 'human' }, shows: [new RegExp(`did {6}${did}`)] },
   { inputs: ['sponsor', 'create', 'Company', '--kind', 'org'], method: 'sponsor.create', params: { name: 'Company', kind: 'org' }, shows: [/sponsor/] },
   { inputs: ['sponsor', 'list'], method: 'sponsor.list', params: {}, shows: [/^NAME +KIND +STATE +DID/, /alice +human +active/] },
-  { inputs: ['sponsor', 'renew', 'analyst', '--lifetime', '30d', '--role', 'owner'], method: 'sponsor.renew', params: { agent: 'analyst', lifetime_s: 2_592_000, role: 'owner' }, shows: [/^attested\n/, /role +owner/, /until +2030-03-17 17:46:40Z, in /] },
+  { inputs: ['sponsor', 'renew', 'analyst', '--lifetime', '30d', '--role', 'owner'], method: 'sponsor.renew', params: { agent: 'analyst', lifetime_s: 2_592_000, role: 'owner' }, shows: [/^attested\n/, /role +owner/, /until +2030-03-17 17:46:40Z, in 1477 d 5 h/] },
   { inputs: ['sponsor', 'withdraw', 'analyst', '--why', 'over'], method: 'sponsor.withdraw', params: { agent: 'analyst', why: 'over' }, shows: [/^withdrawn: statement statement-4\n/] },
   { inputs: ['sponsor', 'show', 'analyst'], method: 'sponsor.show', params: { who: 'analyst' }, shows: [/^analyst {2}agent {2}answered for\n/, /alice {2}human {2}answers for itself\n/] },
   {
@@ -256,11 +256,11 @@ test('colour and width are for terminals, and NO_COLOR is respected', async (con
   delete process.env['CI'];
   process.env['TERM'] = 'xterm-256color';
   const inputs = ['call', 'a', 'b:c', '--from', 'x'];
-  assert.ok((await inside(inputs, env, 80)).stdout.startsWith('\u001b[32mverdict: allow\u001b[39m\n'));
+  assert.ok((await inside(inputs, env, { columns: 80 })).stdout.startsWith('\u001b[32mverdict: allow\u001b[39m\n'));
   assert.ok((await inside(inputs, env)).stdout.startsWith('verdict: allow\n'));
   process.env['NO_COLOR'] = '1';
-  assert.ok((await inside(inputs, env, 80)).stdout.startsWith('verdict: allow\n'));
-  for (const line of (await inside(['agent', 'list'], env, 70)).stdout.split('\n')) assert.ok(line.length <= 70, line);
+  assert.ok((await inside(inputs, env, { columns: 80 })).stdout.startsWith('verdict: allow\n'));
+  for (const line of (await inside(['agent', 'list'], env, { columns: 70 })).stdout.split('\n')) assert.ok(line.length <= 70, line);
 });
 
 test('what is not a command, a flag or a value is wrong usage: code 2, the reason, the fix, and no request', async (context) => {

@@ -45,15 +45,26 @@ export async function cli(inputs: readonly string[], options: RunOptions = {}): 
   return { code: typeof code === 'number' ? code : null, stdout, stderr };
 }
 
-/** Runs the command line in this process, which saves the start of another one; `columns` makes stdout a terminal. */
-export async function inside(inputs: readonly string[], env: NodeJS.ProcessEnv = {}, columns?: number): Promise<Ended> {
+/** The moment of commands that run against {@link host}: what they show must not depend on the day of the test. */
+const frozen_ms = Date.UTC(2026, 2, 1, 12);
+
+/** The terminal and the clock that a command within this process sees. */
+export interface Surroundings {
+  /** Characters a line; stdout is then a terminal. */
+  readonly columns?: number;
+  /** The wall clock; the machine's if not given. */
+  readonly now_ms?: () => number;
+}
+
+/** Runs the command line in this process, which saves the start of another one. */
+export async function inside(inputs: readonly string[], env: NodeJS.ProcessEnv = {}, { columns, ...clock }: Surroundings = {}): Promise<Ended> {
   const texts = { stdout: '', stderr: '' };
   const screen = (name: 'stdout' | 'stderr'): Screen => {
     const stream = new PassThrough();
     stream.on('data', (chunk: Buffer) => { texts[name] += chunk.toString(); });
     return columns === undefined ? stream : Object.assign(stream, { isTTY: true, columns, getColorDepth: WriteStream.prototype.getColorDepth });
   };
-  const host: Parameters<typeof main>[1] = { stdout: screen('stdout'), stderr: screen('stderr'), env };
+  const host: Parameters<typeof main>[1] = { stdout: screen('stdout'), stderr: screen('stderr'), env, ...clock };
   await main(inputs, host);
   return { code: Number(host.exitCode), ...texts };
 }
@@ -78,5 +89,5 @@ export async function host(context: TestContext, answers: Answers = {}): Promise
   const { methods, asked } = fakeMethods(answers);
   const server = unwrap(await serveControl({ socket_path: controlSocketPath(data), methods, recorder: { record: () => undefined } }));
   context.after(() => server.close());
-  return { data, asked, run: (...inputs) => inside(inputs, { AGENTMESH_DATA: data }) };
+  return { data, asked, run: (...inputs) => inside(inputs, { AGENTMESH_DATA: data }, { now_ms: () => frozen_ms }) };
 }

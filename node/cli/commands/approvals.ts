@@ -44,7 +44,7 @@ function actionWords({ action }: Pick<ApprovalView, 'action'>): string {
 export function approvalsList(context: Context, flags: CommonFlags): Promise<Outcome> {
   return show(context, flags, 'approval.list', {}, (waiting) => {
     if (waiting.length === 0) return context.talk('no call waits for approval');
-    const rows = waiting.map((one) => [one.id, one.agent_name, actionWords(one), one.rule ?? '', distanceTo(one.expires_ms, Date.now())]);
+    const rows = waiting.map((one) => [one.id, one.agent_name, actionWords(one), one.rule ?? '', distanceTo(one.expires_ms, context.now_ms())]);
     printLines(context, table([{ title: 'ID' }, { title: 'AGENT' }, { title: 'ACTION' }, { title: 'RULE' }, { title: 'ENDS' }], rows, context.width));
     context.talk('agentmesh approvals show ID | grant ID | refuse ID');
   });
@@ -55,18 +55,18 @@ function shown(text: string): string {
   return hidden <= 0 ? text : `${text.slice(0, shown_characters_max)} … and ${hidden} more characters, which --json shows`;
 }
 
-function requestLines(request: Omit<ApprovalView, 'approvers' | 'policies'>): readonly string[] {
+function requestLines(request: Omit<ApprovalView, 'approvers' | 'policies'>, now_ms: number): readonly string[] {
   const { id, agent_name, agent, host, data, args_hash, policy, rule, reason, expires_ms } = request;
   return details([
     ['id', id], ['agent', agent_name], ['did', agent], ['host', host], ['action', shown(JSON.stringify(request.action))], ['arguments', shown(JSON.stringify(data))], ['sha-256', args_hash ?? undefined],
-    ['policy', policy ?? undefined], ['rule', rule ?? undefined], ['reason', reason], ['ends', distanceTo(expires_ms, Date.now())],
+    ['policy', policy ?? undefined], ['rule', rule ?? undefined], ['reason', reason], ['ends', distanceTo(expires_ms, now_ms)],
   ]);
 }
 
 /** `agentmesh approvals show`. */
 export async function approvalsShow(context: Context, flags: CommonFlags, id: string): Promise<Outcome> {
   return show(context, flags, 'approval.show', { id }, (request) => {
-    printLines(context, [...requestLines(request), ...details([['approvers', request.approvers.join(', ')]])]);
+    printLines(context, [...requestLines(request, context.now_ms()), ...details([['approvers', request.approvers.join(', ')]])]);
     context.talk(`agentmesh approvals grant ${shellWord(id)} | refuse ${shellWord(id)}`);
   });
 }
@@ -100,7 +100,7 @@ export async function approvalsRequest(context: Context, flags: RequestFlags, id
   const { file: _, ...request } = answer.value;
   if (flags.json) return context.printJson({ ...request, file: flags.out });
   context.print(`wrote ${visible(flags.out)}, which asks:`);
-  printLines(context, requestLines(request));
+  printLines(context, requestLines(request, context.now_ms()));
   context.talk(`where the key is: agentmesh approvals sign ${shellWord(flags.out)} --as SPONSOR --out answer.jwt`);
 }
 
@@ -139,7 +139,7 @@ export async function approvalsSign(context: Context, flags: SignFlags, path: st
   }
   if (flags.json) return context.printJson({ ...request.value, ...(flags.out === undefined ? {} : { file: flags.out }) });
   context.print(flags.out === undefined ? 'to be signed:' : `signed, in ${visible(flags.out)}:`);
-  printLines(context, requestLines(request.value));
+  printLines(context, requestLines(request.value, context.now_ms()));
   context.talk(flags.out === undefined
     ? `to grant it: agentmesh approvals sign ${shellWord(path)} --as ${shellWord(flags.as)} --out answer.jwt`
     : `on the agent's host: agentmesh approvals answer ${shellWord(flags.out)}`);

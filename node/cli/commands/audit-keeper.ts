@@ -34,10 +34,10 @@ type Counted = Pick<FsckView, 'done' | 'total' | 'damaged_count'>;
 
 /** Says how far it is, now and then. */
 function teller(context: Context): (progress: Counted) => void {
-  let told_ms = Date.now();
+  let told_ms = context.now_ms();
   return ({ done, total, damaged_count }) => {
-    if (Date.now() - told_ms < progress_ms) return;
-    told_ms = Date.now();
+    if (context.now_ms() - told_ms < progress_ms) return;
+    told_ms = context.now_ms();
     context.talk(`${done} of ${total} entries looked at, ${damaged_count === 0 ? 'nothing' : count(damaged_count, 'record')} damaged so far`);
   };
 }
@@ -49,7 +49,7 @@ async function checked(context: Context, flags: CommonFlags): Promise<Result<Fsc
     const { fsckFolder } = await import('../../audit-offline.ts');
     const stored = await fsckFolder(dataFolder(flags.data, context.process.env), tell);
     if (!stored.ok) return stored;
-    return ok({ ...stored.value, running: false, ended_ms: Date.now() });
+    return ok({ ...stored.value, running: false, ended_ms: context.now_ms() });
   }
   while (answer.ok && answer.value.running) {
     tell(answer.value);

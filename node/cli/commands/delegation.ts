@@ -48,7 +48,7 @@ function printDelegation(context: Context, delegation: DelegationView): void {
     ['may', delegation.capabilities.join(', ')],
     ['only', caveatTexts(delegation.caveats).join('; ') || undefined],
     ['depth', String(delegation.depth)],
-    ['expires', `${moment(delegation.exp * 1000)}, ${distanceTo(delegation.exp * 1000, Date.now())}`],
+    ['expires', `${moment(delegation.exp * 1000)}, ${distanceTo(delegation.exp * 1000, context.now_ms())}`],
     ['delivered', delegation.delivered ? 'yes' : 'not yet: the host of the holder has not taken it'],
   ]));
 }
@@ -76,7 +76,7 @@ export function delegationList(context: Context, flags: CommonFlags): Promise<Ou
     if (delegations.length === 0) return context.talk('there is no delegation here; issue one with: agentmesh delegate <to> --from <who> --capability <verb:resource>');
     const columns = [{ title: 'ID' }, { title: 'ISSUER' }, { title: 'HOLDER' }, { title: 'MAY' }, { title: 'DEPTH', right: true }, { title: 'EXPIRES' }, { title: 'STATE' }];
     const rows = delegations.map((item) => [
-      item.id, shortId(item.issuer), shortId(item.holder), item.capabilities.join(', '), String(item.depth), distanceTo(item.exp * 1000, Date.now()), stateText(item.state),
+      item.id, shortId(item.issuer), shortId(item.holder), item.capabilities.join(', '), String(item.depth), distanceTo(item.exp * 1000, context.now_ms()), stateText(item.state),
     ]);
     printLines(context, table(columns, rows, context.width));
   });
@@ -114,7 +114,7 @@ function linkLines(context: Context, link: LinkView, index: number, is_last: boo
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['may', link.capabilities.join(', ')],
     ['only', caveatTexts(link.caveats).join('; ') || undefined],
-    ['from', `${moment(link.nbf * 1000)} until ${moment(link.exp * 1000)}, ${distanceTo(link.exp * 1000, Date.now())}`],
+    ['from', `${moment(link.nbf * 1000)} until ${moment(link.exp * 1000)}, ${distanceTo(link.exp * 1000, context.now_ms())}`],
     ['link', link.id],
     ['why', link.reason ?? undefined],
   ];

@@ -70,7 +70,7 @@ export async function didResolve(context: Context, flags: ResolveFlags, did: str
 export function didList(context: Context, flags: CommonFlags): Promise<Outcome> {
   return show(context, flags, 'did.list', {}, (identities) => {
     const columns = [{ title: 'NAME' }, { title: 'KIND' }, { title: 'STATE' }, { title: 'ROTATIONS', right: true }, { title: 'DOCUMENT', right: true }, { title: 'EXPIRES' }, { title: 'KEYS', right: true }, { title: 'DID' }];
-    const now_ms = Date.now();
+    const now_ms = context.now_ms();
     const rows = identities.map(({ name, kind, state, number, sequence, expires_ms, keys, did }) => [
       name, kind, state, String(number), sequence === null ? '-' : String(sequence), expires_ms === null || state === 'deactivated' ? '-' : distanceTo(expires_ms, now_ms), String(keys.length), shortId(did),
     ]);

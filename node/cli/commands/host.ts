@@ -5,9 +5,9 @@ import type { Context } from '../context.ts';
 import { details, table } from '../view/table.ts';
 import { bytesText, count, distanceTo, duration, moment, shortId, visible } from '../view/text.ts';
 
-function revocationsText({ complete_as_of_ms, max_age_ms }: NodeStatus['revocations']): string {
+function revocationsText({ complete_as_of_ms, max_age_ms }: NodeStatus['revocations'], now_ms: number): string {
   const allowed = (['delete', 'write', 'read'] as const).map((name) => `${name} ${duration(max_age_ms[name])}`).join(', ');
-  return `${complete_as_of_ms === null ? 'never reconciled with peers' : `complete as of ${distanceTo(complete_as_of_ms, Date.now())}`}; may be as old as: ${allowed}`;
+  return `${complete_as_of_ms === null ? 'never reconciled with peers' : `complete as of ${distanceTo(complete_as_of_ms, now_ms)}`}; may be as old as: ${allowed}`;
 }
 
 function policyText({ organisation, bundle, version, state }: NodeStatus['policies'][number]): string {
@@ -17,20 +17,20 @@ function policyText({ organisation, bundle, version, state }: NodeStatus['polici
 
 function printStatus(context: Context, status: NodeStatus): void {
   const { audit } = status;
-  const running_ms = Date.now() - status.started_ms;
+  const now_ms = context.now_ms();
   printLines(context, details([
     ['node', `${status.name}  ${status.did}`],
     ['peer id', status.peer_id],
     ...status.addresses.map((address, index) => [index === 0 ? 'listening' : '', address] as const),
     ['data', status.data],
-    ['running', `${duration(running_ms)}, since ${moment(status.started_ms)}`],
+    ['running', `${duration(now_ms - status.started_ms)}, since ${moment(status.started_ms)}`],
     ['process', `${status.process_id}, version ${status.version}, ${bytesText(status.memory_bytes)} of memory`],
     ['peers', String(status.peers)],
     ['agents', String(status.agents)],
     ['statements', String(status.statements)],
-    ['revocations', revocationsText(status.revocations)],
+    ['revocations', revocationsText(status.revocations, now_ms)],
     ...status.policies.map((each, index) => [index === 0 ? 'policies' : '', policyText(each)] as const),
-    ['audit log', `${count(audit.size, 'entry', 'entries')}, ${audit.cosigned_size} under a head with ${count(audit.cosignatures, 'cosignature')}; every record checked ${audit.checked_ms === null ? 'at start' : distanceTo(audit.checked_ms, Date.now())}`],
+    ['audit log', `${count(audit.size, 'entry', 'entries')}, ${audit.cosigned_size} under a head with ${count(audit.cosignatures, 'cosignature')}; every record checked ${audit.checked_ms === null ? 'at start' : distanceTo(audit.checked_ms, now_ms)}`],
   ]));
   if (status.troubles.length > 0) {
     context.print();
@@ -50,7 +50,7 @@ function printPeers(context: Context, peers: readonly PeerView[]): void {
   }
   const columns = [{ title: 'NAME' }, { title: 'DID' }, { title: 'PEER ID' }, { title: 'ADDRESS' }, { title: 'DIRECTION' }, { title: 'SINCE' }];
   const rows = peers.map((peer) => [
-    peer.name ?? '-', peer.did === null ? '-' : shortId(peer.did), shortId(peer.peer_id), peer.address, peer.direction, distanceTo(peer.since_ms, Date.now()),
+    peer.name ?? '-', peer.did === null ? '-' : shortId(peer.did), shortId(peer.peer_id), peer.address, peer.direction, distanceTo(peer.since_ms, context.now_ms()),
   ]);
   printLines(context, table(columns, rows, context.width));
 }

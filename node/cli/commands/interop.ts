@@ -26,8 +26,8 @@ async function readAll(paths: readonly string[]): Promise<Result<readonly Uint8A
   return ok(files);
 }
 
-function timeOf(text: string | undefined): Result<number> {
-  const time_ms = text === undefined ? Date.now() : Date.parse(text);
+function timeOf(text: string | undefined, now_ms: number): Result<number> {
+  const time_ms = text === undefined ? now_ms : Date.parse(text);
   return Number.isNaN(time_ms)
     ? fail('USAGE_INVALID', `${text ?? ''} is not a time`, { fix: 'write it as 2026-01-31T08:00:00Z' })
     : ok(Math.floor(time_ms / 1000));
@@ -55,7 +55,7 @@ function printView(context: Context, view: UcanView, depth = 0): void {
 
 /** Shows a UCAN and says whether it and its proofs hold. It grants nothing in the mesh either way. */
 export async function inspectUcan(context: Context, flags: UcanFlags, path: string): Promise<Outcome> {
-  const now_s = timeOf(flags.at);
+  const now_s = timeOf(flags.at, context.now_ms());
   if (!now_s.ok) return new FailureError(now_s.failure);
   const files = await readAll([path, ...flags.proof ?? []]);
   if (!files.ok) return new FailureError(files.failure);

@@ -101,9 +101,9 @@ export async function publish(context: Context, flags: PublishFlags, ...paths: s
   context.talk(`hosts obey it that follow the organisation: agentmesh policy follow ${shellWord(organisation)}`);
 }
 
-function bundleRow(organisation: OrganisationView, bundle: BundleView): readonly string[] {
+function bundleRow(organisation: OrganisationView, bundle: BundleView, now_ms: number): readonly string[] {
   const { name, version, state, expires_ms, policies } = bundle;
-  return [organisation.name ?? shortId(organisation.did), name, version === null ? '-' : String(version), state, expires_ms === null ? '-' : distanceTo(expires_ms, Date.now()), policies.map((policy) => policy.name).join(', ')];
+  return [organisation.name ?? shortId(organisation.did), name, version === null ? '-' : String(version), state, expires_ms === null ? '-' : distanceTo(expires_ms, now_ms), policies.map((policy) => policy.name).join(', ')];
 }
 
 function printOrganisation(context: Context, organisation: OrganisationView): void {
@@ -130,7 +130,7 @@ function printForeign(context: Context, foreign: readonly ForeignBundleView[]): 
 export function bundles(context: Context, flags: CommonFlags): Promise<Outcome> {
   return show(context, flags, 'policy.bundles', {}, ({ organisations, foreign, files }) => {
     if (organisations.length === 0) context.talk('this host follows no organisation; agentmesh policy follow ORGANISATION');
-    const rows = organisations.flatMap((organisation) => organisation.bundles.map((bundle) => bundleRow(organisation, bundle)));
+    const rows = organisations.flatMap((organisation) => organisation.bundles.map((bundle) => bundleRow(organisation, bundle, context.now_ms())));
     if (rows.length > 0) printLines(context, table([{ title: 'ORGANISATION' }, { title: 'BUNDLE' }, { title: 'VERSION', right: true }, { title: 'STATE' }, { title: 'ENDS' }, { title: 'POLICIES' }], rows, context.width));
     for (const organisation of organisations) {
       context.print();

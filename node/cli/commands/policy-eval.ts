@@ -66,13 +66,13 @@ function readLine({ text }: Line): Result<Read> {
   });
 }
 
-function answerOf(line: number, read: Result<Read>, trial: Trial): Answer {
+function answerOf(line: number, read: Result<Read>, trial: Trial, now_ms: number): Answer {
   if (!read.ok) {
     const { code, reason, fix } = read.failure;
     return { line, verdict: 'deny', policy: null, rule: null, reason, obligations: [], error: code, ...(fix === undefined ? {} : { fix }) };
   }
   const { request, id, time_ms } = read.value;
-  const { effect, rule, policy, reason, obligations, batched: _batched, errors, ...more } = trial.decide(request, time_ms ?? Date.now());
+  const { effect, rule, policy, reason, obligations, batched: _batched, errors, ...more } = trial.decide(request, time_ms ?? now_ms);
   return { line, ...(id === undefined ? {} : { id }), verdict: effect, policy: policy === '' ? null : policy, rule, reason, obligations, ...more, ...(errors.length === 0 ? {} : { errors }) };
 }
 
@@ -105,7 +105,7 @@ export async function evaluateLines(context: Context, flags: EvalFlags): Promise
   let bad = 0;
   for await (const line of linesOf(flags.inputs)) {
     if (!line.ok) return new FailureError(line.failure);
-    const answer = answerOf(line.value.number, readLine(line.value), trial);
+    const answer = answerOf(line.value.number, readLine(line.value), trial, context.now_ms());
     if (answer.error !== undefined) bad += 1;
     await write(context, flags.json ? JSON.stringify(answer) : inWords(context, answer));
   }

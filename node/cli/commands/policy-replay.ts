@@ -27,7 +27,7 @@ export interface ShadowFlags extends SourceFlags {
 
 /** Walks the decisions and counts them, and says now and then how far it is. */
 async function walk(context: Context, flags: SourceFlags, divergence: Divergence, note: (decision: RecordedDecision) => void): Promise<Result<void>> {
-  let told_ms = Date.now();
+  let told_ms = context.now_ms();
   let decisions = 0;
   return decisionsOf(context, flags, (decision) => {
     if (decision === undefined) divergence.pass();
@@ -35,8 +35,8 @@ async function walk(context: Context, flags: SourceFlags, divergence: Divergence
       note(decision);
       decisions += 1;
     }
-    if (Date.now() - told_ms >= progress_ms) {
-      told_ms = Date.now();
+    if (context.now_ms() - told_ms >= progress_ms) {
+      told_ms = context.now_ms();
       context.talk(`${count(divergence.looked_at, 'record')} looked at`);
     }
     return decisions < (flags.limit ?? Infinity);

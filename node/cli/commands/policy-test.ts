@@ -61,7 +61,7 @@ export async function test(context: Context, flags: TestFlags, ...paths: string[
   if (files.value.length === 0) return new FailureError({ code: 'POLICY_TESTS_MISSING', reason: `there is no test in ${paths.join(', ')}`, fix: 'name a file, or a folder with files that end in _test.yaml; agentmesh policy test --help shows one' });
   const reports: TestReport[] = [];
   const refused: Refused[] = [];
-  let told_ms = Date.now();
+  let told_ms = context.now_ms();
   for (const [index, file] of files.value.entries()) {
     const text = await readText(file);
     const report = text.ok ? await runTests(file, text.value, readPolicy) : text;
@@ -69,8 +69,8 @@ export async function test(context: Context, flags: TestFlags, ...paths: string[
     else refused.push({ file, failure: report.failure });
     if (!flags.json && report.ok) printReport(context, report.value, flags);
     if (!flags.json && !report.ok) context.print(`${context.paint('red', 'unusable')} ${visible(file)}: ${visible(report.failure.reason)}${report.failure.fix === undefined ? '' : `\n  fix: ${visible(report.failure.fix)}`}`);
-    if (Date.now() - told_ms < progress_ms) continue;
-    told_ms = Date.now();
+    if (context.now_ms() - told_ms < progress_ms) continue;
+    told_ms = context.now_ms();
     context.talk(`${index + 1} of ${files.value.length} files`);
   }
   const failed = reports.reduce((sum, { cases }) => sum + cases.filter(({ passed }) => !passed).length, 0);

@@ -79,6 +79,6 @@ export function revocations(context: Context, flags: RevocationsFlags): Promise<
     if (newest === undefined) return context.talk('no such revocation is known here');
     const columns = [{ title: 'TIME' }, { title: 'KIND' }, { title: 'TARGET' }, { title: 'BY' }, { title: 'STATE' }, { title: 'WHY' }];
     printLines(context, table(columns, known.map(rowOf), context.width));
-    context.talk(`${known.length === total ? count(total, 'revocation') : `the newest ${known.length} of ${total} revocations`}, the newest ${distanceTo(newest.time_ms, Date.now())}; --json has them in full`);
+    context.talk(`${known.length === total ? count(total, 'revocation') : `the newest ${known.length} of ${total} revocations`}, the newest ${distanceTo(newest.time_ms, context.now_ms())}; --json has them in full`);
   });
 }

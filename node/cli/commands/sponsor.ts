@@ -49,13 +49,13 @@ export interface SponsorSignFlags extends CommonFlags {
   readonly passphraseFile?: string | undefined;
 }
 
-function until(seconds: number | null): string | undefined {
-  return seconds === null ? undefined : `${moment(seconds * 1000)}, ${distanceTo(seconds * 1000, Date.now())}`;
+function until(seconds: number | null, now_ms: number): string | undefined {
+  return seconds === null ? undefined : `${moment(seconds * 1000)}, ${distanceTo(seconds * 1000, now_ms)}`;
 }
 
 function printSponsor(context: Context, sponsor: SponsorView): void {
   const { name, did, kind, organisation, attested_until } = sponsor;
-  printLines(context, details([['sponsor', name], ['did', did], ['kind', kind], ['organisation', organisation ?? undefined], ['attested to', until(attested_until)]]));
+  printLines(context, details([['sponsor', name], ['did', did], ['kind', kind], ['organisation', organisation ?? undefined], ['attested to', until(attested_until, context.now_ms())]]));
   if (organisation !== null && attested_until === null) printUnattested(context, name);
 }
 
@@ -90,7 +90,7 @@ export function sponsorList(context: Context, flags: CommonFlags): Promise<Outco
 function printSponsorship(context: Context, sponsorship: SponsorshipView): void {
   const { name, agent, sponsor, role, evidence } = sponsorship;
   context.print(context.paint('green', 'attested'));
-  printLines(context, details([['name', name], ['did', agent], ['sponsor', sponsor], ['role', role], ['until', until(sponsorship.until)], ['evidence', evidence ?? undefined]]));
+  printLines(context, details([['name', name], ['did', agent], ['sponsor', sponsor], ['role', role], ['until', until(sponsorship.until, context.now_ms())], ['evidence', evidence ?? undefined]]));
 }
 
 function termsOf({ role, lifetime }: Pick<SponsorRequestFlags, 'role' | 'lifetime'>): { role?: string; lifetime_s?: number } {
@@ -130,7 +130,7 @@ function levelLines(context: Context, level: AccountabilityLevel): readonly stri
   const state = code === null ? context.paint('green', sponsor === null ? 'answers for itself' : 'answered for') : `${context.paint('red', 'nobody answers')}: ${visible(code)}: ${visible(reason ?? '')}`;
   return [
     `${context.paint('bold', visible(name === '' ? 'no public name' : name))}  ${kind}  ${state}`,
-    ...details([['  did', did], ['  sponsor', sponsor ?? undefined], ['  role', role ?? undefined], ['  until', until(level.until)], ['  evidence', level.evidence ?? undefined], ['  fix', fix ?? undefined]]),
+    ...details([['  did', did], ['  sponsor', sponsor ?? undefined], ['  role', role ?? undefined], ['  until', until(level.until, context.now_ms())], ['  evidence', level.evidence ?? undefined], ['  fix', fix ?? undefined]]),
   ];
 }
 

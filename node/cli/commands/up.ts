@@ -75,7 +75,7 @@ async function configOf(context: Context, flags: UpFlags): Promise<Result<NodeCo
     ...(flags.revocationMaxAge === undefined ? {} : { revocation_max_age: Object.assign({}, ...flags.revocationMaxAge) }),
     ...(flags.approvalTimeout === undefined ? {} : { approval_ms: flags.approvalTimeout * 1000 }),
     ...(flags.requiredTrust === undefined ? {} : { required_trust: flags.requiredTrust }),
-    recorder: flags.json ? { record: (fact) => context.print(JSON.stringify(fact)) } : staleAnswers((line) => context.talk(line), () => Date.now()),
+    recorder: flags.json ? { record: (fact) => context.print(JSON.stringify(fact)) } : staleAnswers((line) => context.talk(line), context.now_ms),
   });
 }
 

@@ -64,7 +64,7 @@ function printFiles(context: Context, files: readonly FileView[]): void {
   printLines(context, table(columns, files.map((file) => [
     file.kind === 'folder' ? count(file.inodes ?? 0, 'entry', 'entries') : bytesText(file.bytes),
     file.modified_ms === null ? '-' : moment(file.modified_ms),
-    file.expires_ms === null ? '-' : distanceTo(file.expires_ms, Date.now()),
+    file.expires_ms === null ? '-' : distanceTo(file.expires_ms, context.now_ms()),
     file.writer === null ? '-' : shortId(file.writer),
     file.labels.length === 0 ? '-' : file.labels.join(', '),
     file.kind === 'folder' ? `${file.path}/` : file.path,
