@@ -26,8 +26,8 @@ export function lifetime(text: string): number {
 }
 
 /** A moment, as ISO 8601 with its zone or as how long ago, in Unix milliseconds. */
-export function pastMoment(this: Pick<Context, 'now_ms'>, text: string): number {
-  if (/^\d{1,9}[smhd]$/.test(text)) return Math.max(0, this.now_ms() - 1000 * lifetime(text));
+function pastMoment(text: string, now_ms: number): number {
+  if (/^\d{1,9}[smhd]$/.test(text)) return Math.max(0, now_ms - 1000 * lifetime(text));
   const time_ms = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}.*(?:Z|[+-]\d{2}:\d{2})$/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(time_ms)) throw new Error('expected how long ago, e.g. 30m, 12h or 7d, or a time with its zone, e.g. 2026-03-01T12:00:00Z');
   return time_ms;
@@ -75,8 +75,13 @@ export function neededFlag(placeholder: string, brief: string): TypedFlagParamet
 }
 
 /** An optional flag that takes a number, read by `parse`. */
-export function numberFlag(placeholder: string, brief: string, parse: (this: Context, text: string) => number = wholeNumber): TypedFlagParameter<number | undefined, Context> {
+export function numberFlag(placeholder: string, brief: string, parse: (text: string) => number = wholeNumber): TypedFlagParameter<number | undefined, Context> {
   return { kind: 'parsed', parse, optional: true, placeholder, brief };
+}
+
+/** A flag with a moment: a time with its zone, or how long ago, by the clock of the command. */
+export function momentFlag(brief: string): TypedFlagParameter<number | undefined, Context> {
+  return { kind: 'parsed', parse(text) { return pastMoment(text, this.now_ms()); }, optional: true, placeholder: 'time', brief };
 }
 
 /** A flag that may be given several times. */

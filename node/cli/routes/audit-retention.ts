@@ -3,7 +3,7 @@ import { buildCommand, type Command } from '@stricli/core';
 import type { CommonFlags } from '../ask.ts';
 import type { ArchiveFlags } from '../commands/audit-retention.ts';
 import type { Context } from '../context.ts';
-import { common_flags, docs, lazily, neededFlag, numberFlag, pastMoment } from '../flags.ts';
+import { common_flags, docs, lazily, momentFlag, neededFlag, numberFlag } from '../flags.ts';
 
 /** `agentmesh audit archive`. */
 export const archive: Command<Context> = buildCommand<ArchiveFlags, [], Context>({
@@ -12,7 +12,7 @@ export const archive: Command<Context> = buildCommand<ArchiveFlags, [], Context>
     flags: {
       ...common_flags,
       dir: neededFlag('folder', 'Folder of the archive: new, or the one of an earlier archive of this log'),
-      before: numberFlag('time', 'Archive entries older than this: a time with its zone, or how long ago, e.g. 365d', pastMoment),
+      before: momentFlag('Archive entries older than this: a time with its zone, or how long ago, e.g. 365d'),
       keep: numberFlag('count', 'Archive all entries but so many of the newest'),
       restore: { kind: 'boolean', default: false, withNegated: false, brief: 'Bring the entries that were archived last back from the folder, or from a copy of it' },
     },

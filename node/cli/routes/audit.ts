@@ -11,7 +11,7 @@ import type { ExportFlags } from '../commands/audit-export.ts';
 import type { ImportFlags } from '../commands/audit-import.ts';
 import type { DidFlags, LogFlags, ProveFlags, VerifyProofFlags } from '../commands/audit.ts';
 import type { Context } from '../context.ts';
-import { common_flags, docs, lazily, neededFlag, numberFlag, pastMoment, textFlag, wholeNumber } from '../flags.ts';
+import { common_flags, docs, lazily, momentFlag, neededFlag, numberFlag, textFlag, wholeNumber } from '../flags.ts';
 
 const entry_argument = { parse: wholeNumber, placeholder: 'index', brief: 'Index of the entry, as a call prints it' } as const;
 const log_flag = textFlag('which', 'Which log of the node: its number, 0 for the first, or its origin, as audit logs lists them (default: the newest)');
@@ -73,8 +73,8 @@ const exportLog: Command<Context> = buildCommand<ExportFlags, [], Context>({
       dir: textFlag('folder', 'Folder to write the tiles to, new or empty'),
       format: { kind: 'enum', values: ['tiles', 'cloudevents'], optional: true, brief: 'tiles: the whole log for anyone\'s tools (default); cloudevents: entries with their payloads, as JSON lines' },
       file: textFlag('file', 'Write the events to this file (default: standard output)'),
-      from: numberFlag('time', 'Only events since then: a time with its zone, or how long ago, e.g. 12h', pastMoment),
-      to: numberFlag('time', 'Only events until then', pastMoment),
+      from: momentFlag('Only events since then: a time with its zone, or how long ago, e.g. 12h'),
+      to: momentFlag('Only events until then'),
     },
   },
   docs: docs('Write the log for other tools', 'Writes the log as a C2SP tlog-tiles folder with its checkpoint, or its entries with their payloads as CloudEvents 1.0 (application/cloudevents+json), one a line.', [
@@ -90,7 +90,7 @@ const tail: Command<Context> = buildCommand<TailFlags, [], Context>({
       ...select_flags,
       lines: numberFlag('count', 'How many of the newest entries (default: 20)'),
       follow: { kind: 'boolean', default: false, withNegated: false, brief: 'Go on with what is added, until Ctrl-C; with --json one entry a line' },
-      since: numberFlag('time', 'Only entries since then: a time with its zone, or how long ago, e.g. 30m', pastMoment),
+      since: momentFlag('Only entries since then: a time with its zone, or how long ago, e.g. 30m'),
     },
     aliases: { n: 'lines', f: 'follow' },
   },

@@ -6,7 +6,7 @@ import type { ExportFlags } from '../commands/policy-export.ts';
 import type { ReplayFlags, ShadowFlags } from '../commands/policy-replay.ts';
 import type { TestFlags } from '../commands/policy-test.ts';
 import type { Context } from '../context.ts';
-import { argument, common_flags, docs, lazily, neededFlag, neededRepeatedFlag, numberFlag, pastMoment, someText, textFlag } from '../flags.ts';
+import { argument, common_flags, docs, lazily, momentFlag, neededFlag, neededRepeatedFlag, numberFlag, someText, textFlag } from '../flags.ts';
 
 const policy_flags = {
   ...common_flags,
@@ -18,8 +18,8 @@ const source_flags = {
   records: textFlag('file', 'Decisions from an exported file instead of the log of the node: CloudEvents or records, one a line; - for standard input'),
   log: textFlag('which', 'Which log of the node: its number or origin, as audit logs lists them (default: the newest)'),
   agent: textFlag('who', 'Only decisions about this agent'),
-  from: numberFlag('time', 'Only decisions since then: a time with its zone, or how long ago, e.g. 12h', pastMoment),
-  to: numberFlag('time', 'Only decisions until then', pastMoment),
+  from: momentFlag('Only decisions since then: a time with its zone, or how long ago, e.g. 12h'),
+  to: momentFlag('Only decisions until then'),
   limit: numberFlag('count', 'At most so many decisions'),
 } as const;
 
