@@ -10,10 +10,10 @@ import { vfs_limits, VfsTrees } from '../storage/vfs.ts';
 import type { HousedAgent } from './agent-house.ts';
 import type { LocalIdentity } from './identities.ts';
 import type { KernelSpace, Policy } from './kernel/index.ts';
-import type { ReadOnlyFolder } from './kernel/vfs-made.ts';
-import { shared_tree } from './kernel/vfs-mounts.ts';
-import { shared_limits } from './kernel/vfs-options.ts';
-import { Vfs } from './kernel/vfs.ts';
+import type { ReadOnlyFolder } from './kernel/memory/made.ts';
+import { shared_tree } from './kernel/memory/mounts.ts';
+import { shared_limits } from './kernel/memory/options.ts';
+import { Vfs } from './kernel/memory/vfs.ts';
 import { operator } from './operator.ts';
 
 /** Time between two sweeps of what has expired: for trees that nobody changes, where it would go at once. It is not served in between either. */

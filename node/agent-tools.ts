@@ -9,10 +9,10 @@ import type { RevocationService } from '../protocols/revocation/index.ts';
 import { unixSeconds } from '../protocols/time.ts';
 import type { HousedAgent } from './agent-house.ts';
 import type { KernelSpace, Outcome } from './kernel/index.ts';
-import { parseTool, type Tool } from './kernel/tool-descriptor.ts';
-import { signTool } from './kernel/tool-token.ts';
-import { ToolRegistry, type Party, type ToolOffer } from './kernel/tools.ts';
-import type { ReadOnlyFolder } from './kernel/vfs-made.ts';
+import { parseTool, type Tool } from './kernel/tools/descriptor.ts';
+import { signTool } from './kernel/tools/token.ts';
+import { ToolRegistry, type Party, type ToolOffer } from './kernel/tools/registry.ts';
+import type { ReadOnlyFolder } from './kernel/memory/made.ts';
 import { operator } from './operator.ts';
 
 /** What the tools of a host use. */

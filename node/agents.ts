@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import type { Json } from '../crypto/canonical.ts';
 import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
 import type { AgentToolbox } from './agent-tools.ts';
-import type { Vfs } from './kernel/vfs.ts';
+import type { Vfs } from './kernel/memory/vfs.ts';
 
 /** A command as a handler sees it: everything in it has been verified and allowed. */
 export interface AgentCall {

@@ -12,8 +12,8 @@ export {
 export { prepareSqlSecondOpinion } from './kernel/detect/sql-second-opinion.ts';
 export type { AgentToolbox, AgentTools } from './agent-tools.ts';
 export type { AgentCall, AgentHandler } from './agents.ts';
-export type { ToolOffer } from './kernel/tools.ts';
-export type { Vfs } from './kernel/vfs.ts';
+export type { ToolOffer } from './kernel/tools/registry.ts';
+export type { Vfs } from './kernel/memory/vfs.ts';
 export { getResolver, type MethodResolver, type MethodResolvers, type ResolverInit } from './resolver.ts';
 export { controlClient, type ControlClient } from './control/client.ts';
 export type { ControlApi } from './control/api.ts';

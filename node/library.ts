@@ -13,7 +13,7 @@ import type { AgentToolbox } from './agent-tools.ts';
 import type { AgentCall, AgentHandler } from './agents.ts';
 import type { LocalIdentity } from './identities.ts';
 import type { KernelSpace } from './kernel/index.ts';
-import type { Vfs } from './kernel/vfs.ts';
+import type { Vfs } from './kernel/memory/vfs.ts';
 import { onlyNode, type Node } from './node.ts';
 
 /** An agent to create. */

@@ -2,7 +2,7 @@
 import { fromUtf8, utf8 } from '../crypto/bytes.ts';
 import type { Change, Store } from '../protocols/ports.ts';
 import type { DecisionRecord, Standing } from './kernel/index.ts';
-import { parseStanding, standingAfter, standingText } from './kernel/signal-records.ts';
+import { parseStanding, standingAfter, standingText } from './kernel/signals/records.ts';
 
 function standingKey(did: string): Uint8Array {
   return utf8(`standing ${did}`);

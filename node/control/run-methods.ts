@@ -1,31 +1,19 @@
 /** The control methods about programs that run as agents of this host. */
-import { isFields } from '../../crypto/canonical.ts';
-import { fail, ok, type Result } from '../../crypto/result.ts';
-import type { HousedAgent } from '../agent-house.ts';
+import { fail, ok } from '../../crypto/result.ts';
 import type { Host } from '../host.ts';
-import type { Action } from '../kernel/index.ts';
+import { isAction } from '../kernel/call.ts';
 import { sandbox_tiers } from '../kernel/policy/policy.ts';
 import { snapshot } from '../kernel/snapshot.ts';
 import type { ControlMethods } from './api.ts';
+import { housedAgent } from './housed-agent.ts';
 import type { RunControlApi } from './run-api.ts';
-
-function agentOf(host: Host, who: string): Result<HousedAgent> {
-  const did = host.identities.didOf(who);
-  if (!did.ok) return did;
-  const agent = host.agents.get(did.value);
-  return agent === undefined ? fail('AGENT_UNKNOWN', `${who} is no agent that is ready on this host`, { fix: 'agentmesh agent list' }) : ok(agent);
-}
-
-function isAction(value: unknown): value is Action {
-  return isFields(value) && typeof value['type'] === 'string';
-}
 
 /** The control methods about runs; `sidecar` is the path of the sidecar's socket. */
 export function runMethods(host: Host, sidecar: () => string | undefined = () => undefined): Pick<ControlMethods, keyof RunControlApi> {
   const { runs } = host;
   return {
     'run.begin': async ({ agent, tier, action, data }) => {
-      const housed = agentOf(host, agent);
+      const housed = housedAgent(host, agent);
       if (!housed.ok) return housed;
       const named = sandbox_tiers.find((one) => one === tier);
       if (named === undefined) return fail('PARAMS_INVALID', `a sandbox is one of ${sandbox_tiers.join(', ')}`);

@@ -8,6 +8,7 @@ import type { LocalIdentity } from '../identities.ts';
 import { parseSignal, type SignalName } from '../kernel/index.ts';
 import { signalCapability, signal_reason_characters_max } from '../remote-signals.ts';
 import type { ControlMethods } from './api.ts';
+import { housedAgent } from './housed-agent.ts';
 import type { AgentSignalsView, SignalControlApi, SignalView } from './signal-api.ts';
 
 type Params = SignalControlApi['signal']['params'];
@@ -20,7 +21,7 @@ export function signalMethods(host: Host, actions: Actions): Pick<ControlMethods
   return {
     'signal': (params, abort) => signal(host, actions, params, abort),
     'signal.show': ({ agent }) => {
-      const housed = housedAgent(host, agent);
+      const housed = signallable(host, agent);
       return Promise.resolve(housed.ok ? ok(signalsView(housed.value)) : housed);
     },
   };
@@ -34,19 +35,16 @@ async function signal(host: Host, actions: Actions, params: Params, abort: Abort
   const sender = from === undefined ? undefined : actions.own(from);
   if (sender?.ok === false) return sender;
   if (sender?.value.kind === 'agent') return sentBy(host, actions, sender.value, name.value, params, abort);
-  const housed = housedAgent(host, params.agent);
+  const housed = signallable(host, params.agent);
   if (!housed.ok) return housed;
   return signalledHere(host, housed.value, name.value, sender?.value, params);
 }
 
-function housedAgent(host: Host, who: string): Result<HousedAgent> {
+function signallable(host: Host, who: string): Result<HousedAgent> {
   const did = host.identities.didOf(who);
-  if (!did.ok) return did;
-  const housed = host.agents.get(did.value);
-  if (housed !== undefined) return ok(housed);
-  return host.identities.find(did.value) === undefined
+  return did.ok && host.identities.find(did.value) === undefined
     ? fail('SIGNAL_ELSEWHERE', `${who} lives on another host`, { fix: 'name an agent of yours with a delegation of the signal: --from AGENT; its sponsor can end it: agentmesh revoke agent' })
-    : fail('AGENT_UNUSABLE', `${who} is no agent that is ready on this host`, { fix: 'agentmesh agent list, agentmesh doctor' });
+    : housedAgent(host, who);
 }
 
 async function signalledHere(host: Host, { identity, kernel }: HousedAgent, name: SignalName, sponsor: LocalIdentity | undefined, { reason, reset = false }: Params): Promise<Result<SignalView>> {

@@ -1,8 +1,8 @@
 /** The control methods about tools. */
 import { fail, ok, type Result } from '../../crypto/result.ts';
 import type { Host } from '../host.ts';
-import { changedMembers, type Tool } from '../kernel/tool-descriptor.ts';
-import type { Shelved } from '../kernel/tool-shelf.ts';
+import { changedMembers, type Tool } from '../kernel/tools/descriptor.ts';
+import type { Shelved } from '../kernel/tools/shelf.ts';
 import type { ControlMethods } from './api.ts';
 import type { ToolControlApi, ToolView } from './tool-api.ts';
 

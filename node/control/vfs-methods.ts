@@ -3,8 +3,8 @@ import { fromBase64, toBase64 } from '../../crypto/bytes.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
 import type { VfsStat } from '../../storage/vfs.ts';
 import type { Host } from '../host.ts';
-import { vfs_page_entries_max } from '../kernel/vfs-options.ts';
-import type { Vfs } from '../kernel/vfs.ts';
+import { vfs_page_entries_max } from '../kernel/memory/options.ts';
+import type { Vfs } from '../kernel/memory/vfs.ts';
 import type { ControlMethods } from './api.ts';
 import type { FileView, VfsControlApi } from './vfs-api.ts';
 

@@ -1,4 +1,4 @@
-import type { Json } from '../../crypto/canonical.ts';
+import { isFields, type Json } from '../../crypto/canonical.ts';
 import { FailureError, type Failure, type Result } from '../../crypto/result.ts';
 import type { Usage } from './budgets.ts';
 import type { OutputType } from './output.ts';
@@ -11,6 +11,11 @@ export interface Action {
   readonly resource?: string;
   readonly tool?: string;
   readonly [name: string]: Json | undefined;
+}
+
+/** Whether JSON of an agent is an action: fields with a type, which is all that every rule needs. */
+export function isAction<T>(value: T): value is T & Action {
+  return isFields(value) && typeof value['type'] === 'string';
 }
 
 /** What is known about who acts, from whoever verified it. Never the agent's own claim. */

@@ -2,7 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Capability } from '../../crypto/capability.ts';
 import type { CallContext } from './call.ts';
-import type { Admission } from './signals.ts';
+import type { Admission } from './signals/gate.ts';
 
 /** The governed call that code runs in. */
 export interface CurrentCall {

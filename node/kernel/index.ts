@@ -5,12 +5,12 @@ export { injectionSignals, type InjectionFacets } from './detect/injection.ts';
 export { findPii, type PiiOptions } from './detect/pii.ts';
 export { findSecrets } from './detect/secret.ts';
 export { sqlFacets, type SqlFacets } from './detect/sql.ts';
-export { GovernedFiles, type FileStatus, type FilesInit } from './files.ts';
+export { GovernedFiles, type FileStatus, type FilesInit } from './files/governed-files.ts';
 export { Policy } from './guards.ts';
 export type { ApprovalGrant, ApprovalQuestion, Approvals } from './arbiter.ts';
 export type { Spending, Usage } from './budgets.ts';
-export type { Delivered, PastSignal, SignalOutcome, SignalWhy } from './delivery.ts';
-export type { Disposition, SignalHandler, SignalInfo } from './dispositions.ts';
+export type { Delivered, PastSignal, SignalOutcome, SignalWhy } from './signals/delivery.ts';
+export type { Disposition, SignalHandler, SignalInfo } from './signals/dispositions.ts';
 export type { GovernOptions, MessageInit, ModelInit, ToolInit } from './forms.ts';
 export type { CurrentCall } from './frames.ts';
 export type { HostLayers, PolicyLayer } from './layers.ts';
@@ -21,5 +21,5 @@ export {
   enforcementOf, memoryRecorder, type ApprovalRecord, type DecisionRecord, type DelegationContext, type FlightRecorder, type LogFilter, type MemoryRecorder, type OutcomeRecord, type SandboxTier,
 } from './recorder.ts';
 export { runSandboxed, type SandboxEnd, type SandboxInit, type SandboxLimits, type SandboxPlan } from './sandbox/index.ts';
-export { parseSignal, signal_names, signals, type SignalName, type Standing } from './signals.ts';
+export { parseSignal, signal_names, signals, type SignalName, type Standing } from './signals/gate.ts';
 export type { PolicyError, PolicyWarning, Verdict } from './policy/policy.ts';

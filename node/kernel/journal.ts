@@ -4,7 +4,7 @@ import type { Decision } from './call.ts';
 import type { Prepared } from './decide.ts';
 import { recordedText, type DecisionRecord, type FlightRecorder } from './recorder.ts';
 import type { Settled } from './settle.ts';
-import type { SignalName } from './signals.ts';
+import type { SignalName } from './signals/gate.ts';
 import { hashedSnapshot } from './snapshot.ts';
 
 /** Where a record stands, or why it is nowhere. */

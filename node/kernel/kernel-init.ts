@@ -1,7 +1,7 @@
 /** What a kernel is built from, and what a host brings that takes one over. */
 import type { Clock, Random } from '../../protocols/ports.ts';
 import type { Approvals } from './arbiter.ts';
-import type { Checkpoint } from './delivery.ts';
+import type { Checkpoint } from './signals/delivery.ts';
 import type { DenialTerms } from './floods.ts';
 import type { Policy } from './guards.ts';
 import type { HostLayers } from './layers.ts';

@@ -18,7 +18,7 @@ import { abortion, anyOf, fieldsOf, genuine, givenOn, isAwaited, nameOf, saidOf,
 import type { Budgets } from './policy/policy.ts';
 import type { DecisionRecord } from './recorder.ts';
 import { settle, type Settled } from './settle.ts';
-import type { Admission, Gate, SignalName } from './signals.ts';
+import type { Admission, Gate, SignalName } from './signals/gate.ts';
 import { peer_label, type Taints } from './taint.ts';
 
 /** What the walk uses. */

@@ -1,7 +1,7 @@
 /** What a route of the sidecar is: the server answers by it, and the OpenAPI document describes it. */
 import type { Json } from '../../crypto/canonical.ts';
 import { fail, ok, unwrap, type Result } from '../../crypto/result.ts';
-import { compileSchema, type Schema } from '../kernel/tool-schema.ts';
+import { compileSchema, type Schema } from '../kernel/tools/schema.ts';
 import type { Caller } from './caller.ts';
 import type { SidecarServices } from './services.ts';
 

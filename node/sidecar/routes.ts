@@ -1,7 +1,8 @@
 /** The routes of the sidecar: the one table that the server answers by and the OpenAPI document is made from. */
-import { isFields, type Json } from '../../crypto/canonical.ts';
+import { isFields } from '../../crypto/canonical.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
-import { enforcementOf, type Action, type Usage } from '../kernel/index.ts';
+import { isAction } from '../kernel/call.ts';
+import { enforcementOf, type Usage } from '../kernel/index.ts';
 import { decisionStatus, type AskedCall } from './calls.ts';
 import type { Caller } from './caller.ts';
 import { request_bytes_max } from './limits.ts';
@@ -20,10 +21,6 @@ function usageIn(input: Input): { readonly usage?: Usage } {
   if (!isFields(usage)) return {};
   const { tokens, cost } = usage;
   return { usage: { ...(typeof tokens === 'number' ? { tokens } : {}), ...(typeof cost === 'number' ? { cost } : {}) } };
-}
-
-function isAction(value: Json | undefined): value is Action & { readonly [name: string]: Json } {
-  return isFields(value) && typeof value['type'] === 'string';
 }
 
 function askedCall(input: Input): Result<AskedCall> {

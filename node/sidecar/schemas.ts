@@ -1,5 +1,5 @@
 /** The forms of what the sidecar answers, as JSON Schema. */
-import { signal_names } from '../kernel/signals.ts';
+import { signal_names } from '../kernel/signals/gate.ts';
 import { objectOf, type JsonSchema } from './route.ts';
 
 /** A text. */

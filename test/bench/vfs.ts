@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { unwrap } from '../../crypto/result.ts';
 import { KernelSpace, Policy } from '../../node/kernel/index.ts';
-import { treeOf } from '../../node/kernel/vfs-mounts.ts';
-import { Vfs } from '../../node/kernel/vfs.ts';
+import { treeOf } from '../../node/kernel/memory/mounts.ts';
+import { Vfs } from '../../node/kernel/memory/vfs.ts';
 import { openStore, type Store } from '../../storage/store.ts';
 import { VfsTrees, type VfsTree } from '../../storage/vfs.ts';
 import { line, measure, perCpuSecondInTurns, short, type Sample } from './stats.ts';

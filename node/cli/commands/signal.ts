@@ -1,6 +1,6 @@
 /** What `agentmesh signal` does. */
 import { fail, FailureError } from '../../../crypto/result.ts';
-import { signals, signal_names, type SignalName } from '../../kernel/signals.ts';
+import { signals, signal_names, type SignalName } from '../../kernel/signals/gate.ts';
 import { printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { details, table } from '../view/table.ts';

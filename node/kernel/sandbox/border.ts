@@ -1,7 +1,7 @@
 /** The border of a sandbox: texts come out of it, and are nothing but claims until they are checked. */
 import { isCrowded, isFields, json_values_max, type Json } from '../../../crypto/canonical.ts';
 import { fail, messageOf, ok, type Failure, type Result } from '../../../crypto/result.ts';
-import type { Action } from '../call.ts';
+import { isAction } from '../call.ts';
 import { snapshot } from '../snapshot.ts';
 import type { SandboxEnd, SandboxPort } from './index.ts';
 import type { SandboxLimits } from './limits.ts';
@@ -84,10 +84,6 @@ export class Border {
 
 function isObject(value: Json): value is { readonly [name: string]: Json } {
   return isFields(value);
-}
-
-function isAction(value: Json | undefined): value is Action & { readonly [name: string]: Json } {
-  return isFields(value) && typeof value['type'] === 'string';
 }
 
 function refusalText({ code, reason, detail }: Failure): string {

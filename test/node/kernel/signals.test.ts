@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import { canonicalJson } from '../../../crypto/canonical.ts';
 import { fail, ok, unwrap } from '../../../crypto/result.ts';
 import { parseSignal, signal_names, signals, type SignalInfo, type SignalName } from '../../../node/kernel/index.ts';
-import { parseStanding, standingAfter, standingText } from '../../../node/kernel/signal-records.ts';
+import { parseStanding, standingAfter, standingText } from '../../../node/kernel/signals/records.ts';
 import { suite } from '../../harness.ts';
 import { call, code, idle, pending, space, turn } from './spaces.ts';
 

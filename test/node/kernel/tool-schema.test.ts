@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import type { Json } from '../../../crypto/canonical.ts';
 import { unwrap } from '../../../crypto/result.ts';
-import { compileSchema } from '../../../node/kernel/tool-schema.ts';
+import { compileSchema } from '../../../node/kernel/tools/schema.ts';
 import { suite } from '../../harness.ts';
 
 const test = suite('node/kernel/tool-schema');

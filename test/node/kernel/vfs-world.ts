@@ -1,9 +1,9 @@
 /** Agents with memory file systems under policies, for tests. */
 import { unwrap } from '../../../crypto/result.ts';
 import { KernelSpace, memoryRecorder, Policy, type DecisionRecord, type OutcomeRecord } from '../../../node/kernel/index.ts';
-import { shared_limits } from '../../../node/kernel/vfs-options.ts';
-import { shared_tree } from '../../../node/kernel/vfs-mounts.ts';
-import { Vfs, type VfsInit } from '../../../node/kernel/vfs.ts';
+import { shared_limits } from '../../../node/kernel/memory/options.ts';
+import { shared_tree } from '../../../node/kernel/memory/mounts.ts';
+import { Vfs, type VfsInit } from '../../../node/kernel/memory/vfs.ts';
 import { openStore, type Store } from '../../../storage/store.ts';
 import { vfs_limits, VfsTrees } from '../../../storage/vfs.ts';
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import * as assert from 'uvu/assert';
 import { unwrap } from '../../../crypto/result.ts';
-import type { ReadOnlyFolder } from '../../../node/kernel/vfs-made.ts';
-import { shared_tree } from '../../../node/kernel/vfs-mounts.ts';
+import type { ReadOnlyFolder } from '../../../node/kernel/memory/made.ts';
+import { shared_tree } from '../../../node/kernel/memory/mounts.ts';
 import { suite } from '../../harness.ts';
 import { bytes, codeOf, textOf } from '../../storage/vfs-world.ts';
 import { fileWorld, files_allowed } from './vfs-world.ts';

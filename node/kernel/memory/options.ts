@@ -1,6 +1,6 @@
 /** What an agent may ask of the memory file system, and the bounds of it. */
-import { fail, ok, type Result } from '../../crypto/result.ts';
-import { vfs_limits, type VfsLimits } from '../../storage/vfs.ts';
+import { fail, ok, type Result } from '../../../crypto/result.ts';
+import { vfs_limits, type VfsLimits } from '../../../storage/vfs.ts';
 
 /** What is written by one decision: as much as detectors look at. Longer contents are decided about piece by piece. */
 export const vfs_piece_bytes_max = 983_040;

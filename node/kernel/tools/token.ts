@@ -1,8 +1,8 @@
 /** The publisher's signature over a tool: a `mesh-tool+jwt` that names the tool and the digest of its descriptor. */
-import { hasShape, isWhole } from '../../crypto/canonical.ts';
-import { checkWindow, createToken, decodeToken, type Token, type TokenSigner } from '../../crypto/jwt.ts';
-import { fail, ok, type Result } from '../../crypto/result.ts';
-import type { Tool } from './tool-descriptor.ts';
+import { hasShape, isWhole } from '../../../crypto/canonical.ts';
+import { checkWindow, createToken, decodeToken, type Token, type TokenSigner } from '../../../crypto/jwt.ts';
+import { fail, ok, type Result } from '../../../crypto/result.ts';
+import type { Tool } from './descriptor.ts';
 
 /** A publisher's statement that a tool is its own. Times are Unix seconds. */
 export interface ToolToken {

@@ -4,17 +4,17 @@
  * `vfs.delete`, `vfs.snapshot` or `vfs.restore`, with the path as its resource.
  * A file carries the taint of its writer, and gives it to whoever reads it.
  */
-import { fromUtf8, toHex, utf8 } from '../../crypto/bytes.ts';
-import type { Json } from '../../crypto/canonical.ts';
-import { sha256 } from '../../crypto/hash.ts';
-import { fail, FailureError, ok, unwrap, type Failure, type Result } from '../../crypto/result.ts';
-import { parseVfsPath, vfsPathText, type VfsDifference, type VfsSnapshot, type VfsStat, type VfsTree, type VfsTrees, type VfsUsage } from '../../storage/vfs.ts';
-import type { Action, Call } from './call.ts';
-import type { KernelSpace } from './kernel.ts';
-import { madeFile, madeList, madeStat, no_files, type ReadFile, type ReadOnlyFolder } from './vfs-made.ts';
-import { emptyFolder, labelsOf, mountsBelow, placeOf, resourceOf, shared_tree, treeOf, unchangeable, type Place } from './vfs-mounts.ts';
-import { checkWrite, shared_ttl_ms_default, shared_ttl_ms_max, vfs_note_characters_max, vfs_page_entries_max, vfs_piece_bytes_max, type WriteOptions } from './vfs-options.ts';
-import { changedMeanwhile, checkPart, contentIn, decoded, originOf, pieceOf, unchanged, unredactable, widened, type Origin, type Part } from './vfs-part.ts';
+import { fromUtf8, toHex, utf8 } from '../../../crypto/bytes.ts';
+import type { Json } from '../../../crypto/canonical.ts';
+import { sha256 } from '../../../crypto/hash.ts';
+import { fail, FailureError, ok, unwrap, type Failure, type Result } from '../../../crypto/result.ts';
+import { parseVfsPath, vfsPathText, type VfsDifference, type VfsSnapshot, type VfsStat, type VfsTree, type VfsTrees, type VfsUsage } from '../../../storage/vfs.ts';
+import type { Action, Call } from '../call.ts';
+import type { KernelSpace } from '../kernel.ts';
+import { madeFile, madeList, madeStat, no_files, type ReadFile, type ReadOnlyFolder } from './made.ts';
+import { emptyFolder, labelsOf, mountsBelow, placeOf, resourceOf, shared_tree, treeOf, unchangeable, type Place } from './mounts.ts';
+import { checkWrite, shared_ttl_ms_default, shared_ttl_ms_max, vfs_note_characters_max, vfs_page_entries_max, vfs_piece_bytes_max, type WriteOptions } from './options.ts';
+import { changedMeanwhile, checkPart, contentIn, decoded, originOf, pieceOf, unchanged, unredactable, widened, type Origin, type Part } from './part.ts';
 
 /** What the file system of an agent is built from. */
 export interface VfsInit {

@@ -1,16 +1,16 @@
 /** Signals in the flight recorder, and what a record of one says about the agent afterwards. */
-import { canonicalJson, isFields, type Json } from '../../crypto/canonical.ts';
-import type { Result } from '../../crypto/result.ts';
-import type { Clock } from '../../protocols/ports.ts';
-import type { Arbiter } from './arbiter.ts';
-import type { Spendings } from './budgets.ts';
+import { canonicalJson, isFields, type Json } from '../../../crypto/canonical.ts';
+import type { Result } from '../../../crypto/result.ts';
+import type { Clock } from '../../../protocols/ports.ts';
+import type { Arbiter } from '../arbiter.ts';
+import type { Spendings } from '../budgets.ts';
 import type { SignalOutcome, SignalWhy } from './delivery.ts';
 import type { SignalInfo } from './dispositions.ts';
-import type { Frames } from './frames.ts';
-import { decisionRecord, signalDecision, type Journal } from './journal.ts';
-import type { DecisionRecord } from './recorder.ts';
-import type { Gate, Standing } from './signals.ts';
-import type { Taints } from './taint.ts';
+import type { Frames } from '../frames.ts';
+import { decisionRecord, signalDecision, type Journal } from '../journal.ts';
+import type { DecisionRecord } from '../recorder.ts';
+import type { Gate, Standing } from './gate.ts';
+import type { Taints } from '../taint.ts';
 
 /** What the records of signals are made from. */
 export interface SignalRecordsParts {

@@ -1,8 +1,8 @@
 /** Files of the memory file system in part, as rules see them: with what stands around, so that nothing is cut in two before their eyes. */
-import type { Json } from '../../crypto/canonical.ts';
-import { fail, ok, type Result } from '../../crypto/result.ts';
-import type { ReadFile } from './vfs-made.ts';
-import { vfs_piece_bytes_max } from './vfs-options.ts';
+import type { Json } from '../../../crypto/canonical.ts';
+import { fail, ok, type Result } from '../../../crypto/result.ts';
+import type { ReadFile } from './made.ts';
+import { vfs_piece_bytes_max } from './options.ts';
 
 const around_bytes = 4096;
 const lossy = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });

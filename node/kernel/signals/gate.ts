@@ -1,5 +1,5 @@
 /** The signals, and the gate that makes them hold: the kernel asks it before every effect, the agent is not asked. */
-import { fail, ok, type Failure, type Result } from '../../crypto/result.ts';
+import { fail, ok, type Failure, type Result } from '../../../crypto/result.ts';
 
 /** Calls of one agent that may be under way. */
 export const calls_per_agent_max = 256;

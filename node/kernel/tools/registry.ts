@@ -5,17 +5,17 @@
  * accepted it. What goes in is checked against its schema before any rule sees
  * it, what comes out before anybody gets it.
  */
-import type { Json } from '../../crypto/canonical.ts';
-import { verifyToken } from '../../crypto/jwt.ts';
-import { fail, FailureError, ok, unwrap, type Failure, type Result } from '../../crypto/result.ts';
-import type { Store } from '../../storage/store.ts';
-import type { Action, Outcome } from './call.ts';
-import type { KernelSpace } from './kernel.ts';
-import { snapshot } from './snapshot.ts';
-import { changedMembers, parseTool, type Tool } from './tool-descriptor.ts';
-import { ToolShelf, type Edition, type Shelved } from './tool-shelf.ts';
-import { parseToolToken } from './tool-token.ts';
-import { resourceOf } from './vfs-mounts.ts';
+import type { Json } from '../../../crypto/canonical.ts';
+import { verifyToken } from '../../../crypto/jwt.ts';
+import { fail, FailureError, ok, unwrap, type Failure, type Result } from '../../../crypto/result.ts';
+import type { Store } from '../../../storage/store.ts';
+import type { Action, Outcome } from '../call.ts';
+import type { KernelSpace } from '../kernel.ts';
+import { snapshot } from '../snapshot.ts';
+import { changedMembers, parseTool, type Tool } from './descriptor.ts';
+import { ToolShelf, type Edition, type Shelved } from './shelf.ts';
+import { parseToolToken } from './token.ts';
+import { resourceOf } from '../memory/mounts.ts';
 
 /** What a tool does: gets what was decided about, gives back plain data. */
 export type ToolRunner = (input: Json, signal: AbortSignal) => unknown;

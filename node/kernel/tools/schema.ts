@@ -6,11 +6,11 @@
  * steps. A keyword that would narrow and is not known here is refused, one that
  * only tells something is passed over.
  */
-import { isFields, type Fields, type Json } from '../../crypto/canonical.ts';
-import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
+import { isFields, type Fields, type Json } from '../../../crypto/canonical.ts';
+import { fail, messageOf, ok, type Result } from '../../../crypto/result.ts';
 import {
   additional, all, any, conditional, contains, dependent, items, names, not, one, prefix, properties, Refused, sizeCheck, spend, valueCheck, type Check,
-} from './tool-checks.ts';
+} from './checks.ts';
 
 /** Objects and booleans that are schemas, in one schema. */
 export const schema_parts_max = 2048;

@@ -6,11 +6,11 @@
 import { constants } from 'node:fs';
 import { lstat, mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { isAbsolute, join, normalize, relative, resolve, sep } from 'node:path';
-import type { Json } from '../../crypto/canonical.ts';
-import { fail, FailureError, ok, unwrap, type Failure, type Result } from '../../crypto/result.ts';
-import type { Action, Call, Outcome, OutputTerms } from './call.ts';
-import { isUnder, spellingProblem } from './detect/path.ts';
-import { openFile, RootFolder, systemFailure, walkMeans, type WalkMeans } from './files-walk.ts';
+import type { Json } from '../../../crypto/canonical.ts';
+import { fail, FailureError, ok, unwrap, type Failure, type Result } from '../../../crypto/result.ts';
+import type { Action, Call, Outcome, OutputTerms } from '../call.ts';
+import { isUnder, spellingProblem } from '../detect/path.ts';
+import { openFile, RootFolder, systemFailure, walkMeans, type WalkMeans } from './walk.ts';
 
 /** Size of a file that is read at once. */
 export const read_bytes_max = 16_777_216;

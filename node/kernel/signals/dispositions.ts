@@ -1,6 +1,6 @@
 /** What agents have asked to happen when a signal comes: the default, nothing, a handler of theirs, or to wait. */
-import { fail, ok, type Result } from '../../crypto/result.ts';
-import { agents_max, signals, type SignalName } from './signals.ts';
+import { fail, ok, type Result } from '../../../crypto/result.ts';
+import { agents_max, signals, type SignalName } from './gate.ts';
 
 /** A signal as its handler sees it. */
 export interface SignalInfo {

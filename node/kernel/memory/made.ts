@@ -1,9 +1,9 @@
 /** Folders of the memory file system whose files are made when they are asked for: what an agent may call, and what holds it. */
-import { toHex } from '../../crypto/bytes.ts';
-import { sha256 } from '../../crypto/hash.ts';
-import { fail, ok, type Result } from '../../crypto/result.ts';
-import { vfsPathText, type VfsStat } from '../../storage/vfs.ts';
-import type { Place } from './vfs-mounts.ts';
+import { toHex } from '../../../crypto/bytes.ts';
+import { sha256 } from '../../../crypto/hash.ts';
+import { fail, ok, type Result } from '../../../crypto/result.ts';
+import { vfsPathText, type VfsStat } from '../../../storage/vfs.ts';
+import type { Place } from './mounts.ts';
 
 /** A folder whose files are made when they are asked for: each by its name, and its content when that is read. */
 export type ReadOnlyFolder = () => ReadonlyMap<string, () => Uint8Array>;

@@ -1,11 +1,11 @@
 /** What a tool says of itself: a descriptor of the Model Context Protocol (2025-06-18, `Tool`), with members of ours beside. */
-import { toHex } from '../../crypto/bytes.ts';
-import { canonicalJsonBytes, isFields, isStrings, type Fields, type Json } from '../../crypto/canonical.ts';
-import { parseCapabilities } from '../../crypto/capability.ts';
-import { sha256 } from '../../crypto/hash.ts';
-import { fail, ok, type Result } from '../../crypto/result.ts';
-import { snapshot } from './snapshot.ts';
-import { compileSchema, type Schema } from './tool-schema.ts';
+import { toHex } from '../../../crypto/bytes.ts';
+import { canonicalJsonBytes, isFields, isStrings, type Fields, type Json } from '../../../crypto/canonical.ts';
+import { parseCapabilities } from '../../../crypto/capability.ts';
+import { sha256 } from '../../../crypto/hash.ts';
+import { fail, ok, type Result } from '../../../crypto/result.ts';
+import { snapshot } from '../snapshot.ts';
+import { compileSchema, type Schema } from './schema.ts';
 
 /** The RFC 8785 form of a descriptor. */
 export const descriptor_bytes_max = 65_536;

@@ -1,6 +1,6 @@
 /** What the keywords of a JSON Schema check. A check says what is wrong with a value, in words, or nothing. */
-import { canonicalJson, isFields, isStrings, type Json } from '../../crypto/canonical.ts';
-import { compilePattern } from './policy/regex.ts';
+import { canonicalJson, isFields, isStrings, type Json } from '../../../crypto/canonical.ts';
+import { compilePattern } from '../policy/regex.ts';
 
 /** Steps of one check. */
 export const check_steps_max = 200_000;

@@ -10,9 +10,9 @@ import { constants, existsSync } from 'node:fs';
 import { lstat, open, realpath, type FileHandle } from 'node:fs/promises';
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
-import { isFields } from '../../crypto/canonical.ts';
-import { isUnder } from './detect/path.ts';
+import { fail, messageOf, ok, type Result } from '../../../crypto/result.ts';
+import { isFields } from '../../../crypto/canonical.ts';
+import { isUnder } from '../detect/path.ts';
 
 /** Folders between the root and a file. */
 export const walk_depth_max = 128;

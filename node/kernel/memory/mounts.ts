@@ -1,10 +1,10 @@
 /** Which part of the memory file system a path belongs to, and whose tree that is. */
-import { toHex } from '../../crypto/bytes.ts';
-import { isWord } from '../../crypto/capability.ts';
-import { sha256Text } from '../../crypto/hash.ts';
-import { fail, ok, type Result } from '../../crypto/result.ts';
-import { isWithin, vfsPathText, type VfsPath } from '../../storage/vfs-path.ts';
-import type { VfsStat } from '../../storage/vfs.ts';
+import { toHex } from '../../../crypto/bytes.ts';
+import { isWord } from '../../../crypto/capability.ts';
+import { sha256Text } from '../../../crypto/hash.ts';
+import { fail, ok, type Result } from '../../../crypto/result.ts';
+import { isWithin, vfsPathText, type VfsPath } from '../../../storage/vfs-path.ts';
+import type { VfsStat } from '../../../storage/vfs.ts';
 
 /** The mounts: what an agent remembers, its state, what it may call, what holds it, and what it shares with others. */
 export const vfs_mounts = ['/mem/working', '/mem/episodic', '/mem/semantic', '/mem/procedural', '/state', '/tools', '/policy', '/ipc'] as const;

@@ -1,9 +1,9 @@
 /** The tools that are known, on the disk and in memory: each pinned to the descriptor that was accepted. */
-import { fromUtf8, utf8 } from '../../crypto/bytes.ts';
-import { canonicalJsonBytes, isFields, isStrings, isWhole, type Json } from '../../crypto/canonical.ts';
-import { fail, ok, type Result } from '../../crypto/result.ts';
-import type { Store } from '../../storage/store.ts';
-import { parseTool, type Tool } from './tool-descriptor.ts';
+import { fromUtf8, utf8 } from '../../../crypto/bytes.ts';
+import { canonicalJsonBytes, isFields, isStrings, isWhole, type Json } from '../../../crypto/canonical.ts';
+import { fail, ok, type Result } from '../../../crypto/result.ts';
+import type { Store } from '../../../storage/store.ts';
+import { parseTool, type Tool } from './descriptor.ts';
 
 /** Tools of one host. */
 export const tools_max = 1024;

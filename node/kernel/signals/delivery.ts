@@ -1,12 +1,12 @@
 /** How a signal reaches an agent: its disposition, the gate, the agent's own handler, the record, the history. */
-import type { Json } from '../../crypto/canonical.ts';
-import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
-import type { Clock } from '../../protocols/ports.ts';
-import type { CallContext } from './call.ts';
+import type { Json } from '../../../crypto/canonical.ts';
+import { fail, messageOf, ok, type Result } from '../../../crypto/result.ts';
+import type { Clock } from '../../../protocols/ports.ts';
+import type { CallContext } from '../call.ts';
 import { uncatchable, type Dispositions, type SignalHandler, type SignalInfo } from './dispositions.ts';
-import type { Frames } from './frames.ts';
-import { recordedText } from './recorder.ts';
-import { signals, type Gate, type SignalName, type Standing } from './signals.ts';
+import type { Frames } from '../frames.ts';
+import { recordedText } from '../recorder.ts';
+import { signals, type Gate, type SignalName, type Standing } from './gate.ts';
 
 /** Time that an agent has to end after SIGTERM. */
 export const term_grace_ms_default = 5_000;
