@@ -32,6 +32,9 @@ export interface BundlePublishingParts {
   find(did: string): LocalIdentity | undefined;
 }
 
+/** What publishing came to. `unchanged`: it had been published before, under this version. */
+export type Published = Publication & { readonly unchanged: boolean };
+
 /** Publishes bundles, one after the other. */
 export class BundlePublishing {
   readonly #parts: BundlePublishingParts;
@@ -76,32 +79,46 @@ export class BundlePublishing {
   }
 
   /**
-   * Signs policies as the next version of a bundle, keeps and publishes it.
-   * Fails with `BUNDLE_ISSUER`, `BUNDLE_MALFORMED`, `BUNDLE_TOO_LARGE`, `POLICY_INVALID` or a `STATEMENT_…` code.
+   * Signs policies as the next version of a bundle, keeps and publishes it, unless they are what was published last.
+   * `dry` does all but that. Fails with `BUNDLE_ISSUER`, `BUNDLE_MALFORMED`, `BUNDLE_TOO_LARGE`, `POLICY_INVALID` or a `STATEMENT_…` code.
    */
-  publish(own: LocalIdentity, name: string, policies: readonly BundledPolicy[]): Promise<Result<Publication>> {
-    return this.#inTurn(() => this.#publish(own, name, policies));
+  publish(own: LocalIdentity, name: string, policies: readonly BundledPolicy[], { dry = false }: { readonly dry?: boolean } = {}): Promise<Result<Published>> {
+    return this.#inTurn(async () => {
+      const prepared = await this.#prepare(own, name, policies);
+      if (!prepared.ok) return prepared;
+      const { bytes, publication, unchanged } = prepared.value;
+      const published = unchanged || dry ? ok(undefined) : await this.#publish(own, bytes, publication);
+      return published.ok ? ok({ ...publication, unchanged }) : published;
+    });
   }
 
-  async #publish(own: LocalIdentity, name: string, policies: readonly BundledPolicy[]): Promise<Result<Publication>> {
-    const { clock, shelf, note } = this.#parts;
+  /** What publishing the policies would publish; where nothing has changed, what is published already. */
+  async #prepare(own: LocalIdentity, name: string, policies: readonly BundledPolicy[]): Promise<Result<{ readonly bytes: Uint8Array; readonly publication: Publication; readonly unchanged: boolean }>> {
     if (own.kind !== 'org') return fail('BUNDLE_ISSUER', `${own.name} is no organisation`, { fix: 'create one, under a name of its own: agentmesh sponsor create NAME --kind org' });
     if (!isBundleName(name)) return fail('BUNDLE_MALFORMED', 'the name of a bundle is 1 to 64 characters of a-z, 0-9 and, within, ".", "_" and "-"', { fix: 'for example --name default' });
-    const version = this.#versionOf(own.did, name) + 1;
-    const content: BundleContent = { name, version, policies };
-    const encoded = encodeBundle(content);
+    const newest = this.#versionOf(own.did, name);
+    const again = encodeBundle({ name, version: newest, policies });
+    // The encoding is canonical: the same policies under the same version have the same digest.
+    const unchanged = newest > 0 && again.ok && again.value.digest === this.#stated(own.did, name)?.digest;
+    const content: BundleContent = { name, version: unchanged ? newest : newest + 1, policies };
+    const encoded = unchanged ? again : encodeBundle(content);
     if (!encoded.ok) return encoded;
     const compiled = await compileBundle(content);
     if (!compiled.ok) return compiled;
     const { bytes, digest } = encoded.value;
-    const publication: Publication = { organisation: own.did, name, version, digest, bytes: bytes.length };
+    return ok({ bytes, publication: { organisation: own.did, name, version: content.version, digest, bytes: bytes.length }, unchanged });
+  }
+
+  async #publish(own: LocalIdentity, bytes: Uint8Array, publication: Publication): Promise<Result<unknown>> {
+    const { clock, shelf, note } = this.#parts;
+    const { name, version, digest } = publication;
     const before = shelf.publications.get(slotOf(own.did, name));
     shelf.publications.set(slotOf(own.did, name), publication);
     // Kept before anybody hears of it: a version is never given to two bundles, and who asks gets it.
     await note({ kind: 'policy-bundle-published', organisation: own.did, name, version, digest, time_ms: clock.now() }, [shelf.contentChange(bytes), shelf.publicationChange(publication)]);
     const published = await this.#sign(own, publication);
     if (before !== undefined) await shelf.forget(before.digest);
-    return published.ok ? ok(publication) : published;
+    return published;
   }
 
   /** The highest version of a bundle that is known here; 0 where there is none. */

@@ -10,10 +10,11 @@ import type { PolicyBundle } from '../crypto/policy-bundle.ts';
 import { fail, messageOf, ok, type Failure, type Result } from '../crypto/result.ts';
 import type { BundleExchange, WantedBundle } from '../protocols/bundle/index.ts';
 import type { Clock, Network, Recorder } from '../protocols/ports.ts';
-import { every } from '../protocols/time.ts';
+import { every, sleep } from '../protocols/time.ts';
 import type { StatementStore } from '../storage/statements.ts';
 import { openBundle } from './bundle-policies.ts';
 import type { BundleJudge } from './bundle-judging.ts';
+import { BundleLooks } from './bundle-looks.ts';
 import type { BundleDoubt, BundlesInForce, FollowedBundle } from './bundles-in-force.ts';
 import { slotOf, type BundleShelf, type BundleStanding, type Following } from './bundle-shelf.ts';
 import type { Policy } from './kernel/index.ts';
@@ -44,22 +45,21 @@ export interface PolicyBundlesParts {
   operators(): Promise<readonly string[]>;
 }
 
-interface Job {
-  again: boolean;
-  readonly done: Promise<void>;
-}
-
 /** Follows organisations. */
 export class PolicyBundles {
   readonly #parts: PolicyBundlesParts;
   readonly #doubts = new Map<string, BundleDoubt>();
-  readonly #jobs = new Map<string, Job>();
+  readonly #looks: BundleLooks;
   readonly #stopping = new AbortController();
   #turn: Promise<unknown> = Promise.resolve();
   #cancel = (): void => undefined;
 
   constructor(parts: PolicyBundlesParts) {
     this.#parts = parts;
+    this.#looks = new BundleLooks(
+      (organisation, name) => this.#consider(organisation, name),
+      (organisation, name, error) => parts.recorder.record({ kind: 'policy.bundles-failed', organisation, name, reason: messageOf(error) }),
+    );
   }
 
   /** Puts in force again what was. Before any agent works. */
@@ -89,13 +89,13 @@ export class PolicyBundles {
   async stop(): Promise<void> {
     this.#cancel();
     this.#stopping.abort();
-    await Promise.allSettled([...this.#jobs.values()].map(({ done }) => done));
+    await this.#looks.stop();
     await this.#turn;
   }
 
   /** A statement of a bundle was admitted. */
   heard(statement: PolicyBundle): void {
-    if (this.follows(statement.iss)) this.#look(statement.iss, statement.scope);
+    if (this.follows(statement.iss)) this.#looks.at(statement.iss, statement.scope);
     else this.#parts.recorder.record({ kind: 'bundle.refused', code: 'BUNDLE_FOREIGN', issuer: statement.iss, name: statement.scope, version: statement.seq });
   }
 
@@ -124,6 +124,14 @@ export class PolicyBundles {
     const { shelf, in_force } = this.#parts;
     const slots = new Set([...shelf.standings.keys(), ...this.#doubts.keys()].filter((slot) => slot.startsWith(slotOf(organisation, ''))));
     return [...slots].sort().map((slot) => ({ standing: shelf.standings.get(slot), policies: in_force.policies(slot), doubt: this.#doubts.get(slot) }));
+  }
+
+  /** Waits until the bundles of an organisation that are known have been judged, at most so long: bytes may have to come from peers. */
+  async judged(organisation: string, wait_ms: number): Promise<void> {
+    const waiting = new AbortController();
+    const long_enough = sleep(this.#parts.clock, wait_ms, waiting.signal);
+    await Promise.race([this.#looks.over(organisation), long_enough]);
+    waiting.abort();
   }
 
   /** Why nothing newer of an organisation is taken, if so. */
@@ -190,32 +198,9 @@ export class PolicyBundles {
 
   #lookAtAll(): void {
     const { statement_store, shelf, in_force } = this.#parts;
-    for (const { iss, scope } of statement_store.bundles()) if (this.follows(iss)) this.#look(iss, scope);
+    for (const { iss, scope } of statement_store.bundles()) if (this.follows(iss)) this.#looks.at(iss, scope);
     // What is in force and cannot be read is fetched again, also when its statement is gone.
-    for (const [slot, { organisation, name }] of shelf.standings) if (this.follows(organisation) && in_force.policies(slot) === undefined) this.#look(organisation, name);
-  }
-
-  /** Looks at a bundle, one look at a time: what comes meanwhile makes it look again. */
-  #look(organisation: string, name: string): void {
-    const slot = slotOf(organisation, name);
-    const running = this.#jobs.get(slot);
-    if (running !== undefined) running.again = true;
-    if (running !== undefined || this.#stopping.signal.aborted) return;
-    const work = async (): Promise<void> => {
-      try {
-        do {
-          job.again = false;
-          await this.#consider(organisation, name);
-        } while (job.again && !this.#stopping.signal.aborted);
-      } catch (error) {
-        this.#parts.recorder.record({ kind: 'policy.bundles-failed', organisation, name, reason: messageOf(error) });
-      } finally {
-        this.#jobs.delete(slot);
-      }
-    };
-    // It runs from the next turn on, when the job is known.
-    const job: Job = { again: false, done: Promise.resolve().then(work) };
-    this.#jobs.set(slot, job);
+    for (const [slot, { organisation, name }] of shelf.standings) if (this.follows(organisation) && in_force.policies(slot) === undefined) this.#looks.at(organisation, name);
   }
 
   async #consider(organisation: string, name: string): Promise<void> {

@@ -64,9 +64,21 @@ export interface ReloadView {
   readonly digests: readonly string[];
 }
 
+/** A bundle that an organisation of this host has published, or would have without `dry_run`. */
+export interface PublishedView {
+  readonly organisation: string;
+  readonly name: string;
+  readonly version: number;
+  /** SHA-256 of the bundle in base64url. */
+  readonly digest: string;
+  readonly bytes: number;
+  /** Whether it was published before, as it is: nothing is published then. */
+  readonly unchanged: boolean;
+}
+
 /** The methods about policies in force, with their parameters and answers. `files` and `texts` belong together, place by place. */
 export interface PolicyControlApi {
-  'policy.publish': { params: { as: Who; name?: string; files: string[]; texts: string[] }; value: { readonly organisation: string; readonly name: string; readonly version: number; readonly digest: string; readonly bytes: number } };
+  'policy.publish': { params: { as: Who; name?: string; files: string[]; texts: string[]; dry_run?: boolean }; value: PublishedView };
   'policy.bundle': { params: { organisation: Who; name?: string }; value: { readonly organisation: string; readonly name: string; readonly version: number; readonly policies: readonly { readonly file: string; readonly text: string }[] } };
   'policy.bundles': { params: Record<string, never>; value: { readonly organisations: readonly OrganisationView[]; readonly foreign: readonly ForeignBundleView[]; readonly files: readonly ReloadView[] } };
   'policy.follow': { params: { organisation: Who; required?: boolean }; value: OrganisationView };
@@ -80,7 +92,7 @@ const texts = { type: 'strings' } as const;
 
 /** The parameters of the methods about policies in force. */
 export const policy_params: { readonly [Method in keyof PolicyControlApi]: { readonly [Name in keyof PolicyControlApi[Method]['params']]: ParamSpec } } = {
-  'policy.publish': { as: text, name: text_optional, files: texts, texts },
+  'policy.publish': { as: text, name: text_optional, files: texts, texts, dry_run: { type: 'boolean', optional: true } },
   'policy.bundle': { organisation: text, name: text_optional },
   'policy.bundles': {},
   'policy.follow': { organisation: text, required: { type: 'boolean', optional: true } },

@@ -12,6 +12,8 @@ import type { CheckView, NodeStatus } from './views.ts';
 
 /** Bundles of others that are listed. */
 const foreign_max = 100;
+/** Time that following waits for bundles to be fetched and judged before it answers. */
+const judging_wait_ms = 5_000;
 
 type Policies = Pick<Host, 'policies' | 'identities' | 'identity' | 'statement_store' | 'parts'>;
 
@@ -64,11 +66,11 @@ function reloadView({ failure, ...reloaded }: ReloadedPolicy): ReloadView {
   return { ...reloaded, refused: failure === null ? null : refusalView(failure) };
 }
 
-async function publish(host: Policies, actions: Actions, { as, name = bundle_name_default, files, texts }: PolicyControlApi['policy.publish']['params']): Promise<Result<PolicyControlApi['policy.publish']['value']>> {
+async function publish(host: Policies, actions: Actions, { as, name = bundle_name_default, files, texts, dry_run: dry = false }: PolicyControlApi['policy.publish']['params']): Promise<Result<PolicyControlApi['policy.publish']['value']>> {
   const own = actions.own(as);
   if (!own.ok) return own;
   if (files.length !== texts.length) return fail('PARAMS_INVALID', 'files and texts have the same length, place by place');
-  return host.policies.publishing.publish(own.value, name, files.map((file, place) => ({ file, text: texts[place] ?? '' })));
+  return host.policies.publishing.publish(own.value, name, files.map((file, place) => ({ file, text: texts[place] ?? '' })), { dry });
 }
 
 /** The methods about policies in force. */
@@ -90,7 +92,10 @@ export function policyMethods(host: Policies, actions: Actions): Pick<ControlMet
     }),
     'policy.follow': async ({ organisation, required = false }) => {
       const did = identities.didOf(organisation);
-      return did.ok ? viewed(await bundles.follow(did.value, { by: 'named', required })) : did;
+      if (!did.ok) return did;
+      const following = await bundles.follow(did.value, { by: 'named', required });
+      if (following.ok) await bundles.judged(did.value, judging_wait_ms);
+      return viewed(following);
     },
     'policy.unfollow': async ({ organisation }) => {
       const did = identities.didOf(organisation);

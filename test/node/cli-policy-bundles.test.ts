@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { fail } from '../../crypto/result.ts';
+import { fail, ok } from '../../crypto/result.ts';
 import { suite } from '../harness.ts';
 import { values } from './fake-methods.ts';
 import { host } from './run-cli.ts';
@@ -37,8 +37,17 @@ test('what narrows is published without a word, and a dry run publishes nothing'
   const file = join(context.folder(), 'analyst.yaml');
   writeFileSync(file, 'version: "1.0"\nrules:\n  - { name: some, condition: "action.type == \'read\' and agent.trust_score > 500", action: allow }\n');
   const ended = await run('policy', 'publish', file, '--as', 'acme', '--dry-run');
-  assert.equal([ended.code, ended.stdout], [0, '1 policy would be published as the version after 2\n']);
-  assert.equal(asked.map(({ method }) => method), ['policy.bundle']);
+  assert.equal([ended.code, ended.stdout], [0, '1 policy would be published as version 3 of default\n']);
+  assert.equal(asked.map(({ method }) => method), ['policy.bundle', 'policy.publish']);
+  assert.is(Object(asked[1]?.params).dry_run, true, 'the node judges it, and publishes nothing');
+});
+
+test('what was published before is said to be so', async (context) => {
+  const { run } = await host(context, { 'policy.publish': () => Promise.resolve(ok({ ...values['policy.publish'], version: 2, unchanged: true })) });
+  const file = join(context.folder(), 'analyst.yaml');
+  writeFileSync(file, policy('read'));
+  assert.match((await run('policy', 'publish', file, '--as', 'acme')).stdout, /^unchanged: they were published before\norganisation .*\nbundle +default\nversion +2\n/);
+  assert.is((await run('policy', 'publish', file, '--as', 'acme', '--dry-run')).stdout, 'unchanged: they are version 2 already\n');
 });
 
 test('the first version is compared with nothing; what cannot be read or compiled is not published', async (context) => {

@@ -91,7 +91,7 @@ export const values: { readonly [Method in ControlMethod]: ControlApi[Method]['v
   'approval.answer': answered,
   'approval.sign': { token: 'token' },
   'approval.import': answered,
-  'policy.publish': { organisation: did, name: 'default', version: 3, digest: 'ZGlnZXN0', bytes: 700 },
+  'policy.publish': { organisation: did, name: 'default', version: 3, digest: 'ZGlnZXN0', bytes: 700, unchanged: false },
   'policy.bundle': { organisation: did, name: 'default', version: 2, policies: [{ file: 'analyst.yaml', text: 'version: "1.0"\nrules: [{ name: reads, condition: "action.type == \'read\'", action: allow }]\n' }] },
   'policy.bundles': { organisations: [organisation], foreign: [{ did, organisation_name: 'other', name: 'default', version: 7, code: 'BUNDLE_FOREIGN' }], files: [reloaded] },
   'policy.follow': organisation,

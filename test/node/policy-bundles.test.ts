@@ -38,6 +38,41 @@ test('a bundle reaches every follower within two seconds, decides there, and sta
   assert.ok(Array.isArray(decided?.['policies']) && decided['policies'].includes(at.bundle(3)?.policies?.[0]?.digest), 'a decision names the bundle that it rests on');
 });
 
+test('what is published already makes no new version; a dry run tells what would, and refuses who may not', async (context) => {
+  const at = await bundleWorld(context, { count: 2, ...wires });
+  const { world } = at;
+  const { publishing } = world.at(0).host.policies;
+  const files = (text: string): readonly { readonly file: string; readonly text: string }[] => [{ file: 'policy.yaml', text }];
+  const dry = await world.get(publishing.publish(at.org, 'default', files(allowing('read')), { dry: true }));
+  assert.equal([dry.version, dry.unchanged], [1, false]);
+  await world.pass(3000);
+  assert.is(at.version(1), 0, 'nobody heard of it');
+  const first = await world.get(publishing.publish(at.org, 'default', files(allowing('read'))));
+  assert.is(first.digest, dry.digest);
+  assert.equal(await world.get(publishing.publish(at.org, 'default', files(allowing('read')))), { ...first, unchanged: true });
+  assert.is((await world.get(publishing.publish(at.org, 'default', files(allowing('write')), { dry: true }))).version, 2);
+  assert.is((await world.get(publishing.publish(at.org, 'default', files(allowing('write'))))).version, 2);
+  assert.is((await world.get(publishing.publish(at.org, 'default', files(allowing('read'))))).version, 3, 'going back is a new version');
+  await at.until(3, 1);
+  const alice = await world.get(world.at(0).actions.createSponsor('alice', 'human'));
+  assert.is(codeOf(await world.finish(publishing.publish(alice, 'default', files(allowing('read')), { dry: true }))), 'BUNDLE_ISSUER');
+});
+
+test('who begins to follow hears whether what is known already came in force, or why not', async (context) => {
+  const at = await bundleWorld(context, { count: 3, ...wires });
+  const { world } = at;
+  const { bundles } = world.at(2).host.policies;
+  await world.get(bundles.unfollow(at.org.did));
+  await at.publish(allowing('read'));
+  await at.until(1, 1);
+  await world.pass(2000);
+  assert.is(at.version(2), 0);
+  await at.follow(2);
+  assert.is(at.version(2), 0, 'it has to be fetched first');
+  await world.finish(bundles.judged(at.org.did, 5000));
+  assert.is(at.version(2), 1);
+});
+
 test('a foreign signer is refused: nobody obeys who was not named, and only organisations can be', async (context) => {
   const at = await bundleWorld(context, { count: 3, ...wires });
   const { world } = at;

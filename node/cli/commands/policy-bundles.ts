@@ -87,16 +87,16 @@ export async function publish(context: Context, flags: PublishFlags, ...paths: s
   if (!last.ok && last.failure.code !== 'BUNDLE_UNKNOWN') return new FailureError(last.failure);
   const change = last.ok ? await changeOf(last.value, files.value) : undefined;
   if (change !== undefined && last.ok && !flags.json) printChange(context, change, last.value.version);
-  if (flags.dryRun) {
-    const summary = { after: last.ok ? last.value.version : 0, policies: files.value.map(({ file, policy: { name, digest, rules } }) => ({ file, name, digest, rules: rules.length })), change: change ?? null };
-    if (flags.json) return context.printJson(summary);
-    return context.print(`${count(files.value.length, 'policy', 'policies')} would be published as the version after ${summary.after}`);
-  }
-  const published = await ask(context, flags, 'policy.publish', { as: flags.as, ...named, files: files.value.map(({ file }) => file), texts: files.value.map(({ text }) => text) });
+  const published = await ask(context, flags, 'policy.publish', { as: flags.as, ...named, files: files.value.map(({ file }) => file), texts: files.value.map(({ text }) => text), ...(flags.dryRun ? { dry_run: true } : {}) });
   if (!published.ok) return new FailureError(published.failure);
+  const { organisation, name, version, digest, bytes, unchanged } = published.value;
+  if (flags.dryRun) {
+    const summary = { ...published.value, after: last.ok ? last.value.version : 0, policies: files.value.map(({ file, policy: { name, digest, rules } }) => ({ file, name, digest, rules: rules.length })), change: change ?? null };
+    if (flags.json) return context.printJson(summary);
+    return context.print(unchanged ? `unchanged: they are version ${version} already` : `${count(files.value.length, 'policy', 'policies')} would be published as version ${version} of ${visible(name)}`);
+  }
   if (flags.json) return context.printJson({ ...published.value, change: change ?? null });
-  const { organisation, name, version, digest, bytes } = published.value;
-  context.print('published');
+  context.print(unchanged ? 'unchanged: they were published before' : 'published');
   printLines(context, details([['organisation', organisation], ['bundle', name], ['version', String(version)], ['digest', digest], ['bytes', String(bytes)]]));
   context.talk(`hosts obey it that follow the organisation: agentmesh policy follow ${shellWord(organisation)}`);
 }
@@ -146,7 +146,7 @@ export function bundles(context: Context, flags: CommonFlags): Promise<Outcome> 
 export function follow(context: Context, flags: FollowFlags, organisation: string): Promise<Outcome> {
   return show(context, flags, 'policy.follow', { organisation, ...(flags.required ? { required: true } : {}) }, (value) => {
     printOrganisation(context, value);
-    if (value.bundles.length === 0) context.talk('one that is known already is read now; to see when it is in force: agentmesh policy bundles');
+    if (value.bundles.length === 0) context.talk('one that peers have is fetched as soon as they are connected; to see when it is in force: agentmesh policy bundles');
   });
 }
 
