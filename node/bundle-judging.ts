@@ -1,5 +1,6 @@
 /** Whether a statement of a bundle may come in force, before its bytes are asked for. */
 import { fromBase64url } from '../crypto/bytes.ts';
+import { keyFor } from '../crypto/did-record.ts';
 import type { PolicyBundle } from '../crypto/policy-bundle.ts';
 import type { Failure } from '../crypto/result.ts';
 import { parseStatement } from '../crypto/statement.ts';
@@ -44,10 +45,10 @@ export class BundleJudge {
 
   /**
    * Why a statement must not come in force beside what was taken before, if so: a code of
-   * {@link BundleJudge.barred}, `BUNDLE_DOWNGRADE`, `BUNDLE_EQUIVOCATION`, `BUNDLE_EXPIRED`, `BUNDLE_UNAVAILABLE` or `REVOKED`.
+   * {@link BundleJudge.barred}, `BUNDLE_DOWNGRADE`, `BUNDLE_EQUIVOCATION`, `BUNDLE_EXPIRED`, `BUNDLE_KEY_RETIRED`, `BUNDLE_UNAVAILABLE` or `REVOKED`.
    */
   async refusal(statement: PolicyBundle, standing: BundleStanding | undefined): Promise<Failure | undefined> {
-    const { clock, statement_store, revocation } = this.#parts;
+    const { clock, statement_store, revocation, identity } = this.#parts;
     const { iss, seq, digest, exp, hash } = statement;
     if (standing !== undefined && seq < standing.version) {
       return { code: 'BUNDLE_DOWNGRADE', reason: `version ${seq} is below version ${standing.version}, which was in force here`, fix: 'its organisation publishes what it wants in force as the next version' };
@@ -61,6 +62,13 @@ export class BundleJudge {
     const text = await statement_store.get(fromBase64url(hash) ?? new Uint8Array());
     const parsed = text === undefined ? undefined : parseStatement(text);
     if (parsed?.ok !== true) return { code: 'BUNDLE_UNAVAILABLE', reason: 'the statement is not at hand any more', fix: 'it comes again from peers' };
-    return revocation.revokedKey(parsed.value.token.key_id);
+    const { key_id } = parsed.value.token;
+    const revoked = revocation.revokedKey(key_id);
+    if (revoked !== undefined || seq === standing?.version) return revoked;
+    // Whoever has a retired key can date a statement back to when it was in use. What its organisation stands by it signs again.
+    const record = identity.known(iss);
+    return record === undefined || keyFor(record, key_id, 'assertionMethod') !== undefined ? undefined : {
+      code: 'BUNDLE_KEY_RETIRED', reason: `version ${seq} is signed with a key that its organisation no longer uses`, fix: 'it comes in force when the organisation has signed it again, which its host does by itself: agentmesh policy publish',
+    };
   }
 }

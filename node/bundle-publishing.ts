@@ -1,9 +1,11 @@
 /** What an organisation whose key is on this host publishes: bundles of policies, signed again as long as it stands by them. */
 import { fromBase64url } from '../crypto/bytes.ts';
+import { keyFor } from '../crypto/did-record.ts';
 import { bundle_lifetime_s_max, isBundleName, type PolicyBundle } from '../crypto/policy-bundle.ts';
 import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
-import { signPolicyBundle } from '../crypto/statement.ts';
+import { parseStatement, signPolicyBundle } from '../crypto/statement.ts';
 import { encodeBundle, parseBundle, type BundleContent, type BundledPolicy } from '../protocols/bundle/index.ts';
+import type { Identity } from '../protocols/identity/index.ts';
 import type { Clock, Recorder } from '../protocols/ports.ts';
 import type { Statements } from '../protocols/statements/index.ts';
 import { every, unixSeconds } from '../protocols/time.ts';
@@ -26,7 +28,8 @@ export interface BundlePublishingParts {
   readonly recorder: Recorder;
   readonly shelf: BundleShelf;
   readonly statements: Pick<Statements, 'publish'>;
-  readonly statement_store: Pick<StatementStore, 'bundle'>;
+  readonly statement_store: Pick<StatementStore, 'bundle' | 'get'>;
+  readonly identity: Pick<Identity, 'known'>;
   readonly note: NotePolicy;
   /** The identity of this host with this DID. */
   find(did: string): LocalIdentity | undefined;
@@ -50,9 +53,19 @@ export class BundlePublishing {
   start(): void {
     const { clock, recorder } = this.#parts;
     const failed = (error: unknown): void => recorder.record({ kind: 'policy.publishing-failed', reason: messageOf(error) });
-    const renew = (): Promise<void> => this.#inTurn(() => this.#renewAll());
+    const renew = (): Promise<void> => this.renew();
     renew().catch(failed);
     this.#cancel = every(clock, () => look_ms, renew, failed);
+  }
+
+  /** Signs again what soon runs out, or is signed with a key that is no longer in use: hosts that begin to follow take nothing under such a key. */
+  renew(): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const publication of this.#parts.shelf.publications.values()) {
+        if (this.#is_stopped) return;
+        await this.#renew(publication);
+      }
+    });
   }
 
   /** Publishes nothing more. */
@@ -138,17 +151,34 @@ export class BundlePublishing {
     return signed.ok ? this.#parts.statements.publish(signed.value) : signed;
   }
 
-  async #renewAll(): Promise<void> {
-    const { clock, shelf, recorder } = this.#parts;
-    for (const publication of shelf.publications.values()) {
-      const { organisation, name, version } = publication;
-      const own = this.#parts.find(organisation);
-      const stated = this.#stated(organisation, name);
-      const is_newest = this.#versionOf(organisation, name) === version;
-      const is_due = stated === undefined || stated.seq < version || stated.exp - unixSeconds(clock) < renewal_s;
-      if (this.#is_stopped || own === undefined || own.deactivated || !is_newest || !is_due) continue;
-      const signed = await this.#sign(own, publication);
-      if (!signed.ok) recorder.record({ kind: 'policy.publishing-failed', organisation, name, version, code: signed.failure.code, reason: signed.failure.reason });
-    }
+  async #renew(publication: Publication): Promise<void> {
+    const { organisation, name, version } = publication;
+    const own = this.#parts.find(organisation);
+    if (own === undefined || own.deactivated) return;
+    const stated = this.#stated(organisation, name);
+    const is_newest = this.#versionOf(organisation, name) === version;
+    const is_retired = stated !== undefined && await this.#isRetired(stated);
+    const is_due = stated === undefined || stated.seq < version || is_retired || stated.exp - unixSeconds(this.#parts.clock) < renewal_s;
+    if (is_newest ? !is_due : !is_retired) return;
+    const signed = is_newest ? await this.#sign(own, publication) : await this.#overtake(own, publication);
+    if (!signed.ok) this.#parts.recorder.record({ kind: 'policy.publishing-failed', organisation, name, version, code: signed.failure.code, reason: signed.failure.reason });
+  }
+
+  /** Whether a statement is signed with a key that its issuer no longer uses. */
+  async #isRetired({ iss, hash }: PolicyBundle): Promise<boolean> {
+    const { statement_store, identity } = this.#parts;
+    const text = await statement_store.get(fromBase64url(hash) ?? new Uint8Array());
+    const parsed = text === undefined ? undefined : parseStatement(text);
+    const record = identity.known(iss);
+    return parsed?.ok === true && record !== undefined && keyFor(record, parsed.value.token.key_id, 'assertionMethod') === undefined;
+  }
+
+  /** A version above ours under a key that is no longer in use is none of ours: what we stand by is published above it. */
+  async #overtake(own: LocalIdentity, { name, digest }: Publication): Promise<Result<unknown>> {
+    const bytes = await this.#parts.shelf.content(fromBase64url(digest) ?? new Uint8Array());
+    const content = bytes === undefined ? fail('BUNDLE_UNKNOWN', 'its bytes are not at hand', { fix: 'agentmesh policy publish' }) : parseBundle(bytes);
+    if (!content.ok) return content;
+    const prepared = await this.#prepare(own, name, content.value.policies);
+    return prepared.ok ? this.#publish(own, prepared.value.bytes, prepared.value.publication) : prepared;
   }
 }

@@ -58,7 +58,7 @@ export class PolicySources {
       judge: new BundleJudge({ clock, identity, revocation, statement_store }),
       operators: () => organisationsAbove({ identity, revocation }, identities.node.did),
     });
-    this.publishing = new BundlePublishing({ clock, recorder, shelf, statement_store, note, statements, find: (did) => identities.find(did) });
+    this.publishing = new BundlePublishing({ clock, recorder, identity, shelf, statement_store, note, statements, find: (did) => identities.find(did) });
     this.files = new HostPolicies({ clock, recorder, note, identities, agents, file, watch });
   }
 

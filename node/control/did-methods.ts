@@ -65,6 +65,7 @@ async function rotate(host: Host, params: ControlApi['did.rotate']['params']): P
   if (!rotated.ok) return rotated;
   const { identity, storers } = rotated.value;
   await reaffirm({ recorder: host.parts.recorder, statement_store: host.statement_store, revocation: host.revocation }, identity);
+  if (identity.kind === 'org') await host.policies.publishing.renew();
   const attested_again = host.identities.list('agent').filter(({ did, attestations, sponsor }) => sponsor === identity.did && attested.get(did) !== attestations[0]);
   return ok({ ...viewOf(host, identity), storers, voided: voidedBy(host, identity), attested_again: attested_again.map(({ name }) => name) });
 }

@@ -97,6 +97,35 @@ test('a foreign signer is refused: nobody obeys who was not named, and only orga
   assert.is(at.version(1), 1);
 });
 
+test('whoever has a retired key of an organisation puts nothing in force by dating it back; the organisation overtakes it, and is heard by newcomers', async (context) => {
+  const at = await bundleWorld(context, { count: 4, ...wires });
+  const { world } = at;
+  await world.get(world.at(3).host.policies.bundles.unfollow(at.org.did));
+  await at.publish(allowing('read'));
+  await at.until(1, 1, 2);
+  const thief = at.org.signer;
+  const dated_s = at.now_s;
+  await world.pass(60_000);
+  await world.get(world.at(0).host.identities.rotate(at.org.did));
+  await world.finish(world.at(0).host.policies.publishing.renew());
+  await world.pass(60_000);
+  await at.follow(3);
+  await at.until(1, 3);
+  const { statement, bytes } = await at.stated(allowing('delete'), 9, { nbf: dated_s, exp: dated_s + 86_400 }, thief);
+  at.served.set(toHex(sha256(bytes)), bytes);
+  await world.get(world.at(2).host.statements.publish(statement));
+  await world.pass(5000);
+  for (const index of [1, 2, 3]) {
+    assert.equal([at.version(index), at.doubt(index)], [1, 'BUNDLE_KEY_RETIRED']);
+    assert.is(await at.verdict(index, 'delete'), 'KERNEL_DENIED');
+    assert.is(await at.verdict(index, 'read'), 'allow');
+  }
+  await world.pass(3_600_000);
+  await at.until(10, 1, 2, 3);
+  assert.is(await at.verdict(1, 'read'), 'allow');
+  assert.is(await at.verdict(1, 'delete'), 'KERNEL_DENIED');
+});
+
 test('a downgrade is refused for good: while the newer one lives, after it has run out, and after a restart; what has run out stays in force', async (context) => {
   const at = await bundleWorld(context, { count: 3, ...wires });
   const { world } = at;
