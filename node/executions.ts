@@ -1,9 +1,11 @@
 /** What becomes of a remote command, as its caller is told. */
 import { toBase64url } from '../crypto/bytes.ts';
+import { isFields, isWhole } from '../crypto/canonical.ts';
 import type { Chain } from '../crypto/chain.ts';
 import { ok, type Failure, type Result } from '../crypto/result.ts';
 import type { Answered, Execution } from '../protocols/message/index.ts';
 import type { AgentDelegation } from './agents.ts';
+import type { PendingApproval } from './approvals.ts';
 import type { OutputTerms } from './kernel/index.ts';
 
 const refusal_codes = new Set(['KERNEL_DENIED', 'APPROVAL_REQUIRED', 'SCOPE_EXCEEDED', 'AGENT_STOPPED', 'AGENT_KILLED', 'KERNEL_STOPPED', 'KERNEL_OVERLOADED', 'CALL_INVALID', 'HANDLER_MISSING', 'BUDGET_EXCEEDED', 'LOOP_DETECTED', 'SIGNAL_UNKNOWN', 'SIGNAL_MISDIRECTED', 'DELEGATION_REQUIRED']);
@@ -41,6 +43,24 @@ export function refused(failure: Failure, index: number | null): Execution {
       : failure.reason + (failure.fix === undefined ? '' : ` (what would pass: ${failure.fix})`),
     index,
   };
+}
+
+/** What a caller is told whose command a human has yet to approve: under which name it may come again, and until when. The receipt signs that as the result. */
+export function pendingExecution({ id, rule, reason, expires_ms }: PendingApproval, index: number | null): Execution {
+  return {
+    verdict: 'deny', code: 'APPROVAL_PENDING', rule, index,
+    reason: `a human has to approve it, until ${new Date(expires_ms).toISOString()}: ${reason} (what would pass: the same command again, with the request ${id})`,
+    result: { approval: { request: id, expires_ms } },
+  };
+}
+
+/** Where an answer says that a human has yet to approve the command, the request to come again with. */
+export function approvalIn({ receipt, result }: Pick<Answered, 'receipt' | 'result'>): { readonly request: string; readonly expires_ms: number } | undefined {
+  if (receipt.verdict !== 'deny' || receipt.code !== 'APPROVAL_PENDING' || !isFields(result)) return undefined;
+  const { approval } = result;
+  if (!isFields(approval)) return undefined;
+  const { request, expires_ms } = approval;
+  return typeof request === 'string' && isWhole(expires_ms) ? { request, expires_ms } : undefined;
 }
 
 /** Rules see the result of an answer, and redact nothing else of it: the rest is signed. */

@@ -61,6 +61,23 @@ test('untrusted JavaScript runs in QuickJS; what cannot be started says why', as
   }
 });
 
+const bwrap_missing = findExecutable('bwrap') === undefined;
+const shown_name = 'under bubblewrap the home folder is no workspace, and a program that lacks something is told how it is shown it';
+if (bwrap_missing) test.skip(shown_name, 'bubblewrap is not installed on this host');
+else test(shown_name, async (context) => {
+  const { file } = place(context);
+  const [workspace, tools] = [context.folder(), context.folder()];
+  writeFileSync(join(tools, 'tool'), '#!/bin/sh\necho tool\n', { mode: 0o755 });
+  const line = (...more: string[]): string[] => ['run', '--policy', file('open.yaml'), '--sandbox', 'bwrap', '--workspace', workspace, ...more];
+  const lacking = await cli(line('--', 'sh', '-c', `${tools}/tool`));
+  assert.is(lacking.code, 127);
+  assert.match(lacking.stderr, /sandbox bwrap: ran after .*\nsomething that it needs may lie outside .*--show FOLDER/);
+  const having = await cli(line('--show', tools, '--', 'sh', '-c', `${tools}/tool; (: > ${tools}/new) || exit 5`));
+  assert.equal([having.code, having.stdout], [5, 'tool\n']);
+  const home = await cli(line('--', 'true'), { env: { HOME: workspace } });
+  assert.equal([home.code, /error WORKSPACE_FORBIDDEN: .* holds the home folder/.test(home.stderr)], [1, true], home.stderr);
+});
+
 async function up(context: TestContext, { data, file }: Place): Promise<Node> {
   const node = unwrap(await createNode({ data, name: 'test' }));
   context.after(() => node.stop());

@@ -19,6 +19,7 @@ export interface RunFlags extends CommonFlags {
   readonly workspace?: string | undefined;
   readonly write: boolean;
   readonly net: boolean;
+  readonly show?: readonly string[] | undefined;
   readonly env?: readonly string[] | undefined;
   readonly memory?: number | undefined;
   readonly cpu?: number | undefined;
@@ -33,6 +34,8 @@ interface Ended {
 }
 
 const handed_on = ['PATH', 'LANG', 'TERM'];
+/** What shells say of a program that they cannot run or do not find. */
+const not_found_codes: ReadonlySet<number> = new Set([126, 127]);
 const local_agent = 'program';
 
 function limitsOf({ memory, cpu, timeout }: RunFlags): Partial<SandboxLimits> {
@@ -64,13 +67,10 @@ async function planOf(context: Context, flags: RunFlags, [command = '', ...args]
   }));
   const workspace = await withoutLinks(resolve(flags.workspace ?? '.'));
   const data = await withoutLinks(dataFolder(flags.data, context.process.env));
-  const { isInside } = await import('../../kernel/sandbox/index.ts');
-  if (tier === 'bwrap' && isInside(workspace, data)) {
-    return fail('WORKSPACE_FORBIDDEN', `${workspace} belongs to the data folder of a node, with its keys and its control socket`, { fix: 'choose a --workspace outside of it' });
-  }
+  const shown = await Promise.all((flags.show ?? []).map((path) => withoutLinks(resolve(path))));
   // With the control socket a program could grant its own approvals.
   const hidden = existsSync(data) ? [data] : [];
-  return ok({ tier, command, args, workspace, hidden, writable: flags.write, network: flags.net, environment, stdio: 'inherited' });
+  return ok({ tier, command, args, workspace, shown, hidden, writable: flags.write, network: flags.net, environment, stdio: 'inherited' });
 }
 
 /** Who decides: the agent or the policy that is named, else the only agent of the running node. */
@@ -102,14 +102,19 @@ export async function run(context: Context, given: RunFlags, ...line: string[]):
   context.process.exitCode = ended.result.value.exit_code;
 }
 
-function report(context: Context, flags: RunFlags, { tier }: SandboxPlan, { result, index }: Ended, spent_ms: number): void {
+function report(context: Context, flags: RunFlags, plan: SandboxPlan, { result, index }: Ended, spent_ms: number): void {
+  const { tier } = plan;
   const verdict = result.ok ? 'ran' : exitCodeOf(result.failure) === 4 ? 'denied' : 'failed';
   if (flags.json) {
     return context.printJson({ sandbox: tier, verdict, code: result.ok ? null : result.failure.code, duration_ms: Math.round(spent_ms), index: index ?? null, ...(result.ok ? result.value : {}) });
   }
   if (result.ok && result.value.result !== null) context.print(JSON.stringify(result.value.result));
   const recorded = index !== undefined ? `recorded as entry ${index}` : flags.agent === undefined ? 'recorded nowhere: name an --agent of a running node' : 'no entry of its own';
-  context.talk(`sandbox ${tier}: ${verdict} after ${duration(spent_ms)}; ${recorded}`);
+  const held = tier === 'bwrap' && plan.network ? `${tier} with the network` : tier;
+  context.talk(`sandbox ${held}: ${verdict} after ${duration(spent_ms)}; ${recorded}`);
+  if (tier === 'bwrap' && result.ok && not_found_codes.has(result.value.exit_code)) {
+    context.talk('something that it needs may lie outside of what bwrap shows it: agentmesh run --show FOLDER shows more, read-only');
+  }
 }
 
 /** Where a denial stands in the log. */
@@ -163,9 +168,9 @@ function speaking(plan: SandboxPlan, sidecar: { readonly socket: string; readonl
 
 /** Under the kernel of the running node: it decides and records, we hold. */
 async function runAsAgent(context: Context, flags: RunFlags, plan: SandboxPlan, agent: string): Promise<Ended> {
-  const { executeAction, startSandboxed } = await import('../../kernel/sandbox/index.ts');
+  const { executeAction, recordedTier, startSandboxed } = await import('../../kernel/sandbox/index.ts');
   const { action, data } = executeAction(plan);
-  const begun = await ask(context, flags, 'run.begin', { agent, tier: plan.tier, action, data });
+  const begun = await ask(context, flags, 'run.begin', { agent, tier: recordedTier(plan), action, data });
   if (!begun.ok) return { result: begun, index: indexOf(begun.failure) };
   const { id, sidecar } = begun.value;
   const call = (asked: Action, payload: Json): Promise<Result<Json>> => ask(context, flags, 'run.call', { id, action: asked, data: payload });

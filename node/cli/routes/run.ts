@@ -24,7 +24,8 @@ export const run_route: Command<Context> = buildCommand<RunFlags, string[], Cont
       policy: textFlag('file', 'Policy that decides where no agent is named; nothing is kept then but what is printed'),
       workspace: textFlag('folder', 'Folder in which it starts, the only one of the user\'s that bwrap shows it (default: this one)'),
       write: { kind: 'boolean', default: false, withNegated: false, brief: 'Let it write into the workspace under bwrap' },
-      net: { kind: 'boolean', default: false, withNegated: false, brief: 'Leave it the network under bwrap' },
+      net: { kind: 'boolean', default: false, withNegated: false, brief: 'Leave it the network of this host under bwrap; records and policies take it for process then, since other programs can be reached past the kernel' },
+      show: repeatedFlag('path', 'File or folder that bwrap shows it besides, read-only, repeatable; the program itself is shown, and the lib beside its bin'),
       env: repeatedFlag('name', 'Variable of this environment to hand on, repeatable; PATH, LANG and TERM are'),
       memory: numberFlag('size', 'Memory that it may use, e.g. 2G (default: 1G, quickjs 64M)', memorySize),
       cpu: numberFlag('time', 'Processor time of a process (default: 60s)', lifetime),
@@ -35,9 +36,9 @@ export const run_route: Command<Context> = buildCommand<RunFlags, string[], Cont
   docs: docs('Run a program under the kernel', [
     'Asks the policies whether the program may start (action.type "execute", action.resource its name, action.program its path), records the decision with the sandbox, and holds the program as far as the sandbox can:',
     'none: signals alone. process: limits of memory, processor time and files, a clean environment, its whole group ended by SIGKILL; it can still open files and sockets as its user.',
-    'quickjs: untrusted JavaScript with no access to the host. bwrap: no files but the system (read-only) and the workspace, no network, no other processes.',
+    'quickjs: untrusted JavaScript with no access to the host. bwrap: no files but the system, the program (both read-only) and the workspace, no network, no other processes, no system calls that reach further; HOME is an empty folder.',
     'The program may ask for more over file descriptor AGENTMESH_CHANNEL, and where the node was started with --sidecar over the socket AGENTMESH_SIDECAR with AGENTMESH_TOKEN. Exit code: that of the program; 4 when it was denied.',
   ].join('\n'), [
-    'run --policy policy.yaml -- npm test', 'run --sandbox bwrap --agent coder --write -- python3 agent.py', 'run --sandbox quickjs --policy policy.yaml -- untrusted.js',
+    'run --policy policy.yaml -- npm test', 'run --sandbox bwrap --agent coder --write -- python3 agent.py', 'run --sandbox bwrap --agent coder --show ~/.pyenv -- python3 agent.py', 'run --sandbox quickjs --policy policy.yaml -- untrusted.js',
   ]),
 });

@@ -11,8 +11,8 @@ import type { SandboxLimits } from './limits.ts';
 
 export type { SandboxedOutcome } from './governed.ts';
 export { process_limits, type SandboxLimits } from './limits.ts';
-export { executeAction, runSandboxed, startSandboxed, type SandboxInit, type SandboxPlan } from './run.ts';
-export { findExecutable, isInside } from './wrapper.ts';
+export { executeAction, recordedTier, runSandboxed, startSandboxed, type SandboxInit, type SandboxPlan } from './run.ts';
+export { findExecutable } from './wrapper.ts';
 
 /** The only way out of a sandbox. */
 export interface SandboxPort {

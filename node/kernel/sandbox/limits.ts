@@ -16,6 +16,8 @@ export interface SandboxLimits {
   readonly open_files: number;
   /** Bytes that a process may write into one file. */
   readonly file_bytes: number;
+  /** Bytes that fit into each of the two folders for temporary files that bubblewrap gives it, which lie in memory. */
+  readonly temporary_bytes: number;
   /** Processes and threads of its user, those that run already too: a desktop has some hundreds. The system does not hold root to it. */
   readonly processes: number;
 }
@@ -30,6 +32,7 @@ export const quickjs_limits: SandboxLimits = {
   calls: 64,
   open_files: 256,
   file_bytes: 1024 * 1024 * 1024,
+  temporary_bytes: 256 * 1024 * 1024,
   processes: 4_096,
 };
 

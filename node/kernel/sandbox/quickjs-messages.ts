@@ -5,9 +5,18 @@ export interface QuickJsStart {
   readonly program: string;
   readonly memory_bytes: number;
   readonly message_bytes: number;
-  /** One 32-bit word: 1 while the program is stopped. */
-  readonly gate: SharedArrayBuffer;
+  /** Calls that may be under way at once. */
+  readonly calls: number;
+  /** Words of 32 bits: at {@link stopped_word} 1 while the program is stopped, at {@link unheard_word} how many of its messages nobody has heard yet. */
+  readonly words: SharedArrayBuffer;
 }
+
+/** The word that stops the program. */
+export const stopped_word = 0;
+/** The word that counts what nobody has heard yet. */
+export const unheard_word = 1;
+/** Messages of a program that may be on their way: the queue of a port has no bound of its own. */
+export const unheard_messages_max = 16;
 
 /** From the program. `text` is JSON that was made inside of the sandbox. */
 export type FromQuickJs =

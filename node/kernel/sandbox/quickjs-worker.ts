@@ -3,12 +3,16 @@
  * sees no object of ours: only texts cross, through the two functions below.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { getQuickJS, type QuickJSContext, type QuickJSHandle, type QuickJSRuntime } from 'quickjs-emscripten';
-import type { FromQuickJs, QuickJsStart, ToQuickJs } from './quickjs-messages.ts';
+import { newQuickJSWASMModuleFromVariant, newVariant, RELEASE_SYNC, type QuickJSContext, type QuickJSHandle, type QuickJSRuntime } from 'quickjs-emscripten';
+import { stopped_word, unheard_messages_max, unheard_word, type FromQuickJs, type QuickJsStart, type ToQuickJs } from './quickjs-messages.ts';
 
 const stack_bytes = 512 * 1024;
 /** How long the thread is parked before it looks again whether it may go on. */
 const park_ms = 1000;
+/** Of the language, though no library of types that we use has it. */
+declare const WebAssembly: { readonly Memory: new (pages: { readonly initial: number; readonly maximum: number }) => object };
+/** A page of WebAssembly, how many QuickJS begins with, and how many it can have at most. */
+const [page_bytes, first_pages, pages_max] = [65_536, 256, 32_768];
 
 // Runs inside of the sandbox, before the program: what a program does to these objects it does to itself.
 const prelude = `((call, print, returned, failed) => {
@@ -19,7 +23,7 @@ const prelude = `((call, print, returned, failed) => {
   globalThis.agentmesh = Object.freeze({
     call: (action, data = null) => new Promise((resolve, reject) => {
       const id = next++;
-      call(id, text({ action, data }));
+      if (!call(id, text({ action, data }))) throw Object.assign(new Error('too many calls are under way: await some of them first'), { name: 'Denied', code: 'SANDBOX_OVERLOADED', rule: null });
       waiting.set(id, { resolve, reject });
     }),
   });
@@ -37,11 +41,12 @@ const prelude = `((call, print, returned, failed) => {
 })`;
 
 function isStart(value: unknown): value is QuickJsStart {
-  return typeof value === 'object' && value !== null && 'program' in value && 'gate' in value;
+  return typeof value === 'object' && value !== null && 'program' in value && 'words' in value;
 }
 
 class Program {
   readonly #start: QuickJsStart;
+  readonly #words: Int32Array;
   readonly #runtime: QuickJSRuntime;
   readonly #context: QuickJSContext;
   #answer: QuickJSHandle | undefined;
@@ -52,11 +57,11 @@ class Program {
     this.#start = start;
     this.#runtime = runtime;
     this.#context = runtime.newContext();
-    const gate = new Int32Array(start.gate);
-    runtime.setMemoryLimit(start.memory_bytes);
+    this.#words = new Int32Array(start.words);
+    runtime.setMemoryLimit(memoryOf(start));
     runtime.setMaxStackSize(stack_bytes);
     runtime.setInterruptHandler(() => {
-      park(gate);
+      park(this.#words);
       return false;
     });
   }
@@ -66,8 +71,11 @@ class Program {
     const text = (handle: QuickJSHandle): string => this.#textOf(handle);
     const functions = [
       context.newFunction('call', (id, request) => {
+        // Refused here, else their answers would fill a queue that a program in a loop never looks into.
+        if (this.#waiting >= this.#start.calls) return context.false;
         this.#post({ kind: 'call', id: context.getNumber(id), text: text(request) });
         this.#waiting += 1;
+        return context.true;
       }),
       context.newFunction('print', (stream, line) => this.#post({ kind: 'print', stream: context.getString(stream) === 'stderr' ? 'stderr' : 'stdout', text: `${text(line)}\n` })),
       context.newFunction('returned', (value) => this.#end({ kind: 'returned', text: text(value) })),
@@ -90,7 +98,10 @@ class Program {
     const context = this.#context;
     this.#waiting -= 1;
     try {
-      context.unwrapResult(context.callFunction(this.#answer, context.undefined, context.newNumber(id), ok ? context.true : context.false, context.newString(text))).dispose();
+      const given = [context.newNumber(id), ok ? context.true : context.false, context.newString(text)];
+      const answered = context.callFunction(this.#answer, context.undefined, ...given);
+      for (const handle of given) handle.dispose();
+      context.unwrapResult(answered).dispose();
       this.#pump();
     } catch (error) {
       this.#end({ kind: 'failed', code: 'PROGRAM_FAILED', reason: reasonOf(error) });
@@ -122,14 +133,29 @@ class Program {
     this.#post(last);
   }
 
+  /** Sends a message as soon as there is room for it. */
   #post(message: FromQuickJs): void {
+    const words = this.#words;
+    park(words);
+    while (Atomics.load(words, unheard_word) >= unheard_messages_max) Atomics.wait(words, unheard_word, unheard_messages_max, park_ms);
+    Atomics.add(words, unheard_word, 1);
     parentPort?.postMessage(message);
   }
 }
 
 /** Holds the thread while the program is stopped. */
-function park(gate: Int32Array): void {
-  while (Atomics.load(gate, 0) === 1) Atomics.wait(gate, 0, 1, park_ms);
+function park(words: Int32Array): void {
+  while (Atomics.load(words, stopped_word) === 1) Atomics.wait(words, stopped_word, 1, park_ms);
+}
+
+function memoryOf({ memory_bytes }: QuickJsStart): number {
+  return Math.min(memory_bytes, (pages_max - first_pages) * page_bytes);
+}
+
+/** QuickJS with no more memory than the program may use: built for WebAssembly it does not know how large what it has allocated is, and its own limit holds for single pieces alone. */
+async function boundedRuntime(start: QuickJsStart): Promise<QuickJSRuntime> {
+  const memory = new WebAssembly.Memory({ initial: first_pages, maximum: first_pages + Math.ceil(memoryOf(start) / page_bytes) });
+  return (await newQuickJSWASMModuleFromVariant(newVariant(RELEASE_SYNC, { wasmMemory: memory }))).newRuntime();
 }
 
 function reasonOf(error: unknown): string {
@@ -138,9 +164,9 @@ function reasonOf(error: unknown): string {
 
 const start: unknown = workerData;
 if (isStart(start)) {
-  const program = new Program(start, (await getQuickJS()).newRuntime());
+  const program = new Program(start, await boundedRuntime(start));
   parentPort?.on('message', (answer: ToQuickJs) => {
-    park(new Int32Array(start.gate));
+    park(new Int32Array(start.words));
     program.answer(answer);
   });
   program.run();

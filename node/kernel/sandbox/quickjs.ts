@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { fail, messageOf, type Failure, type Result } from '../../../crypto/result.ts';
 import type { Sandboxed, SandboxEnd, SandboxParts } from './index.ts';
 import { Border } from './border.ts';
-import type { FromQuickJs, QuickJsStart, ToQuickJs } from './quickjs-messages.ts';
+import { stopped_word, unheard_word, type FromQuickJs, type QuickJsStart, type ToQuickJs } from './quickjs-messages.ts';
 
 // The compiled package has the worker beside it as JavaScript.
 const worker_file = new URL(import.meta.url.endsWith('.ts') ? './quickjs-worker.ts' : './quickjs-worker.js', import.meta.url);
@@ -16,9 +16,8 @@ const worker_heap_mb = 128;
  * result. It has the language's own objects and nothing of the host.
  */
 export function startQuickJs(program: string, { clock, limits, port }: SandboxParts): Sandboxed {
-  const gate = new SharedArrayBuffer(4);
-  const word = new Int32Array(gate);
-  const start: QuickJsStart = { program, memory_bytes: limits.memory_bytes, message_bytes: limits.message_bytes, gate };
+  const words = new Int32Array(new SharedArrayBuffer(8));
+  const start: QuickJsStart = { program, memory_bytes: limits.memory_bytes, message_bytes: limits.message_bytes, calls: limits.calls, words: words.buffer };
   const worker = new Worker(worker_file, { workerData: start, env: {}, stdin: false, resourceLimits: { maxOldGenerationSizeMb: worker_heap_mb } });
   const border = new Border(port, limits);
   const { promise, resolve } = Promise.withResolvers<Result<SandboxEnd>>();
@@ -33,6 +32,11 @@ export function startQuickJs(program: string, { clock, limits, port }: SandboxPa
   const cancel = clock.after(limits.wall_ms, () => kill({ code: 'SANDBOX_TIMEOUT', reason: `the program ran longer than ${limits.wall_ms} ms`, fix: 'give it more time, or less to do' }));
   const answer = (message: ToQuickJs): void => worker.postMessage(message);
   worker.on('message', (message: FromQuickJs) => {
+    // Only in the next turn: else a program that never pauses would keep this very turn from ending.
+    setImmediate(() => {
+      Atomics.sub(words, unheard_word, 1);
+      Atomics.notify(words, unheard_word);
+    });
     // What was on its way when the program was ended is not done any more.
     if (over) return;
     if (message.kind === 'call') void border.call(message.id, message.text, answer);
@@ -45,10 +49,10 @@ export function startQuickJs(program: string, { clock, limits, port }: SandboxPa
   return {
     tier: 'quickjs',
     done: promise,
-    pause: () => void Atomics.store(word, 0, 1),
+    pause: () => void Atomics.store(words, stopped_word, 1),
     resume() {
-      Atomics.store(word, 0, 0);
-      Atomics.notify(word, 0);
+      Atomics.store(words, stopped_word, 0);
+      Atomics.notify(words, stopped_word);
     },
     kill,
   };

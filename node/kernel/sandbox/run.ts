@@ -36,14 +36,25 @@ function resourceOf(program: string): string {
   return name === '' ? 'program' : name;
 }
 
-/** The action that the start of a program is: `execute`, with the name of the program as its resource and its path as `action.program`. */
-export function executeAction(plan: SandboxPlan): { readonly action: Action; readonly data: Json } {
-  if (plan.tier === 'quickjs') return { action: { type: 'execute', resource: resourceOf(plan.name), program: plan.name }, data: { program: plan.program } };
-  const { command, args, workspace, writable, network } = plan;
-  return { action: { type: 'execute', resource: resourceOf(command), program: command }, data: { arguments: args, workspace, writable, network } };
+/** The tier that records name. The host's network is a way to other programs of the host, past the kernel: with it bubblewrap holds no more than `process` claims. */
+export function recordedTier(plan: SandboxPlan): SandboxPlan['tier'] {
+  return plan.tier === 'bwrap' && plan.network ? 'process' : plan.tier;
 }
 
-/** Starts a program in its tier, ungoverned but for what it asks of the port. Fails with `SANDBOX_UNAVAILABLE`, `PROGRAM_UNKNOWN` or `PROGRAM_TOO_LARGE`. */
+/**
+ * The action that the start of a program is: `execute`, with the name of the program as its resource, its path as `action.program`,
+ * and under bubblewrap what it is given as `action.network` and `action.writable`.
+ */
+export function executeAction(plan: SandboxPlan): { readonly action: Action; readonly data: Json } {
+  if (plan.tier === 'quickjs') return { action: { type: 'execute', resource: resourceOf(plan.name), program: plan.name }, data: { program: plan.program } };
+  const { tier, command, args, workspace, writable, network, shown = [] } = plan;
+  return {
+    action: { type: 'execute', resource: resourceOf(command), program: command, ...(tier === 'bwrap' ? { network, writable } : {}) },
+    data: { arguments: args, workspace, writable, network, shown },
+  };
+}
+
+/** Starts a program in its tier, ungoverned but for what it asks of the port. Fails with `PROGRAM_TOO_LARGE`, and as {@link startProcess} does. */
 export function startSandboxed(plan: SandboxPlan, port: SandboxPort, limits: Partial<SandboxLimits> = {}, clock: Clock = system_clock): Result<Sandboxed> {
   if (plan.tier !== 'quickjs') return startProcess(plan, { clock, port, limits: { ...process_limits, ...limits } });
   const all = { ...quickjs_limits, ...limits };
@@ -61,7 +72,7 @@ export function startSandboxed(plan: SandboxPlan, port: SandboxPort, limits: Par
 export function runSandboxed(init: SandboxInit): Promise<Result<SandboxedOutcome>> {
   const { kernel, agent, plan, serve = async () => null, output = () => undefined, limits, signal, clock } = init;
   return governSandboxed({
-    kernel, agent, tier: plan.tier, ...executeAction(plan), serve, output,
+    kernel, agent, tier: recordedTier(plan), ...executeAction(plan), serve, output,
     ...(signal === undefined ? {} : { signal }),
     start: (port) => startSandboxed(plan, port, limits, clock),
   });

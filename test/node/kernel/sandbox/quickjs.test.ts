@@ -97,6 +97,16 @@ test('memory, time, output and messages are bounded', async (context) => {
   assert.match(causeOf(await world.run("return new Proxy({}, { ownKeys() { throw new Error('trap') } })")), /trap/);
 });
 
+test('memory is bounded however small the pieces are, and answers that a program has forgotten take none', async (context) => {
+  const world = await sandboxWorld(context);
+  const hog = 'const all = []; try { for (;;) all.push(new Uint8Array(1 << 20)) } catch (error) { const held = all.length; all.length = 0; return held }';
+  const held = Number(resultOf(await world.run(hog, { limits: { memory_bytes: 32 * 1024 * 1024 } })));
+  assert.ok(held > 8 && held < 48, `${held} MiB in pieces`);
+  const asking = "let answers = 0; while (answers < 30) { await agentmesh.call({ type: 'read' }); answers += 1 } return answers";
+  const row = 'x'.repeat(900_000);
+  assert.is(resultOf(await world.run(asking, { limits: { memory_bytes: 4 * 1024 * 1024 }, serve: () => Promise.resolve(row) })), 30);
+});
+
 test('more calls at once than are allowed are refused one by one, and the others are answered', async (context) => {
   const world = await sandboxWorld(context);
   const ended = await world.run(
@@ -104,6 +114,25 @@ test('more calls at once than are allowed are refused one by one, and the others
     { limits: { calls: 4 }, serve: async (data) => { await sleep(20); return data; } },
   );
   assert.equal(resultOf(ended), [...Array.from({ length: 4 }, () => 'fulfilled'), ...Array.from({ length: 6 }, () => 'SANDBOX_OVERLOADED')]);
+});
+
+test('who asks or prints in a loop without end fills no queue, and is ended at once all the same', async (context) => {
+  const served: number[] = [];
+  const asking = await sandboxWorld(context);
+  const flooding = await asking.run("for (;;) agentmesh.call({ type: 'read' }, 1).catch(() => undefined)", { limits: { wall_ms: 1_500, calls: 8 }, serve: (data) => { served.push(1); return Promise.resolve(data); } });
+  assert.match(causeOf(flooding), /longer than 1500 ms/);
+  assert.ok(served.length <= 8, `${served.length} calls of a program that never looks at an answer`);
+  const loud = await sandboxWorld(context);
+  const running = loud.run("for (;;) console.log('x')", { limits: { output_bytes: 2e9 } });
+  for (let waits = 0; loud.printed.length === 0 && waits < 2000; waits += 1) await sleep(5);
+  // While our own thread is held up nothing is heard: what comes in the next turn is all that was on its way.
+  const before = loud.printed.length;
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+  await new Promise((resolve) => { setImmediate(() => setImmediate(resolve)); });
+  const heard = loud.printed.length - before;
+  assert.ok(heard <= 100, `${heard} messages were on their way`);
+  await loud.kernel.signal(agent, 'SIGKILL');
+  assert.is(codeOf(await running), 'CALL_ABORTED');
 });
 
 test('rules about what comes back hold for the answers to a program, and for the errors', async (context) => {

@@ -3,6 +3,7 @@ import type { Json } from '../../../../crypto/canonical.ts';
 import { unwrap, type Result } from '../../../../crypto/result.ts';
 import { KernelSpace, memoryRecorder, Policy, type Action, type DecisionRecord } from '../../../../node/kernel/index.ts';
 import { runSandboxed, type SandboxedOutcome, type SandboxLimits } from '../../../../node/kernel/sandbox/index.ts';
+import type { ProcessProgram } from '../../../../node/kernel/sandbox/wrapper.ts';
 import type { TestContext } from '../../../harness.ts';
 
 const open_policy = "version: '1.0'\nname: open\nrules:\n  - { name: start, condition: \"action.type == 'execute'\", action: allow }\n  - { name: reads, condition: \"action.type == 'read'\", action: allow }\n  - { name: no-delete, condition: \"action.type == 'delete'\", action: deny }\n";
@@ -15,8 +16,9 @@ export interface SandboxWorld {
   readonly kernel: KernelSpace;
   readonly served: Action[];
   readonly printed: string[];
+  readonly workspace: string;
   /** The text of a program, or its command line. */
-  run(program: string | readonly string[], options?: { readonly tier?: 'none' | 'process' | 'bwrap'; readonly limits?: Partial<SandboxLimits>; readonly serve?: (data: Json) => Promise<Json> }): Promise<Result<SandboxedOutcome>>;
+  run(program: string | readonly string[], options?: { readonly tier?: 'none' | 'process' | 'bwrap'; readonly limits?: Partial<SandboxLimits>; readonly serve?: (data: Json) => Promise<Json>; readonly program?: Partial<ProcessProgram> }): Promise<Result<SandboxedOutcome>>;
   decisions(): readonly DecisionRecord[];
 }
 
@@ -27,13 +29,13 @@ export async function sandboxWorld(context: TestContext, policy: string = open_p
   const [served, printed]: [Action[], string[]] = [[], []];
   const workspace = context.folder();
   return {
-    kernel, served, printed,
-    run(program, { tier = 'process', limits, serve = (data: Json): Promise<Json> => Promise.resolve(data) } = {}) {
+    kernel, served, printed, workspace,
+    run(program, { tier = 'process', limits, serve = (data: Json): Promise<Json> => Promise.resolve(data), program: more } = {}) {
       const [command = '', ...args] = typeof program === 'string' ? [] : program;
       const environment = { PATH: process.env['PATH'] ?? '' };
       return runSandboxed({
         kernel, agent,
-        plan: typeof program === 'string' ? { tier: 'quickjs', name: 'program', program } : { tier, command, args, workspace, writable: true, network: false, environment, stdio: 'piped' },
+        plan: typeof program === 'string' ? { tier: 'quickjs', name: 'program', program } : { tier, command, args, workspace, writable: true, network: false, environment, stdio: 'piped', ...more },
         limits: { wall_ms: 20_000, ...limits },
         output: (stream, text) => void printed.push(`${stream}: ${text}`),
         serve(action, data) {
