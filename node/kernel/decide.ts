@@ -140,8 +140,8 @@ export interface Circumstances {
 
 /** Decides about a call: its form, the agent's signals, the scopes, the policies. */
 export function decideCall(call: Prepared, around: Circumstances): Decision {
-  const layers = inForce(around.layers, call);
-  const policies = knownOf(layers).digests.slice();
+  const { layers, digests } = inForce(around.layers, call);
+  const policies = digests.slice();
   const { args_hash } = call;
   if (around.refusal !== undefined) return { stage: 'signals', ...refused(around.refusal), policies, args_hash };
   if (call.problem !== undefined) return { stage: 'call', ...refused(call.problem), policies, args_hash };
@@ -157,8 +157,10 @@ export function decideCall(call: Prepared, around: Circumstances): Decision {
 
 /** What is the same for every call under the same layers. */
 interface Known {
+  readonly layers: Circumstances['layers'];
   /** That each of the policies is for every agent. */
   readonly for_all: boolean;
+  /** Of the enforced policies; copied into each decision, which a program may hold. */
   readonly digests: readonly string[];
 }
 
@@ -169,6 +171,7 @@ function knownOf(layers: Circumstances['layers']): Known {
   if (kept !== undefined) return kept;
   const policies = layers.flat();
   const found: Known = {
+    layers,
     for_all: policies.every(({ agent }) => agent === undefined),
     digests: policies.filter(({ mode }) => mode === 'enforce').map(({ digest }) => digest),
   };
@@ -177,9 +180,10 @@ function knownOf(layers: Circumstances['layers']): Known {
 }
 
 /** The policies that are for the agent: mostly all of them, and then the layers as they are. */
-function inForce(layers: Circumstances['layers'], call: Prepared): Circumstances['layers'] {
-  if (knownOf(layers).for_all || layers.every((layer) => layer.every((policy) => isFor(policy, call)))) return layers;
-  return layers.map((layer) => layer.filter((policy) => isFor(policy, call)));
+function inForce(layers: Circumstances['layers'], call: Prepared): Known {
+  const all = knownOf(layers);
+  if (all.for_all || layers.every((layer) => layer.every((policy) => isFor(policy, call)))) return all;
+  return knownOf(layers.map((layer) => layer.filter((policy) => isFor(policy, call))));
 }
 
 function codeOf(verdict: Verdict): string | null {

@@ -1,5 +1,6 @@
 /** Decisions of the kernel: alone, beside others on the same rules, and end to end with what records them. */
 import { join } from 'node:path';
+import { sha256Hex } from '../../crypto/hash.ts';
 import { signingKey } from '../../crypto/keys.ts';
 import { unwrap } from '../../crypto/result.ts';
 import { system_random } from '../../node/clock.ts';
@@ -20,6 +21,9 @@ import { line, measure, short } from './stats.ts';
 const seed = 20_261_122;
 const turn_ms = 40;
 const turns = 12;
+
+const full = 'full decision record';
+const bare = 'text, hash and fields of a record (its floor)';
 
 interface Rate {
   per_s: number;
@@ -108,6 +112,25 @@ function records(given: Workload, keep: (record: DecisionRecord) => void): Engin
   };
 }
 
+/** The least that a record can cost: the verdict of the closures, JSON text and hash of the arguments, and an object with the fields of a record; nothing is copied, checked or explained. */
+function bareRecords(given: Workload, keep: (record: DecisionRecord) => void): Engine {
+  const allows = closures(given);
+  const { digest } = policyOf(given);
+  let calls = 0;
+  return (index) => {
+    const asked = given.requests[index];
+    if (asked === undefined) return false;
+    const allowed = allows(index);
+    calls += 1;
+    keep({
+      action: asked.action, agent: asked.agent.id, args_hash: sha256Hex(JSON.stringify(asked.data)), audit: 'durable', call_id: `0123456789abcdef-${calls}`, code: allowed ? null : 'KERNEL_DENIED',
+      delegation: null, enforcement: 'cooperative', errors: [], kind: 'decision', obligations: [], peer: null, policies: [digest], policy: 'bench', reason: 'as the closures say', rule: null,
+      sandbox: 'none', scope: [], sponsor: null, taint: [], time_ms: Date.now(), trust_score: asked.agent.trust_score, verdict: allowed ? 'allow' : 'deny',
+    });
+    return allowed;
+  };
+}
+
 function shown(name: string, rate: Rate, limit: Rate, more = ''): string {
   return `  ${name.padEnd(44)} ${short(rate.per_s).padStart(11)}/s   p50 ${short(rate.p50_us).padStart(6)} us   p99 ${short(rate.p99_us).padStart(6)} us   ${short(100 * rate.per_s / limit.per_s).padStart(6)} % of closures${more}`;
 }
@@ -116,13 +139,15 @@ async function table(rules: number, mark: Workload['mark'], print: (text: string
   const given = workload(rules, mark, seed);
   const { length } = given.requests;
   let last: DecisionRecord | undefined;
+  let bare_last: DecisionRecord | undefined;
   const others = await otherEngines(given);
   const engines: readonly (readonly [string, Engine])[] = [
     ['hand-written closures by type (the limit)', closures(given)],
     ['closures composed for each operator', composedClosures(given)],
     ['verdict', verdicts(given)],
     ['verdict with its reason', reasons(given)],
-    ['full decision record', records(given, (record) => { last = record; })],
+    [full, records(given, (record) => { last = record; })],
+    [bare, bareRecords(given, (record) => { bare_last = record; })],
     ...others,
   ];
   const [limit] = engines;
@@ -145,7 +170,10 @@ async function table(rules: number, mark: Workload['mark'], print: (text: string
     const count = checked[which] ?? 0;
     if (rate !== undefined && of_limit !== undefined) print(shown(name, rate, of_limit, count === length ? '' : `   (${count} verdicts checked)`));
   }
+  const rateOf = (wanted: string): number => measured[engines.findIndex(([name]) => name === wanted)]?.per_s ?? Number.NaN;
+  print(`  a full record has ${short(100 * rateOf(full) / rateOf(bare))} % of the rate of its floor`);
   if (last === undefined || last.args_hash === null || last.reason === '') throw new Error('a record is not full');
+  if (bare_last === undefined || Object.keys(bare_last).join() !== Object.keys(last).join()) throw new Error('the floor is not that of a full record');
 }
 
 /** Runs the benchmark and prints it. */

@@ -86,29 +86,36 @@ function conclude(judgement: Judgement, layer: Layer, only_guards: boolean): voi
 }
 
 function tryRules(judgement: Judgement, policy: CompiledPolicy, index: RuleIndex, scope: Scope): void {
-  for (let candidate = index.always; candidate !== undefined; candidate = candidate.next) {
-    const holds = allHold(candidate.checks, scope);
-    if (holds !== false) note(judgement, policy, candidate, holds, scope);
-  }
+  tryEach(judgement, policy, index.always, scope);
   for (const { attribute, by_value, absent } of index.attributes) {
     const value = attribute.read(scope);
     const found = value === undefined || value instanceof Fault ? absent : by_value.get(value);
-    if (found !== undefined) tryRules(judgement, policy, found, scope);
+    if (found === undefined) continue;
+    if (found.attributes.length === 0) tryEach(judgement, policy, found.always, scope);
+    else tryRules(judgement, policy, found, scope);
   }
 }
 
-function note(judgement: Judgement, policy: CompiledPolicy, candidate: Candidate, holds: true | Fault, scope: Scope): void {
-  const { rule } = candidate;
-  let fault: string | undefined;
-  if (holds !== true) {
-    // Asked as it is written, so that the reason does not depend on the order in which its parts were tried.
-    const as_written = rule.condition.test(scope);
-    fault = as_written instanceof Fault ? as_written.reason : holds.reason;
-    (judgement.errors ??= []).push({ policy: policy.name, rule: rule.name, reason: fault });
-    // A fault never favours the caller: what forbids, holds; what allows, does not.
-    if (rule.effect === 'allow') return;
+function tryEach(judgement: Judgement, policy: CompiledPolicy, first: Candidate | undefined, scope: Scope): void {
+  for (let candidate = first; candidate !== undefined; candidate = candidate.next) {
+    const holds = candidate.checks === undefined || allHold(candidate.checks, scope);
+    if (holds === true) note(judgement, { policy, candidate, fault: undefined });
+    else if (holds !== false) noteFault(judgement, policy, candidate, holds, scope);
   }
-  const match: Match = { policy, candidate, fault };
+}
+
+function noteFault(judgement: Judgement, policy: CompiledPolicy, candidate: Candidate, found: Fault, scope: Scope): void {
+  const { rule } = candidate;
+  // Asked as it is written, so that the reason does not depend on the order in which its parts were tried.
+  const as_written = rule.condition.test(scope);
+  const fault = as_written instanceof Fault ? as_written.reason : found.reason;
+  (judgement.errors ??= []).push({ policy: policy.name, rule: rule.name, reason: fault });
+  // A fault never favours the caller: what forbids, holds; what allows, does not.
+  if (rule.effect !== 'allow') note(judgement, { policy, candidate, fault });
+}
+
+function note(judgement: Judgement, match: Match): void {
+  const { rule } = match.candidate;
   if (rule.obligations.length > 0) (judgement.obligations ??= []).push(...rule.obligations);
   if (rule.limit !== undefined) (judgement.limits ??= []).push(match);
   if (rule.effect === 'allow') judgement.layer_allow = reported(judgement.layer_allow, match);
@@ -116,7 +123,7 @@ function note(judgement: Judgement, policy: CompiledPolicy, candidate: Candidate
   else if (rule.effect === 'require_approval') {
     judgement.approval = reported(judgement.approval, match);
     // What cannot be evaluated asks about what is allowed; it opens nothing that no rule does.
-    if (fault === undefined) judgement.layer_asks = true;
+    if (match.fault === undefined) judgement.layer_asks = true;
   }
 }
 
@@ -129,7 +136,10 @@ function deny(judgement: Judgement, match: Match): void {
 
 /** Of two rules that decide alike the one to report, whatever their order in the file. */
 function reported(a: Match | undefined, b: Match): Match {
-  if (a === undefined) return b;
+  return a === undefined ? b : firstToReport(a, b);
+}
+
+function firstToReport(a: Match, b: Match): Match {
   const [one, other] = [a.candidate.rule, b.candidate.rule];
   if (one.priority !== other.priority) return one.priority > other.priority ? a : b;
   if (a.policy.name !== b.policy.name) return a.policy.name < b.policy.name ? a : b;

@@ -66,23 +66,19 @@ export class Scope {
   /** Relative paths in the payload start from the folder, or else from the working directory. */
   constructor(request: PolicyRequest, folder?: string) {
     this.#folder = folder;
-    // By their names, which is many times faster than through a function that takes any name.
-    const { action, agent, data } = request;
-    this.request = request;
-    this.action = isInherited(request, 'action', action, plain['action']) ? undefined : action;
-    this.data = isInherited(request, 'data', data, plain['data']) ? undefined : data;
-    const own_agent = isInherited(request, 'agent', agent, plain['agent']) ? undefined : agent;
-    const type = isFields(this.action) ? this.action['type'] : undefined;
-    const score = isFields(own_agent) ? own_agent['trust_score'] : undefined;
-    this.action_type = isInherited(this.action, 'type', type, plain['type']) ? undefined : type;
-    this.trust_score = isInherited(own_agent, 'trust_score', score, plain['trust_score']) ? undefined : score;
-    this.agent = own_agent;
     this.#found = undefined;
     this.#texts = undefined;
-    if (isShare(this.trust_score) && isFields(own_agent)) {
-      this.trust_score = Math.round(this.trust_score * 1e9) / 1e6;
-      this.agent = { ...own_agent, trust_score: this.trust_score };
-    }
+    this.request = request;
+    // By their names, which is many times faster than through a function that takes any name.
+    const inherited = doObjectsInherit();
+    const { action, agent, data } = inherited ? ownRoots(request) : request;
+    this.action = action;
+    this.data = data;
+    this.action_type = inherited ? fieldOf(action, 'type') : isFields(action) ? action['type'] : undefined;
+    const score = inherited ? fieldOf(agent, 'trust_score') : isFields(agent) ? agent['trust_score'] : undefined;
+    const is_share = isShare(score);
+    this.trust_score = is_share ? Math.round(score * 1e9) / 1e6 : score;
+    this.agent = is_share ? withScore(agent, this.trust_score) : agent;
   }
 
   /** The value of a root: an attribute of the request, or a detector's facets. */
@@ -146,13 +142,14 @@ export class Scope {
 
 const plain: { readonly [name: string]: Json } = {};
 
-/**
- * Whether what was read from a request under a name is not its own, as when code in
- * this process has added to what all objects inherit. Only a value that an empty
- * object has too can be inherited, so the slow question is asked next to never.
- */
-function isInherited(object: unknown, name: string, found: Json | undefined, of_all: Json | undefined): boolean {
-  return found !== undefined && found === of_all && (typeof object !== 'object' || object === null || !Object.hasOwn(object, name));
+/** Whether the code of this process has added one of the names that a scope reads to all objects. */
+function doObjectsInherit(): boolean {
+  return plain['action'] !== undefined || plain['agent'] !== undefined || plain['data'] !== undefined || plain['type'] !== undefined || plain['trust_score'] !== undefined;
+}
+
+/** The roots that a scope reads, with nothing that they inherit. */
+function ownRoots(request: PolicyRequest): Pick<Scope, 'action' | 'agent' | 'data'> {
+  return { action: own(request, 'action'), agent: own(request, 'agent'), data: own(request, 'data') };
 }
 
 // Nothing of a request is a fault, which spares the question that isRecord asks.
@@ -162,11 +159,18 @@ function isFields(value: Json | undefined): value is { readonly [name: string]: 
 
 /** A field of a part of the request, never one that it inherits; absent on anything that is no object. */
 export function fieldOf(value: Json | undefined, name: string): Json | undefined {
-  return isFields(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+  if (!isFields(value)) return undefined;
+  const found = value[name];
+  // JSON inherits only what an empty object has too, so the slow question is asked next to never.
+  return found !== undefined && plain[name] !== undefined && !Object.hasOwn(value, name) ? undefined : found;
 }
 
 function own(request: PolicyRequest, name: string): Json | undefined {
   return Object.hasOwn(request, name) ? request[name] : undefined;
+}
+
+function withScore(agent: Json | undefined, trust_score: Json | undefined): Json | undefined {
+  return isFields(agent) && trust_score !== undefined ? { ...agent, trust_score } : agent;
 }
 
 /** Whether a trust score is given as a share of one. A whole number is never such a share. */

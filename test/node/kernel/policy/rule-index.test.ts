@@ -146,11 +146,28 @@ test('whatever the code of this process adds to every object is no attribute of 
     { name: 'roled', condition: "agent.role == 'admin'", action: 'allow' },
     { name: 'marked', condition: 'data.safe', action: 'allow' },
   ] }));
+  const strict = unwrap(compilePolicy({ version: '1.0', name: 's', strict: true, rules: [
+    { name: 'barred', condition: "data.role == 'guest'", action: 'deny' },
+    { name: 'others', condition: 'true', action: 'allow' },
+  ] }));
   const names = { trust_score: 900, type: 'read', role: 'admin', safe: true, action: { type: 'read' }, agent: { trust_score: 900 }, data: { safe: true } };
   const inherited_by_all: object = Object.getPrototypeOf({});
+  const refuses = (what: string): void => {
+    for (const asked of [{}, { action: {}, agent: {}, data: {} }]) assert.is(evaluateLayers([[policy]], asked, meter(), charge).effect, 'deny', what);
+  };
   try {
+    for (const [name, inherited] of Object.entries(names)) {
+      // Each alone, too: as a value, and as code that gives another object each time.
+      Object.defineProperty(inherited_by_all, name, { value: inherited, configurable: true, enumerable: false, writable: true });
+      refuses(name);
+      Object.defineProperty(inherited_by_all, name, { get: () => (typeof inherited === 'object' ? { ...inherited } : inherited), configurable: true });
+      refuses(`${name}, computed`);
+      Reflect.deleteProperty(inherited_by_all, name);
+    }
+    Object.defineProperty(inherited_by_all, 'role', { get: () => [1], configurable: true });
+    assert.is(evaluateLayers([[strict]], { data: {} }, meter(), charge).effect, 'deny', 'nor what is another list each time: the attribute is absent');
     for (const [name, inherited] of Object.entries(names)) Object.defineProperty(inherited_by_all, name, { value: inherited, configurable: true, enumerable: false, writable: true });
-    for (const asked of [{}, { action: {}, agent: {}, data: {} }]) assert.is(evaluateLayers([[policy]], asked, meter(), charge).effect, 'deny');
+    refuses('all of them');
     assert.is(evaluateLayers([[policy]], { action: { type: 'read' } }, meter(), charge).rule, 'typed');
     assert.is(evaluateLayers([[policy]], { agent: { trust_score: 900 } }, meter(), charge).rule, 'trusted');
   } finally {
