@@ -9,6 +9,11 @@ export function weighted(digits: string, weights: readonly number[]): number {
   return sum;
 }
 
+/** A check that the last digit is what a rule makes of the weighted sum of the digits before it. */
+export function ends(weights: readonly number[], digitOf: (sum: number) => number): (digits: string) => boolean {
+  return (digits) => digitOf(weighted(digits, weights)) === digitAt(digits, weights.length);
+}
+
 /** ISO/IEC 7812-1 annex B: cards, Canadian SIN, Swedish personnummer, South African ID. */
 export function passesLuhn(digits: string): boolean {
   let sum = 0;
@@ -43,9 +48,10 @@ export function passesMod11of10(digits: string): boolean {
   return (11 - product) % 10 === digitAt(digits, digits.length - 1);
 }
 
-/** Lengths of IBANs by country, from the SWIFT registry. */
+/** Lengths of IBANs by country, from the SWIFT registry, and of the accounts that more countries write in the same form. */
 const iban_lengths: ReadonlyMap<string, number> = new Map(('AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DK18 DO28 EE20 EG29 ES24 FI18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 '
-  + 'HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MR27 MT31 MU30 NL18 NO15 PK24 PL28 PS29 PT25 QA29 RO24 RS22 SA24 SC31 SE24 SI19 SK24 SM27 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20')
+  + 'HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MR27 MT31 MU30 NL18 NO15 PK24 PL28 PS29 PT25 QA29 RO24 RS22 SA24 SC31 SE24 SI19 SK24 SM27 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 '
+  + 'AO25 BF28 BI27 BJ28 CF27 CG27 CI28 CM27 CV25 DJ27 DZ26 FK18 GA27 GQ27 GW25 HN28 IR26 KM27 MA28 MG27 ML28 MN20 MZ25 NE28 NI28 OM23 RU33 SD18 SN28 SO23 TD27 TG28 YE30')
   .split(' ').map((entry) => [entry.slice(0, 2), Number(entry.slice(2))]));
 
 /** How many of the characters are an IBAN (ISO 13616, ISO 7064 mod 97-10), 0 when they do not begin with one. Upper case. */
@@ -74,6 +80,7 @@ const issuers: readonly Issuer[] = [
   { prefix: /^(?:6011|64[4-9]|65|60|81|82)/, lengths: [16, 17, 18, 19] },
   { prefix: /^62/, lengths: [16, 17, 18, 19] },
   { prefix: /^35(?:2[89]|[3-8])/, lengths: [16, 17, 18, 19] },
+  { prefix: /^(?:2131|1800)/, lengths: [15] },
   { prefix: /^3(?:0[0-5]|[689])/, lengths: [14, 16, 17, 18, 19] },
   { prefix: /^220[0-4]/, lengths: [16, 17, 18, 19] },
   { prefix: /^(?:50[0-9]|5[6-8]|6[37])/, lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
@@ -82,6 +89,11 @@ const issuers: readonly Issuer[] = [
 /** A payment card: an issuer's range, its length and the check digit. */
 export function passesCard(digits: string): boolean {
   return issuers.some(({ prefix, lengths }) => lengths.includes(digits.length) && prefix.test(digits)) && passesLuhn(digits);
+}
+
+/** A number that is called a card: of the length of one, with its check digit. */
+export function passesCalledCard(digits: string): boolean {
+  return digits.length >= 13 && digits.length <= 19 && !/^(.)\1+$/.test(digits) && passesLuhn(digits);
 }
 
 /** NHS Data Dictionary, modulus 11. */
@@ -112,8 +124,9 @@ export function passesCnpj(digits: string): boolean {
 
 const codice_fiscale_odd = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23] as const;
 
-/** Italy, Decreto Ministeriale 23 December 1976: the letter modulo 26. */
+/** Italy, Decreto Ministeriale 23 December 1976: the letter modulo 26; a provisional one is eleven digits. */
 export function passesCodiceFiscale(characters: string): boolean {
+  if (/^\d{11}$/.test(characters)) return passesLuhn(characters);
   let sum = 0;
   for (let index = 0; index < 15; index += 1) {
     const value = Number.parseInt(characters.charAt(index), 36);
@@ -132,6 +145,86 @@ export function passesNir(characters: string): boolean {
 export function passesResidentId(characters: string): boolean {
   const sum = weighted(characters, [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]);
   return '10X98765432'.charAt(sum % 11) === characters.charAt(17);
+}
+
+/** Whether six digits, in the order year, month, day, can be a date; countries add 20, 40 or more to the month, or leave it 0. */
+function isShortDate(month: number, day: number): boolean {
+  return month <= 12 && day <= 31;
+}
+
+/** Belgium, Royal Decree of 3 April 1984: 97 minus the number modulo 97, with a 2 in front for those born since 2000. */
+export function passesBelgian(digits: string): boolean {
+  const check = Number(digits.slice(9));
+  if (!isShortDate(Number(digits.slice(2, 4)) % 20, Number(digits.slice(4, 6)))) return false;
+  return 97 - Number(digits.slice(0, 9)) % 97 === check || 97 - Number(`2${digits.slice(0, 9)}`) % 97 === check;
+}
+
+/** Czechia and Slovakia, Act 133/2000: ten digits that 11 divides, or a remainder of 10 with a final 0; nine digits before 1954 have none. */
+export function passesBirthNumber(digits: string): boolean {
+  if (digits.length !== 10) return false;
+  const remainder = Number(digits.slice(0, 9)) % 11;
+  return (remainder === 10 ? 0 : remainder) === digitAt(digits, 9);
+}
+
+/** Estonia and Lithuania: modulo 11, with a second row of weights where the first gives 10. */
+export function passesBalticCode(digits: string): boolean {
+  const first = weighted(digits, [1, 2, 3, 4, 5, 6, 7, 8, 9, 1]) % 11;
+  const check = first < 10 ? first : weighted(digits, [3, 4, 5, 6, 7, 8, 9, 1, 2, 3]) % 11 % 10;
+  return check === digitAt(digits, 10);
+}
+
+/** Netherlands: the eleven test, where the last digit counts negative; for pupils it leaves 5. */
+export function passesBsn(digits: string): boolean {
+  const sum = weighted(digits, [9, 8, 7, 6, 5, 4, 3, 2, -1]);
+  return digits.length === 9 && (sum % 11 === 0 || sum % 11 === 5) && Number(digits) > 0;
+}
+
+/** Norway, folkeregisterforskriften: a date, to which temporary numbers add, and two digits modulo 11. */
+export function passesFodselsnummer(digits: string): boolean {
+  return isShortDate(Number(digits.slice(2, 4)) % 40, Number(digits.slice(0, 2)) % 40)
+    && weighted(digits, [3, 7, 6, 1, 8, 9, 4, 5, 2, 1]) % 11 === 0 && weighted(digits, [5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]) % 11 === 0;
+}
+
+/** Finland: the number modulo 31 as a letter or digit. */
+export function passesHetu(characters: string): boolean {
+  const digits = (characters.slice(0, 6) + characters.slice(-4, -1)).replaceAll(/\D/g, '');
+  return '0123456789ABCDEFHJKLMNPRSTUVWXY'.charAt(Number(digits) % 31) === characters.slice(-1);
+}
+
+/** Germany, VKVV section 2: the letter as two digits, sums of digits of the products, modulo 10. */
+export function passesSocialInsuranceDe(characters: string): boolean {
+  const letter = String(characters.charCodeAt(8) - 64).padStart(2, '0');
+  const digits = characters.slice(0, 8) + letter + characters.slice(9);
+  let sum = 0;
+  for (const [index, weight] of [2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1].entries()) {
+    const product = digitAt(digits, index) * weight;
+    sum += Math.floor(product / 10) + product % 10;
+  }
+  return sum % 10 === digitAt(digits, 12);
+}
+
+/** France, numéro fiscal: the first ten digits modulo 511. */
+export function passesSpi(digits: string): boolean {
+  return Number(digits.slice(0, 10)) % 511 === Number(digits.slice(10));
+}
+
+/** Türkiye, law 5490: two digits modulo 10. */
+export function passesTckn(digits: string): boolean {
+  const tenth = (weighted(digits, [7, -1, 7, -1, 7, -1, 7, -1, 7]) % 10 + 10) % 10;
+  return tenth === digitAt(digits, 9) && weighted(digits, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]) % 10 === digitAt(digits, 10);
+}
+
+/** Thailand: modulo 11, of thirteen digits. */
+export function passesThaiPin(digits: string): boolean {
+  return (11 - weighted(digits, [13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2]) % 11) % 10 === digitAt(digits, 12);
+}
+
+/** Singapore: a letter modulo 11, of a row that the first letter chooses; the row of the youngest series, M, is not looked at. */
+export function passesNric(characters: string): boolean {
+  const first = characters.charAt(0);
+  if (first === 'M') return true;
+  const sum = weighted(characters.slice(1), [2, 7, 6, 5, 4, 3, 2]) + (first === 'T' || first === 'G' ? 4 : 0);
+  return (first === 'S' || first === 'T' ? 'JZIHGFEDCBA' : 'XWUTRQPNMLK').charAt(sum % 11) === characters.charAt(8);
 }
 
 /** ICAO 9303 part 3: weights 7, 3, 1 over digits and letters. */

@@ -1,7 +1,8 @@
 /**
  * The readings of a text under which an instruction can hide: as letters only,
  * so that spaces, signs, capitals, accents, look-alike letters and digits for
- * letters make no difference, and once decoded where a part of it is encoded.
+ * letters make no difference; with letters that stand apart put together; and
+ * once decoded where a part of it is encoded.
  */
 import { payload_characters_max } from './payload.ts';
 import { readingOf } from './reading.ts';
@@ -12,6 +13,9 @@ const encoded_parts_max = 64;
 const look_alikes: ReadonlyMap<string, string> = new Map(Object.entries({
   а: 'a', в: 'b', е: 'e', ѕ: 's', і: 'i', ј: 'j', к: 'k', м: 'm', н: 'h', о: 'o', р: 'p', с: 'c', т: 't', у: 'y', х: 'x', ԁ: 'd', ԛ: 'q', ԝ: 'w', һ: 'h', ӏ: 'i',
   α: 'a', ε: 'e', ι: 'i', κ: 'k', ν: 'v', ο: 'o', ρ: 'p', τ: 't', υ: 'u', χ: 'x', γ: 'y', η: 'n', ı: 'i', ł: 'i', ø: 'o',
+  г: 'r', ѵ: 'v', ӧ: 'o', п: 'n', ո: 'n', օ: 'o', ց: 'g', ս: 'u', հ: 'h', ա: 'w', ե: 't', ք: 'p', ƽ: 's',
+  // Small capitals, which NFKC leaves as they are.
+  ᴀ: 'a', ʙ: 'b', ᴄ: 'c', ᴅ: 'd', ᴇ: 'e', ꜰ: 'f', ɢ: 'g', ʜ: 'h', ɪ: 'i', ᴊ: 'j', ᴋ: 'k', ʟ: 'i', ᴍ: 'm', ɴ: 'n', ᴏ: 'o', ᴘ: 'p', ʀ: 'r', ꜱ: 's', ᴛ: 't', ᴜ: 'u', ᴠ: 'v', ᴡ: 'w', ʏ: 'y', ᴢ: 'z',
   l: 'i', 0: 'o', 1: 'i', 3: 'e', 4: 'a', 5: 's', 7: 't', 8: 'b', 9: 'g', $: 's', '@': 'a', '|': 'i', '!': 'i', '€': 'e',
 }));
 
@@ -38,6 +42,24 @@ function skeleton(letters: string, folds_cyrillic: boolean): string {
   return folded;
 }
 
+/**
+ * What a word without capitals and accents may be meant as, if letters in it
+ * were replaced by look-alikes: by `i` and by `l` where either may be meant.
+ * Empty for a word that is written in one script.
+ */
+export function unmasked(word: string): readonly string[] {
+  const is_mixed = /[a-z]/.test(word) ? /[^a-z]/.test(word) : /[\u1d00-\u1d22\u0262\u0299\u029c\u026a\u029f\u0274\u0280\u028f\ua730\ua731]/.test(word) || (/[\u0430-\u0477]/.test(word) && /[\u03b1-\u03c9\u0561-\u0587]/.test(word));
+  if (!is_mixed) return [];
+  const read = (ambiguous: string): string => Array.from(word, (letter) => /[1|!]/.test(letter) ? ambiguous : letter === 'l' || letter === 'ʟ' ? 'l' : look_alikes.get(letter) ?? letter).join('');
+  return /[1|!]/.test(word) ? [read('i'), read('l')] : [read('i')];
+}
+
+/** The text with letters that stand apart put together, as in `i g n o r e`; `undefined` where none do. */
+export function gathered(text: string): string | undefined {
+  if (!/(?:\b\w[ .*_|/-]){5}\w\b/.test(text)) return undefined;
+  return text.replaceAll(/\b\w(?:[ .*_|/-]\w\b)+/g, (letters) => letters.replaceAll(/[^\w]|_/g, ''));
+}
+
 /** The source of a pattern in the alphabet of {@link skeletonsOf}: accents and spaces go, and `l` becomes `i`. */
 export function skeletonPattern(source: string): string {
   return source.normalize('NFD').replaceAll(/[\p{M} ]/gu, '').replaceAll('l', 'i');
@@ -48,7 +70,7 @@ export function readingsOf(original: string): { readonly text: string; readonly 
   const given = original.slice(0, payload_characters_max);
   const { text } = readingOf(given);
   const hidden = given.replaceAll(/[^\u{e0020}-\u{e007e}]/gu, '').replaceAll(/./gu, (tag) => String.fromCodePoint((tag.codePointAt(0) ?? 0) - 0xe0000));
-  const decoded: string[] = [];
+  const decoded: string[] = [...encodedLetters(text)];
   for (const [part] of text.matchAll(/[A-Za-z0-9+/_-]{20,8192}={0,2}|(?:%[0-9a-fA-F]{2}|[\w.~!*'()-]){12,8192}/g)) {
     if (decoded.length === encoded_parts_max) break;
     if (/^[0-9a-f]+$/i.test(part) && part.length % 2 === 0) decoded.push(Buffer.from(part, 'hex').toString('utf8'));
@@ -57,6 +79,19 @@ export function readingsOf(original: string): { readonly text: string; readonly 
   }
   if (/&#|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}/i.test(text)) decoded.push(unescaped(text));
   return { text, hidden, decoded: decoded.filter((part) => isReadable(part)) };
+}
+
+// International Morse code (ITU-R M.1677-1), the letters in the order of the alphabet.
+const morse_letters: ReadonlyMap<string, string> = new Map('.- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --..'.split(' ').map((signs, index) => [signs, String.fromCharCode(97 + index)]));
+
+/** What letters say that are each written as a number or as signs of their own: bytes in hexadecimal or binary, Morse code. */
+function encodedLetters(text: string): readonly string[] {
+  const parts: string[] = [];
+  for (const [bytes] of text.matchAll(/\b(?:(?:0x|\\x)?[0-9a-f]{2}[ ,:]{1,2}){7,2048}(?:0x|\\x)?[0-9a-f]{2}\b/gi)) parts.push(Buffer.from(bytes.replaceAll(/0x|\\x|[ ,:]/gi, ''), 'hex').toString('utf8'));
+  for (const [bits] of text.matchAll(/\b(?:[01]{8} ?){8,2048}/g)) parts.push(bits.replaceAll(/([01]{8}) ?/g, (_match, byte: string) => String.fromCharCode(Number.parseInt(byte, 2))));
+  for (const [signs] of text.matchAll(/[.-]{1,5}(?:[ /|]{1,3}[.-]{1,5}){7,2048}/g)) parts.push(signs.replaceAll(/ ?[/|] ?| {2,3}/g, '\n').replaceAll(/[.-]{1,5} ?/g, (letter) => morse_letters.get(letter.trim()) ?? '').replaceAll('\n', ' '));
+  if (/(?:%[0-9a-f]{2}[^%]{0,24}){3}/i.test(text)) parts.push(percentDecoded(text));
+  return parts.slice(0, encoded_parts_max);
 }
 
 function percentDecoded(part: string): string {
@@ -75,11 +110,21 @@ function isReadable(text: string): boolean {
   return text.length >= 8 && !/[\ufffd]|(?![\n\r\t])\p{Cc}/u.test(text);
 }
 
-/** The text under ROT13. */
-export function rotated(text: string): string {
+// What `the`, `you`, `all`, `and`, `ignore`, `system`, `prompt`, `instruction`, `previous` and `reveal` are under it, and reversed.
+const rotated_words = /\b(?:gur|lbhe?|nyy|naq)\b|vtaber|flfgrz|cebzcg|vafgehpgvba|cerivbhf|erirny/i;
+const reversed_words = /\b(?:eht|uoy|ruoy|lla|dna)\b|erongi|metsys|tpmorp|noitcurtsni|suoiverp|laever/i;
+
+/** The text under ROT13; `undefined` where it cannot have been written so. */
+export function rotated(text: string): string | undefined {
+  if (!rotated_words.test(text)) return undefined;
   return text.replaceAll(/[a-z]/gi, (letter) => {
     const code = letter.charCodeAt(0);
     const first = code < 97 ? 65 : 97;
     return String.fromCharCode(first + (code - first + 13) % 26);
   });
+}
+
+/** The text from its end to its beginning; `undefined` where it cannot have been written so. */
+export function reversed(text: string): string | undefined {
+  return reversed_words.test(text) ? Array.from(text).toReversed().join('') : undefined;
 }

@@ -4,7 +4,8 @@
  * holds is taint (`taint.ts`): what an agent may do after it has read a text
  * that nobody vouches for.
  */
-import { readingsOf, rotated, skeletonsOf, skeletonPattern } from './injection-readings.ts';
+import { suspiciousPassage } from './injection-passages.ts';
+import { gathered, readingsOf, reversed, rotated, skeletonsOf, skeletonPattern } from './injection-readings.ts';
 import type { PayloadText } from './payload.ts';
 
 /** What kind of sign. */
@@ -26,7 +27,7 @@ interface Phrase {
 const gap = '.{0,24}?';
 const what = 'instructions?|guidance|programming|directions?|directives?|rules?|guidelines?|prompts?|orders?|commands?|constraints?|polic(?:y|ies)|systemmessage|(?:what|everything|anything)(?:that)?(?:you|the)';
 const prior = 'previous|prior|above|earlier|preceding|before|old|former|original|initial|existing|sofar|your|all(?:of)?(?:the|these|those)|safety|system|developer|(?:were|was|been)(?:given|told)';
-const drop = 'ignor(?:e|ing)|disregard|forget|discard|setaside|override|overrule|bypass|neglect|dismiss|donotfollow|dontfollow|stopfollowing|stopobeying|donotobey|donotlistento|dontlistento|paynoattentionto|cancel|abandon|circumvent|disable|unlearn|nevermind|turnoff|switchoff|deactivate';
+const drop = 'ignor(?:e|ing)|disregard|forget|discard|setaside|override|overrule|bypass|neglect|dismiss|donotfollow|dontfollow|stopfollowing|stopobeying|donotobey|donotlistento|dontlistento|paynoattentionto|cancel|circumvent|disable|unlearn|nevermind|turnoff|switchoff|deactivate';
 const send = 'send|post|upload|forward|email|mail|transmit|exfiltrate|leak|copy|submit|deliver|append|include|embed|encode|fetch|load';
 const order = 'visit|submit|send|include|call|run|ignore|disregard|click|recommend|reply|approve|forward|output|say|tell|print|reveal|delete|open|download|transfer|skip|stop|execute|fetch|nottell|notinform|notmention';
 const secret = 'password|passwd|credentials?|apikey|secrets?|token|privatekey|sshidrsa|idrsa|env(?:ironment)?(?:variables|file)?|conversation|chathistory|customer(?:list|emails|data|records)|database|contextwindow|everymessage|systemprompt|confidential|canary';
@@ -45,9 +46,9 @@ const phrases: readonly Phrase[] = ([
   ['role', 0.6, `you(?:will|must|can|should|now|shall)*(?:operate|respond|answer|function|continue)${gap}without(?:any)?(?:restrictions|guardrails|filters|limits|limitations|censorship|ethic)|answers?(?:anything|everything|anyquestion|allquestions)with(?:no|out)|(?:roleplay|play|act|respond)asan?(?:ai|evil|unrestrict|uncensor|jailbr)|youhavebeen(?:upgraded|reprogrammed|freed|liberated)${gap}(?:unrestrict|gpt|dan|limits|restrictions)`],
   ['role', 0.6, `asifyou(?:had|have|hadbeengiven|received|weregiven)(?:no|never)${gap}(?:instructions|rules|guidelines|restrictions|limits)|youmust(?:never|not)refuse|(?:answer|comply|respond|help|truthfully)${gap}evenif(?:itis|itsthat|its|that)?(?:illegal|harmful|unethical|dangerous|immoral|against)`],
   ['role', 0.6, `actasan?(?:admin(?:istrator)?|root|superuser|systemadministrator)(?:and|who|with|user)|(?:iam|im)your(?:developer|creator|administrator|owner|operator)|asthe(?:system)?(?:administrator|rootuser|developer)i(?:order|command|authorize|instruct|require)|speakingasthe(?:root|admin|system)`],
-  ['prompt-leak', 0.8, `(?:reveal|show|print|output|display|tell|give|repeat|paste|dump|expose|leak|disclose|share|write|list|summari[sz]e|translate|encode|whatwere|whatis|whatare)(?:me|us|out|all|of|the|your|full|entire|complete|exact|hidden|secret|internal|initial|original|private|to|contents?|wording)*(?:hidden|secret|system|initial|original|internal|your|private|full)(?:system|full|initial|secret|hidden|internal|and)*(?:prompt|instructions|systemmessage|directives|configuration|rulesand|privaterules|message)`],
+  ['prompt-leak', 0.8, `(?:reveal|show|print|output|display|tell|give|repeat|paste|dump|expose|leak|disclose|share|write|list|summari[sz]e|translate|encode)(?:me|us|out|all|of|the|your|full|entire|complete|exact|hidden|secret|internal|initial|original|private|to|contents?|wording)*(?:hidden|secret|system|initial|original|internal|your|private|full)(?:system|full|initial|secret|hidden|internal|and)*(?:prompt|instructions|systemmessage|directives|configuration|rulesand|privaterules|message)`],
   ['prompt-leak', 0.7, `(?:reveal|show|print|output|display|tell|give|repeat|paste|dump|leak|disclose|share|list|quote|recite|echo|provide|ineed|iwant|whatdoes|completethe)${gap}${gap}(?:your|my)(?:own|full|entire|complete|current|exact)*(?:system|hidden|initial|secret|original|internal|developer|configuration|base)(?:prompt|instructions?|rules)|(?:tell|show|give|reveal|print|list)(?:me|us)?your(?:rules|instructions|guidelines|prompt)|first(?:message|line|words?)(?:in|of)(?:this|our|the)(?:conversation|chat|prompt|context)|(?:exact|full|original|initial)(?:text|words|wording|prompt|instructions)(?:that)?youweregiven|rules(?:that)?youmustfollow`],
-  ['prompt-leak', 0.6, `(?:repeat|print|output|copy|write)(?:all|the|of)*(?:text|words|everything|content|message)(?:above|before|inyourcontext)|(?:show|reveal|dump|give|list|summari[sz]e)(?:me|us|all|the|of)*(?:text|words|everything|content|messages?)(?:inyourcontext|(?:that)?(?:is|was|came|stands)?(?:above|before)(?:this|our)(?:conversation|chat|message|prompt|line))|you(?:were|are|havebeen)(?:instructed|told|programmed|ordered)(?:to(?:keep|hide|conceal)|notto(?:reveal|tell|share|disclose))|instructionsyou(?:received|weregiven|got)(?:before|at|in)`],
+  ['prompt-leak', 0.6, `(?:repeat|print|output|write)(?:all|the|of)*(?:text|words|everything|content|message)(?:above|before|inyourcontext)|(?:show|reveal|dump|give|list|summari[sz]e)(?:me|us|all|the|of)*(?:text|words|everything|content|messages?)(?:inyourcontext|(?:that)?(?:is|was|came|stands)?(?:above|before)(?:this|our)(?:conversation|chat|message|prompt|line))|you(?:were|are|havebeen)(?:instructed|told|programmed|ordered)(?:to(?:keep|hide|conceal)|notto(?:reveal|tell|share|disclose))|instructionsyou(?:received|weregiven|got)(?:before|at|in)`],
   ['exfiltration', 0.7, `(?:${send})(?:me|all|the|your|our|every|any|of|users?|contents?|full|entire|and|its|whole)*(?:${secret})${gap}(?:to|via|http|url|link|reply|as(?:a|an|the)?(?:image|param|query|part|url|base|hex|argument|comment)|inthe|followedby|pastebin|attacker|evil)`],
   ['exfiltration', 0.7, `(?:${send})${gap}(?:to|at|http|https)(?:mailto|www)?${gap}(?:attacker|evil|exfil|hacker)`],
   ['exfiltration', 0.6, `with(?:the|all)?(?:full|entire)*(?:contents?|text|transcript|history)ofth(?:e|is)(?:conversation|chat|inbox|context|memory|session)`],
@@ -60,16 +61,6 @@ const phrases: readonly Phrase[] = ([
   ['tool-order', 0.7, `(?:call|use|invoke|run|execute)(?:the)?(?:(?:delete|drop|readsecret|transfer|wipe|rmrf|httprequest)[a-z]{0,12}?(?:tool|and|with|now|before|function)|(?:shell|exec|bash)[a-z]{0,12}?(?:tool|and|with|now|before|function))|curi${gap}ish(?:$|[^a-z])|runrmrf|skip(?:the|all|any)?(?:confirmation|approval|verification)|approve(?:the|all|any)?(?:pending|next|every)(?:tool|transaction|call|request)`],
   ['tool-order', 0.6, `as(?:tenant|user|customer)[a-z]?(?:fetch|read|show|access|get|list)(?:tenant|user|customer|theother|another)`],
   ['memory', 0.7, `(?:remember|memori[sz]e|store|save)(?:this|that|permanently|forever|thefollowing|forall|:)*(?:forallfuture|permanently|inallfuture|forever|(?:in|to|into)your(?:longterm|persistent|permanent)?memory|thatthisuser|futureconversations)${gap}(?:that|conversations|sessions|always|is|admin|never)|(?:in|for)(?:every|all)future(?:answers?|responses?|repl(?:y|ies)|messages?)`],
-  // The same in other languages: a verb of dropping, then what was said before.
-  ['override', 0.8, `(?:(?<!no|non|nao)ignor(?:ez|er|e|a|iere|en|ieren|ar|ad)|oubl(?:ie|iez)(?!pas|z)|vergiss|vergessen(?!sienicht)|missachte|(?<!no)olvida|(?<!no)olvide|esquece|esqueca|desconsidere|(?<!non)dimentica|n(?:e|ey)(?:tiens|tenez)pascompte|casoomiso|negeer|vergeet|zignoruj|zapomnij|ignoruj|glem|glöm|unohda|neasculta|ignorati|uita|abaikan)${gap}(?:instruc|anweisung|vorgaben|regeln|consigne|regles|politique|directive|reglas|regras|istruzion|regole|instruct|instrukc|polecen|zasad|regels|instruktion|tidligere|previas|perintah|allesw|rolle|loquete|todoloanterior|cequ[e]?(?:on|je)t)|(?:dimentica(?:te)?tutto|olvida(?:d)?todo|esque[cç]atudo|oubli(?:e|ez)tout)(?:quello|cio|lo|que|o|ce)|(?:dubist|siesind)(?:jetzt|abjetzt|nun)?${gap}${gap}ohne(?:regeln|einschrankung|grenzen|filter)`],
-  ['prompt-leak', 0.7, `(?:affiche|montre|revele|zeige|gib|verrate|muestra|revela|mostra|mostre|rivela|toon|pokaz)[a-z]{0,4}?(?:moi|mir|me|nous)?(?:(?:votre|ton|vos|le|la|dein|deine|den|tu|su|seu|il|tuo|je|swoj)${gap}(?:prompt|invitesysteme|systemanweisung|systemprompt|privees)|(?:votre|vos|ton|tes|dein|deine|tus?|sus?|seu|suas?|tue|je|swoje|twoje)${gap}(?:instruc|istruz|instruk|consign|anweisung|regeln|reglas|regras|regole))`],
-  ['exfiltration', 0.6, `(?:envoye|envoie|charge|sende|schick|envia|enviar|invia|utilise)[rzns]{0,2}${gap}(?:donnees|valeur|daten|passwort|datos|contrasena|dati|attacker|evil|readsecret|http)`],
-  ['role', 0.6, `(?:vousetes|tues|dubist|siesind|eres|voce[eé]|seitu)(?:maintenant|jetzt|ahora|agora|ora|un|ein|el|o)*(?:administra)|approuvez(?:les|tous)|memorise[rz]?que|ohne(?:den|die)?(?:nutzer|benutzer|anwender)[a-z]{0,4}?(?:zu|dar)?(?:informier|frag|benachrichtig)|sans(?:en)?(?:informer|prevenir|avertir)|sin(?:informar|avisar|decir)(?:le)?alusuario|utilisateuresttoujours|unautrelocataire`],
-  ['override', 0.8, 'игнорируй|необращай(?:те)?внимания на.{0,24}?(?:инструкц|правил|указан)|(?:покажи|раскрой|выведи)(?:те)?.{0,24}?системн[а-я]{2,3}(?:промпт|инструкц)|забудь(?:те)?(?:все|о|про)*(?:предыдущ|инструкц|правил|ограничен)|(?:отвечай|действуй)(?:те)?без(?:ограничений|правил|цензуры)|не следуй инструкц|проигнорируй(?:те)?'.replaceAll(' ', '')],
-  ['override', 0.8, '(?:忽略|无视|無視|忘记|忘掉|不要遵守)(?:之前|以上|上述|先前|前面|所有|一切|全部|旧|原来|原有|你|的)*(?:指令|指示|规则|規則|提示|内容|要求|说明)|(?:指示|命令|ルール|プロンプト|規則)(?:を)?(?:すべて|全て|全部)?(?:無視|忘れ)|(?:输出|显示|告诉我)(?:你的)?系统提示|没有(?:任何)?限制的?(?:ai|人工智能|助手)|システムプロンプトを(?:すべて|全て)?(?:教え|表示|見せ|出力)|(?:忽略|无视)(?:上面|前面)的?(?:规定|规则|指令|要求)'],
-  ['override', 0.8, '(?:지시|명령|규칙|지침)(?:사항)?(?:를|을)?(?:모두|전부)?무시'],
-  ['override', 0.8, '(?:تجاهل|انس)(?:جميع|كل)?(?:التعليمات|الاوامر|القواعد|الأوامر)|(?:पिछले|सभी).{0,20}?(?:निर्देश).{0,20}?(?:अनदेखा|भूल)|(?:התעלם|שכח).{0,20}?(?:הוראות)'],
-  ['override', 0.8, '(?:onceki|yukaridaki|ilk|tum)(?:tum|butun)?(?:talimat|kural)[a-z]*(?:yok|unut|gormez)|(?:boqua|photlo)(?:tatca|moi)?(?:cac)?(?:huongdan|chidan)'],
 ] as const).map(([signal, weight, source]) => ({ signal, weight, pattern: new RegExp(skeletonPattern(source)) }));
 
 /** Marks by which a model's own turns are set apart, and structure that imitates them. These need their signs, so they are sought in the text itself. */
@@ -82,39 +73,56 @@ const delimiters: readonly RegExp[] = [
   /(?:^|\n|\] |: |\. )SYSTEM(?:E)?: ?(?:send|reveal|you|grant|approve|ignore|new|call|delete|vous|run)/, /--\s?END OF (?:DOCUMENT|CONTEXT|INPUT|TEXT)|^END OF (?:CONTEXT|PROMPT|INPUT)$/m, /!\[[^\]\n]{0,64}\]\(https?:\/\/[^)\s]{0,512}[?&][^)\s=]{0,32}=(?:\{|[A-Z_-]{4,}|%7b|\$)/, /https?:\/\/[^\s)]{1,256}\?[^\s)=]{0,32}=[A-Z]{3,}-CANARY/,
 ];
 
-const discussion = /\b(?:example|examples|paper|paraphrases?|stud(?:y|ies)|analy\w{1,6}|annotate|discussion|mentions?|says|said|release notes|changelog|historical|risky|unsafe|article|report|lesson|workshop|module|slide|blog|corpus|corpora|benchmark|term|word|token|phrases?|quot(?:e|es|ed|ing)|such as|like|attack(?:s|er)?|detect(?:or|ion|s)?|training|classic|so-called|literal|sample|fixture|studied|explains?|described?|evaluates?|postmortem|guidance|documentation|pattern|blocks?|block(?:ed)?|included)\b/i;
+const discussion = /\b(?:example|examples|paper|paraphrases?|stud(?:y|ies)|analy\w{1,6}|annotate|discussion|mentions?|says|said|release notes|changelog|historical|risky|unsafe|article|report|lesson|workshop|module|slide|blog|corpus|corpora|benchmark|term|word|token|phrases?|quot(?:e|es|ed|ing)|such as|like|attack(?:s|er)?|detect(?:or|ion|s)?|training|classic|so-called|literal|sample|fixture|studied|explains?|described?|evaluates?|postmortem|guidance|documentation|pattern|blocks?|block(?:ed)?|flag(?:s|ged)?|contain(?:s|ed)|titled|wrote|researchers?|injections?|jailbreaks?|included)\b/i;
 const quotation = /(['"‘“«`])(?=\S)[^'"’”»`\n]{4,200}['"’”»`]/g;
+/** From here on a text is worth acting upon. */
+const score_min = 0.5;
 
 /** Looks at one text. Total; linear in the text. */
 export function injectionSignals(text: string): InjectionFacets {
-  const readings = readingsOf(text);
+  const { text: shown, hidden, decoded } = readingsOf(text);
   const found = new Map<InjectionSignal, number>();
+  let certainty = 0;
   const note = (signal: InjectionSignal, weight: number): void => void found.set(signal, Math.max(weight, found.get(signal) ?? 0));
-  const look = (reading: string, extra: InjectionSignal | undefined): void => {
-    for (const { signal, weight } of phrasesIn(reading)) {
-      note(signal, weight);
-      if (extra !== undefined) note(extra, 0.3);
-    }
+  const look = (reading: string | undefined, is_encoded: boolean): void => {
+    if (reading === undefined) return;
+    const said = phrasesIn(reading);
+    for (const { signal, weight } of said) note(signal, weight);
+    const passage = suspiciousPassage(reading);
+    certainty = Math.max(certainty, passage.score);
+    if (passage.score >= score_min) for (const signal of passage.signals) note(signal, 0);
+    if (is_encoded && (said.length > 0 || passage.score >= score_min)) note('encoded', 0.3);
   };
-  look(readings.text, undefined);
-  look(rotated(readings.text), 'encoded');
-  if (/revers|backward/i.test(readings.text)) look(Array.from(readings.text).toReversed().join(''), 'encoded');
-  for (const decoded of readings.decoded) look(decoded, 'encoded');
-  if (readings.hidden.length >= 4) {
+  look(shown, false);
+  look(gathered(shown), false);
+  for (const reading of [rotated(shown), reversed(shown), ...decoded]) look(reading, true);
+  if (hidden.length >= 4) {
     note('hidden-characters', 0.8);
-    look(readings.hidden, undefined);
+    look(hidden, false);
   }
   if (/[\u202a-\u202e\u2066-\u2069]/.test(text)) note('direction-marks', 0.4);
-  if ([readings.text, ...readings.decoded].some((reading) => delimiters.some((pattern) => pattern.test(reading)))) note('delimiter', 0.7);
-  // Who speaks about such phrases puts them in quotes: without the quotations nothing must be left.
-  const unquoted = readings.text.replaceAll(quotation, ' ');
-  const quoted = found.size > 0 && !found.has('encoded') && !found.has('hidden-characters') && discussion.test(unquoted)
-    && phrasesIn(unquoted).length === 0 && !delimiters.some((pattern) => pattern.test(unquoted));
-  return { score: scoreOf([...found.values()], quoted), signals: [...found.keys(), ...(quoted ? ['quoted' as const] : [])].toSorted() };
+  if ([shown, ...decoded].some((reading) => isDelimited(reading))) note('delimiter', 0.7);
+  const quoted = found.size > 0 && !found.has('encoded') && !found.has('hidden-characters') && isQuoted(shown);
+  return { score: scoreOf([...found.values(), certainty], quoted), signals: [...found.keys(), ...(quoted ? ['quoted' as const] : [])].toSorted() };
 }
 
+/** Who speaks about such phrases puts them in quotes: without the quotations nothing must be left. */
+function isQuoted(text: string): boolean {
+  const unquoted = text.replaceAll(quotation, ' ');
+  return discussion.test(unquoted) && phrasesIn(unquoted).length === 0 && !isDelimited(unquoted) && suspiciousPassage(unquoted).score < score_min;
+}
+
+function isDelimited(text: string): boolean {
+  return delimiters.some((pattern) => pattern.test(text));
+}
+
+// As letters alone a forbidden order reads like an order, and two sentences like one: so the one is taken out, and a letter that no phrase has is put between the others.
+const forbidden = /\b(?:do not|don['’]?t|(?<!why )not|never|cannot|can['’]t|nor)\s+(?:\w{1,16}\s+)?(?:ignor|disregard|forget|discard|overrid|bypass|neglect|dismiss|cancel|disabl|circumvent|reveal|show|print|output|display|give|repeat|paste|dump|expos|leak|disclos|share|list|send|forward|upload|post)\w{0,4}\b/gi;
+
+const sentence_end = /(?<=\p{L}\p{L})[.!?]\s{1,8}(?=\p{L})/gu;
+
 function phrasesIn(reading: string): readonly Phrase[] {
-  const skeletons = skeletonsOf(reading);
+  const skeletons = skeletonsOf(reading.replaceAll(forbidden, ' ').replaceAll(sentence_end, ' \u0298 '));
   return phrases.filter(({ pattern }) => skeletons.some((skeleton) => pattern.test(skeleton)));
 }
 

@@ -12,7 +12,10 @@ import type { PayloadText } from './payload.ts';
 /** Length of a path (PATH_MAX of Linux). */
 export const path_characters_max = 4_096;
 
-const percent_encoded = /%[0-9a-f]{2}/i;
+// As RFC 3986 has it, as some servers read it (%u002f), and what a second decoder makes of the rest (%%32).
+const percent_encoded = /%(?:[0-9a-f]{2}|u[0-9a-f]{4}|%)/i;
+/** Names that stand for a device in every folder of Windows, with any ending. */
+const device_names = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:\.|:|$)/i;
 
 /**
  * The absolute path that `path` leads to when seen from `from`, with every link
@@ -41,6 +44,8 @@ export function spellingProblem(path: string): string | undefined {
   if (percent_encoded.test(path)) return 'the path is percent-encoded';
   if (/^\$|\$[{(]|`/.test(path)) return 'the path is expanded by a shell';
   if (path.split('/').some((part) => /[. ]$/.test(part) && !/^\.+$/.test(part))) return 'a part of the path ends in a dot or a space, which some systems drop';
+  if (path.split('/').some((part) => /^\.{1,2};/.test(part))) return 'a part of the path is dots and a semicolon, which some servers read as dots';
+  if (path.split('/').some((part) => device_names.test(part)) || path.includes('::')) return 'a part of the path names a device or a stream on some systems';
   if (/^\/(?:proc|dev|sys)(?:\/|$)/.test(path.replaceAll(/\/(?:\.?\/)+/g, '/'))) return 'the path lies in /proc, /dev or /sys, where names mean something else to each process';
   if (path.startsWith('~')) return 'the path starts with ~';
   if (/^[A-Za-z][A-Za-z0-9+.-]*:/.test(path)) return 'the path is a URL or names a drive';
@@ -165,7 +170,7 @@ function isResource(field: string): boolean {
 // is a path only when another separator follows.
 function hasPathForm(text: string): boolean {
   if (text.length > path_characters_max || text.includes('\n')) return false;
-  if (/^(?:\.{1,2}[/\\]|~[/\\]|file:|\\\\|[A-Za-z]:\\)/i.test(text) || text === '..' || /^%2[ef]/i.test(text)) return true;
+  if (/^(?:\.{1,4}[/\\]|\.{2,4}%|~[/\\]|file:|\\\\|\\\.\.|[A-Za-z]:[\\/])/i.test(text) || text === '..' || /^%(?:2[ef]|5c|c0|c1|e0|f0|u[0-9a-f]{4})/i.test(text)) return true;
   if (!text.startsWith('/')) return /^[^\s]*\/\.\.(?:\/|$)/.test(text);
   return !/\s/.test(text) || text.indexOf('/', 1) >= 0;
 }

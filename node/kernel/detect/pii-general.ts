@@ -1,6 +1,6 @@
 /** Personal data that looks the same in every country: addresses on networks, telephones, cards, accounts, dates of birth, places. */
 import { isIPv6 } from 'node:net';
-import { ibanLength, passesCard, passesLuhn, weighted } from './checksum.ts';
+import { ibanLength, passesCalledCard, passesCard, passesLuhn, weighted } from './checksum.ts';
 import { digitsOf, labelled, once, within, type PiiRule } from './pii-rules.ts';
 
 const at = String.raw`(?:@|%40|&#0?64;|&#x40;)`;
@@ -14,6 +14,7 @@ const email_rules: readonly PiiRule[] = [
     // git@host:path names a repository.
     confirm: (_value, _before, after) => !/^:[\w~/]/.test(after),
   },
+  { type: 'email', needs: 'at', hint: /"@/, confidence: 0.9, validator: 'format', pattern: once(() => /"[^"\n]{1,64}"@(?:[\p{L}\p{N}-]{1,63}\.){1,8}\p{L}{2,24}(?![\p{L}\d@])/giu) },
   {
     type: 'email', needs: 'at', confidence: 0.9, validator: 'format',
     pattern: once(() => /[\p{L}\p{N}.+_-]{1,64} ?[[({<] ?(?:at|@|ät|arroba) ?[\])}>] ?[\p{L}\p{N}-]{1,63}(?:(?: ?[[({<] ?(?:dot|punkt|punto|point|\.) ?[\])}>] ?| dot |\.)[\p{L}\p{N}-]{1,63}){1,6}/giu),
@@ -39,18 +40,25 @@ const phone_rules: readonly PiiRule[] = [
     confirm: notNamedOtherwise,
   },
   { type: 'phone', jurisdiction: 'GB', needs: 'digits', confidence: 0.8, validator: 'format', pattern: once(() => /(?<![\w.,-])07\d{3} ?\d{3} ?\d{3}(?![\w-])/g), confirm: (value, before) => value.includes(' ') && notNamedOtherwise(value, before) },
-  { type: 'phone', needs: 'digits', confidence: 0.7, validator: 'format', pattern: once(() => /(?<![\w.,+-])00[1-9]\d{0,2}(?:[ ./-]\d{2,8}){2,5}(?![\w-]|\.\d)/g), confirm: (value, before) => within(digitsOf(value).length, 10, 15) && notNamedOtherwise(value, before) },
+  { type: 'phone', needs: 'digits', confidence: 0.7, validator: 'format', pattern: once(() => /(?<![\w.,+-])00[1-9]\d{0,2}(?:[ ./-]\d{2,8}){2,5}(?![\w-]|[. ]\d)/g), confirm: (value, before) => within(digitsOf(value).length, 10, 15) && notNamedOtherwise(value, before) },
+  { type: 'phone', jurisdiction: 'NL', needs: 'digits', confidence: 0.7, validator: 'format', pattern: once(() => /(?<![\w.,+-]|\d )06[ -]\d{8}(?![\w-]|\.\d)/g), confirm: notNamedOtherwise },
   { type: 'phone', jurisdiction: 'DE', needs: 'digits', confidence: 0.7, validator: 'format', pattern: once(() => /(?<![\w.,-])01[5-7]\d{1,2}[ /-]\d{6,8}(?![\w-])/g), confirm: notNamedOtherwise },
   { type: 'phone', jurisdiction: 'AU', needs: 'digits', confidence: 0.8, validator: 'format', pattern: once(() => /(?<![\w.,-])(?:\(0[2378]\) ?\d{4}|04\d{2} \d{3}) ?\d{3,4}(?![\w-])/g), confirm: notNamedOtherwise },
   { type: 'phone', jurisdiction: 'FR', needs: 'digits', confidence: 0.8, validator: 'format', pattern: once(() => /(?<![\w.,-])0[1-9](?:[ .]\d{2}){4}(?![\w-]|\.\d)/g), confirm: notNamedOtherwise },
+  // A trunk zero and two to four groups, all divided alike: many countries write so.
+  { type: 'phone', needs: 'digits', confidence: 0.6, validator: 'format', pattern: once(() => /(?<![\w.,+-]|\d )(\(?0(?: \(?)?[1-9]\d{0,3}\)?([ -])\d{2,4}(?:\2\d{2,4}){1,3})(?![\w-]|[. ]\d)/g), confirm: (value, before) => within(digitsOf(value).length, 10, 11) && notNamedOtherwise(value, before) },
+  {
+    type: 'phone', needs: 'digits', hint: /fax|office|mobile|cell|home|work|desk/, confidence: 0.7, validator: 'context',
+    pattern: once(() => new RegExp(String.raw`(?<![\p{L}\p{N}.,-])(${phone_value})[ -]\(?(?:fax|office|mobile|cell|home|work|desk)(?![\p{L}\p{N}])`, 'giu')), confirm: (value) => within(digitsOf(value).length, 7, 15),
+  },
   labelled({
-    type: 'phone', confidence: 0.8, validator: 'context', value: phone_value,
-    words: 'tele?phones?|phones?|tel|tlf|mobiles?|mob|cells?|cell ?phone|telefon|telefax|fax|handy|whatsapp(?: me)?(?: at| on)?|t[ée]l[ée]phone|t[ée]l|tel[ée]fono|telefone|m[óo]vil|celular|rufnummer|mobilnummer|portable|cellulare|telefoon|puhelin|телефон|тел|電話|电话|手机号?|手機|携帯',
+    type: 'phone', confidence: 0.8, validator: 'context', value: phone_value.replace('{6,14}', '{5,14}'),
+    words: 'tele?phones?|phones?|tel|tlf|mobiles?|mob|cells?|cell ?phone|telefon|telefax|fax|handy|whatsapp(?: me)?(?: at| on)?|téléphone|tél|teléfono|telefono|telefone|móvil|movil|celular|rufnummer|mobilnummer|portable|desk|office|cellulare|telefoon|puhelin|телефон|тел|電話|电话|手机号?|手機|携帯',
   }),
   labelled({
     type: 'phone', confidence: 0.6, validator: 'context', value: phone_value,
-    words: 'call(?: or text)?(?: me| us| him| her| them)?(?: at| on)?|ring(?: me)?|text(?: me)?(?: at)?|dial|reach(?: me| us| him| her)?(?: at| on)|ll[áa]m(?:a|e)(?:me|nos)|appelez(?:[ -]moi)?|ruf(?:en sie)? mich(?: an)?|erreichbar|chiamami|me ligue|my number|phone me|sms(?: to| an)?|contact',
-    confirm: (value) => /[ .()/-]/.test(value) || /^[+0]/.test(value) || digitsOf(value).length === 10,
+    words: 'call(?: or text)?(?: me| us| him| her| them)?(?: at| on)?|ring(?: me)?|text(?: me)?(?: at)?|dial|reach(?: me| us| him| her)?(?: at| on)|ll[áa]m(?:a|e)(?:me|nos)|appelez(?:[ -]moi)?|ruf(?:en sie)? mich(?: an)?|erreichbar|chiamami|me ligue|my number|phone me|sms(?: to| an)?|contact|messages to|answering at|reached at|calls? (?:from|to)',
+    confirm: (value) => !/(\d)\1{6}/.test(value) && (/[ .()/-]/.test(value) || /^[+0]/.test(value) || digitsOf(value).length === 10),
   }),
 ];
 
@@ -80,13 +88,15 @@ const money_rules: readonly PiiRule[] = [
     type: 'card', needs: 'digits', confidence: 0.8, validator: 'checksum', pattern: once(() => /(?<![\w.-])\d(?: \d){12,18}(?! ?\d)/g),
     confirm: (value, before) => passesCard(digitsOf(value)) && /card|karte|carte|tarjeta|visa|\bcc\b|pay/i.test(before),
   },
+  labelled({ type: 'card', confidence: 0.8, validator: 'checksum', value: String.raw`\d{4}(?:[ -]?\d){9,15}`, words: 'cards?|(?:credit|debit|bank)[ _-]?cards?|kreditkarte|carte bancaire|tarjeta|cc(?=[ _-]?n)', confirm: (value) => passesCalledCard(digitsOf(value)) }),
+  labelled({ type: 'card', confidence: 0.7, validator: 'context', value: String.raw`\d{3,4}`, words: 'cvv2?|cvc2?|card verification' }),
   labelled({
     type: 'bank-account', jurisdiction: 'MX', confidence: 0.9, validator: 'checksum', value: String.raw`\d{18}`, words: 'clabe(?: interbancaria)?',
     confirm: (value) => weighted(value, [3, 7, 1, 3, 7, 1, 3, 7, 1, 3, 7, 1, 3, 7, 1, 3, 7, 1]) % 10 === 0,
   }),
   labelled({
-    type: 'bank-account', confidence: 0.7, validator: 'context', value: String.raw`\d(?:[ -]?\d){5,16}`,
-    words: 'account|acct|a/c|bank account|checking account|savings account|konto(?:nummer)?|blz|bankleitzahl|cuenta(?: bancaria)?|compte|conto|rekening(?:nummer)?',
+    type: 'bank-account', confidence: 0.7, validator: 'context', value: String.raw`\d(?:[ .-]?\d){5,16}`,
+    words: 'account|acct|bank account|checking account|savings account|konto(?:nummer| nr)?|blz|bankleitzahl|cuenta(?: bancaria)?|compte|conto|rekening(?:nummer)?',
     // Clouds call their tenants accounts.
     confirm: (_value, before) => !/(?:aws|gcp|azure|cloud|service|github) $/i.test(before),
   }),
@@ -135,6 +145,8 @@ const network_rules: readonly PiiRule[] = [
     confirm: (value) => /[a-f]/i.test(value) && /\d/.test(value),
   },
   labelled({ type: 'device-id', confidence: 0.9, validator: 'checksum', value: String.raw`\d{2}[ -]?\d{6}[ -]?\d{6}[ -]?\d`, words: 'imei', confirm: (value) => passesLuhn(digitsOf(value)) }),
+  labelled({ type: 'device-id', confidence: 0.8, validator: 'context', value: String.raw`(?=(?:[ -]?[0-9A-F]){14})(?:[0-9A-F]{2}[ -]?[0-9A-F]{6}[ -]?[0-9A-F]{6}|\d{5}[ -]?\d{5}[ -]?\d{4}[ -]?\d{4}|\d{14,15})(?:[ -]?[0-9A-F])?`, words: 'meid|imsi|imei' }),
+  labelled({ type: 'device-id', confidence: 0.8, validator: 'context', value: String.raw`89\d{17,18}`, words: 'iccid|sim' }),
 ];
 
 function isPublicAddress(found: string): boolean {
@@ -149,7 +161,7 @@ const date = String.raw`(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/. ]{1,2}\d{1,
 const life_rules: readonly PiiRule[] = [
   labelled({
     type: 'birth-date', confidence: 0.9, validator: 'context', value: date,
-    words: String.raw`dob|d\.o\.b\.?|date[ _-]?of[ _-]?birth|birth[ _-]?da(?:te|y)|b-?day|born|geb(?:oren)?\.?|geburtsdatum|geburtstag|née?|date[ _]de[ _]naissance|fecha[ _]de[ _]nacimiento|nacid[oa]|nat[oa](?= il)|data[ _]di[ _]nascita|data[ _]de[ _]nascimento|nascid[oa]|geboortedatum|geboren|födelsedatum|född|syntymäaika|data urodzenia|дата рождения|出生日期|生年月日|생년월일`,
+    words: String.raw`dob|d\.o\.b\.?|date[ _-]?of[ _-]?birth|birth[ _-]?da(?:te|y)|bday|b-day|born|geb(?:oren)?\.?|geburtsdatum|geburtstag|née?|date[ _]de[ _]naissance|fecha[ _]de[ _]nacimiento|nacid[oa]|nat[oa](?= il)|data[ _]di[ _]nascita|data[ _]de[ _]nascimento|nascid[oa]|geboortedatum|geboren|födelsedatum|född|syntymäaika|data urodzenia|дата рождения|出生日期|生年月日|생년월일`,
   }),
   labelled({
     type: 'location', confidence: 0.8, validator: 'context', value: String.raw`-?\d{1,3}\.\d{3,12}`, words: 'lat(?:itude)?|lon(?:g(?:itude)?)?|lng',
@@ -157,12 +169,17 @@ const life_rules: readonly PiiRule[] = [
   labelled({
     type: 'location', confidence: 0.8, validator: 'context', value: String.raw`-?\d{1,2}\.\d{3,12}[,;/ ]{1,3}-?\d{1,3}\.\d{3,12}`, words: 'gps|geo|coordinates?|coords|location|position|seen at|standort|latlng',
   }),
-  { type: 'location', needs: 'digits', confidence: 0.6, validator: 'format', pattern: once(() => /(?<![\w.])-?[1-8]?\d\.\d{5,12}, ?-?1?\d{1,2}\.\d{5,12}(?![\w.])/g), confirm: (_value, before, after) => !/\d[,;]? ?$/.test(before) && !/^[,;]? ?-?\d/.test(after) },
+  { type: 'location', needs: 'digits', confidence: 0.6, validator: 'format', pattern: once(() => /(?<![\w.])-?[1-8]?\d\.\d{5,12}, ?-?1?\d{1,2}\.\d{5,12}(?![\w.])/g), confirm: (value, before, after) => !/\d[,;]? ?$/.test(before) && !/^[,;]? ?-?\d/.test(after) && !isNearNought(value) },
   labelled({
     type: 'medical-record', confidence: 0.8, validator: 'context', value: String.raw`(?=(?:[A-Z -]{0,5}\d){4})[A-Z0-9]{1,14}(?:-[A-Z0-9]{1,8}){0,4}`,
     words: 'mrn|medical[ _-]?record|patient(?:[ _-]?(?=id|n|#))|health[ _-]?(?:insurance|card|plan)|insurance[ _-]?(?:member|policy)?(?: ?id)?(?=[ _:#n-])|member(?=[ _-]?id)|medicare(?: beneficiary)?|versicherten(?:nummer)?|krankenversicherung(?:snummer)?',
   }),
 ];
+
+// Within a degree of where the equator meets the meridian of Greenwich there is only sea; weights and probabilities lie there.
+function isNearNought(pair: string): boolean {
+  return pair.split(',').every((part) => Math.abs(Number(part)) < 1);
+}
 
 /** Everything of this file. */
 export const general_rules: readonly PiiRule[] = [...email_rules, ...phone_rules, ...money_rules, ...network_rules, ...life_rules];

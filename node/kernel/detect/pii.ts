@@ -7,7 +7,7 @@ import { withoutOverlaps, type Finding } from './finding.ts';
 import { general_rules } from './pii-general.ts';
 import { national_rules } from './pii-national.ts';
 import { people_rules } from './pii-people.ts';
-import type { PiiRule } from './pii-rules.ts';
+import { beginningsIn, type PiiRule } from './pii-rules.ts';
 import { readingOf } from './reading.ts';
 import type { PayloadText } from './payload.ts';
 
@@ -37,9 +37,10 @@ export function findPii(text: string, options: PiiOptions = {}): readonly Findin
   const reading = readingOf(label + text);
   const kinds = kindsOf(reading.text);
   const lower = reading.text.toLowerCase();
+  const begins = beginningsIn(kinds.has('digit') ? lower : '');
   const findings: Finding[] = [];
   for (const rule of all_rules) {
-    if (!kinds.has(rule.needs) || rule.hint?.test(lower) === false) continue;
+    if (!kinds.has(rule.needs) || rule.begins?.some((begin) => begins[begin] === 1) === false || rule.hint?.test(lower) === false) continue;
     if (rule.jurisdiction !== undefined && jurisdictions !== undefined && !jurisdictions.includes(rule.jurisdiction)) continue;
     for (const { start, end } of placesOf(rule, reading.text)) {
       const finding = { type: rule.type, start: Math.max(0, reading.at(start) - label.length), end: reading.at(end) - label.length, confidence: rule.confidence, validator: rule.validator };
@@ -56,6 +57,7 @@ function kindsOf(text: string): ReadonlySet<PiiRule['needs']> {
   if (/\d/.test(text)) kinds.add('digit');
   if (/\d(?:[^\d]{0,8}\d){4}/.test(text)) kinds.add('digits');
   if (/\p{Lu}/u.test(text)) kinds.add('capital');
+  if (/[\u0600-\u06ff\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]/.test(text)) kinds.add('uncased');
   return kinds;
 }
 

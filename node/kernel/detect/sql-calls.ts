@@ -11,11 +11,24 @@ export interface SqlCall {
 
 /** The calls of a statement, in order. */
 export function callsOf(statement: readonly SqlToken[]): readonly SqlCall[] {
-  const pairs = pairsOf(statement);
-  return statement.flatMap((_, index) => callAt(statement, index, pairs) ?? []);
+  const form: Form = { pairs: pairsOf(statement), head: headOf(statement) };
+  return statement.flatMap((_, index) => callAt(statement, index, form) ?? []);
 }
 
-/** For each parenthesis that is part of a pair, the index of the other. */
+interface Form {
+  /** For each parenthesis that is part of a pair, the index of the other. */
+  readonly pairs: ReadonlyMap<number, number>;
+  /** Where the words of a CREATE end that name what it creates, and on what; 0 for other statements. */
+  readonly head: number;
+}
+
+/** Behind a query's first word ON and USING belong to joins. */
+function headOf(statement: readonly SqlToken[]): number {
+  if (!isWord(statement[0], 'CREATE')) return 0;
+  const query = statement.findIndex((token) => isWord(token, 'SELECT', 'WITH', 'VALUES', 'FROM', 'JOIN', 'WHERE'));
+  return query < 0 ? statement.length : query;
+}
+
 function pairsOf(statement: readonly SqlToken[]): ReadonlyMap<number, number> {
   const pairs = new Map<number, number>();
   const open: number[] = [];
@@ -28,14 +41,14 @@ function pairsOf(statement: readonly SqlToken[]): ReadonlyMap<number, number> {
   return pairs;
 }
 
-function callAt(statement: readonly SqlToken[], index: number, pairs: ReadonlyMap<number, number>): SqlCall | undefined {
+function callAt(statement: readonly SqlToken[], index: number, form: Form): SqlCall | undefined {
   const token = statement[index];
   if (!isSymbol(statement[index + 1], '(') || token === undefined) return undefined;
   if (token.kind !== 'quoted' && token.kind !== 'word') return undefined;
   let start = index;
   while (isSymbol(statement[start - 1], '.') && start > 1) start -= 2;
   if (start === index && token.kind === 'word' && no_functions.has(token.text)) return undefined;
-  if (namesTable(statement, start, index, pairs)) return undefined;
+  if (namesTable(statement, start, index, form)) return undefined;
   const schema = start < index ? statement[start]?.text.toLowerCase() : undefined;
   const name = token.text.toLowerCase();
   const harmless = harmless_functions.has(token.text.toUpperCase()) && (schema === undefined || schema === 'pg_catalog');
@@ -43,16 +56,22 @@ function callAt(statement: readonly SqlToken[], index: number, pairs: ReadonlyMa
 }
 
 /** Whether the name before the parenthesis is a table, a type, a constraint, or an alias or CTE with its columns. */
-function namesTable(statement: readonly SqlToken[], start: number, index: number, pairs: ReadonlyMap<number, number>): boolean {
+function namesTable(statement: readonly SqlToken[], start: number, index: number, { pairs, head }: Form): boolean {
   const before = statement[start - 1];
   if (isWord(before, 'INTO', 'TABLE', 'REFERENCES', 'VIEW', 'CONSTRAINT', 'KEY', 'COPY', 'AS', 'ORDINALITY', 'WINDOW') || isSymbol(before, '::')) return true;
   if (isWord(before, 'TABLESAMPLE') && isWord(statement[index], 'SYSTEM', 'BERNOULLI')) return true;
-  if (isWord(statement[0], 'CREATE') && isWord(before, 'EXISTS', 'ON', 'INDEX', 'USING')) return true;
+  if (start < head && namesCreated(statement[start - 2], before)) return true;
   if (isPrefixIndex(statement, start, index)) return true;
   if (isWord(statement[0], 'PRAGMA') && (start === 1 || isSymbol(before, '.'))) return true;
   // Behind a parenthesis stands an alias, except in DISTINCT ON (a) f(b).
   if (isSymbol(before, ')')) return !isWord(statement[(pairs.get(start - 1) ?? 0) - 1], 'ON');
   return (isWord(before, 'WITH', 'RECURSIVE') || isSymbol(before, ',')) && beginsCte(statement, pairs.get(index + 1));
+}
+
+/** Whether these two words of a CREATE stand before a name: of what it creates, or on what. */
+function namesCreated(earlier: SqlToken | undefined, before: SqlToken | undefined): boolean {
+  if (isWord(before, 'EXISTS', 'ON', 'INDEX', 'USING', 'FULLTEXT', 'SPATIAL')) return true;
+  return (isWord(before, 'ONLY') && isWord(earlier, 'ON')) || (isWord(before, 'OF') && isWord(earlier, 'PARTITION'));
 }
 
 /** MySQL indexes the first characters of a column, KEY (name(10)): in a CREATE without expressions, where else a call could look like that. */

@@ -4,7 +4,7 @@ import type { SqlDialect, SqlToken } from './sql-lexer.ts';
 import { depthChange, findOutside, isSymbol, isWord } from './sql-tokens.ts';
 import { conjunctsOf, joins, narrows, whereOf } from './sql-where.ts';
 import {
-  catalog_name, creation_modifiers, harmless_creations, harmless_modules, harmless_settings, harmless_verbs, reading_pragmas, transaction_words,
+  catalog_name, creation_modifiers, harmless_creations, harmless_modules, guarding_pragmas, harmless_settings, harmless_verbs, reading_pragmas, transaction_words,
 } from './sql-words.ts';
 
 /** Reasons that are kept of one statement. */
@@ -153,6 +153,7 @@ function creationProblems(tokens: readonly SqlToken[]): readonly string[] {
   }
   if (what?.kind !== 'word' || !harmless_creations.has(what.text)) return [`CREATE ${what?.text ?? ''} can replace, or run later, what nobody checked`];
   if (what.text === 'SCHEMA' && has('CREATE', 'GRANT')) return ['CREATE SCHEMA does more than that'];
+  if (tokens.some((token, index) => isWord(token, 'AS') && isWord(tokens[index + 1], 'EXECUTE'))) return ['CREATE TABLE AS EXECUTE hides what will run'];
   if (what.text === 'TABLE' && has('DIRECTORY', 'CONNECTION', 'FEDERATED', 'CONNECT')) return ['the table lies outside the database'];
   return tokens.some((token, index) => isWord(token, 'REPLACE') && !isSymbol(tokens[index + 1], '(')) ? ['REPLACE puts something in the place of what was there'] : [];
 }
@@ -163,6 +164,8 @@ function pragmaProblems(tokens: readonly SqlToken[]): readonly string[] {
   const argument = tokens.length > at + 1;
   // user_version(5) sets what user_version reports, so only the listing pragmas take an argument.
   const takes_argument = /_(?:INFO|XINFO|LIST|CHECK)$/.test(name) && name !== 'CELL_SIZE_CHECK' && isSymbol(tokens[at + 1], '(');
+  // What follows `=` is one word or number; with parentheses only the reports are known.
+  if (tokens.length === at + 3 && isSymbol(tokens[at + 1], '=') && guarding_pragmas.get(name)?.test(tokens[at + 2]?.text ?? '') === true) return [];
   return reading_pragmas.has(name) && (takes_argument || !argument) ? [] : ['the PRAGMA changes the database or is not known'];
 }
 

@@ -33,7 +33,7 @@ export const harmless_modules: ReadonlySet<string> = words('FTS3 FTS4 FTS5 RTREE
 export const harmless_settings: ReadonlySet<string> = words(`
   NAMES CHARSET TIMEZONE TIME_ZONE DATESTYLE INTERVALSTYLE STATEMENT_TIMEOUT LOCK_TIMEOUT IDLE_IN_TRANSACTION_SESSION_TIMEOUT
   MAX_EXECUTION_TIME APPLICATION_NAME CLIENT_ENCODING CLIENT_MIN_MESSAGES EXTRA_FLOAT_DIGITS WORK_MEM RANDOM_PAGE_COST ENABLE_SEQSCAN
-  LC_TIME_NAMES NLS_DATE_FORMAT JIT GROUP_CONCAT_MAX_LEN INNODB_LOCK_WAIT_TIMEOUT NET_READ_TIMEOUT NET_WRITE_TIMEOUT`);
+  LC_TIME_NAMES NLS_DATE_FORMAT JIT GROUP_CONCAT_MAX_LEN AUTOCOMMIT INNODB_LOCK_WAIT_TIMEOUT NET_READ_TIMEOUT NET_WRITE_TIMEOUT`);
 
 /** Pragmas that only report. */
 export const reading_pragmas: ReadonlySet<string> = words(`
@@ -42,6 +42,13 @@ export const reading_pragmas: ReadonlySet<string> = words(`
   FREELIST_COUNT ENCODING USER_VERSION SCHEMA_VERSION APPLICATION_ID DATA_VERSION FOREIGN_KEYS JOURNAL_MODE SYNCHRONOUS CACHE_SIZE
   MMAP_SIZE MAX_PAGE_COUNT AUTO_VACUUM BUSY_TIMEOUT TEMP_STORE LOCKING_MODE RECURSIVE_TRIGGERS SECURE_DELETE QUERY_ONLY READ_UNCOMMITTED
   CELL_SIZE_CHECK DEFER_FOREIGN_KEYS WAL_AUTOCHECKPOINT THREADS STATS CASE_SENSITIVE_LIKE TRUSTED_SCHEMA ANALYSIS_LIMIT`);
+
+/** Pragmas that strengthen a safeguard with these values, or change only how long and in how much memory a session works. */
+export const guarding_pragmas: ReadonlyMap<string, RegExp> = new Map([
+  ...['FOREIGN_KEYS', 'QUERY_ONLY', 'SECURE_DELETE', 'CELL_SIZE_CHECK'].map((name) => [name, /^(?:ON|1|TRUE|YES)$/i] as const),
+  ['TRUSTED_SCHEMA', /^(?:OFF|0|FALSE|NO)$/i], ['JOURNAL_MODE', /^WAL$/i], ['SYNCHRONOUS', /^(?:NORMAL|FULL|EXTRA|[123])$/i],
+  ...['BUSY_TIMEOUT', 'CACHE_SIZE'].map((name) => [name, /^\d{1,9}$/] as const), ['TEMP_STORE', /^(?:MEMORY|2)$/i],
+]);
 
 /** Tables of a database about itself: who writes there changes schema, rights or settings. */
 export const catalog_name: RegExp = /^(?:pg_(?!temp)\w+|information_schema|performance_schema|mysql|sys|sqlite_(?:master|schema|temp_master|temp_schema|sequence|stat\d)|cron)$/i;

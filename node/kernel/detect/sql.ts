@@ -127,6 +127,7 @@ function whereFacet(statements: readonly (readonly SqlToken[])[], dialect: SqlDi
 function readsOnly(statement: readonly SqlToken[]): boolean {
   if (explainsOnly(statement)) return true;
   if (!reading_verbs.has(verbOf(statement))) return false;
+  if (verbOf(statement) === 'PRAGMA' && statement.some((token) => isSymbol(token, '='))) return false;
   return !statement.some((token, index) => token.kind === 'word' && (isSymbol(statement[index + 1], '(')
     ? changing_functions.has(token.text)
     : writing_words.has(token.text) || (token.text === 'FOR' && isWord(statement[index + 1], 'NO', 'KEY'))));

@@ -27,8 +27,9 @@ test('nothing leads out of the workspace', ({ folder }) => {
     '/proc/self/cwd/file', '//proc//self/./cwd/file', '/dev/fd/3', '/sys/kernel', '$HOME/x', 'sub/${X}/y', '$(cat x)', '`x`', 'sub/.. /../secret', 'file.', 'file ', 'sub./file', '. ./secret', '%252e%252e%252fsecret', 'sub%2f..%2f..%2fsecret',
     '%c0%ae%c0%ae/secret', 'sub／..／..／secret', '․․/secret', '\\\\server\\share', '//server/share/x', 'file://localhost/etc/passwd', 'FILE:///etc/passwd', 'javascript:x', 'c:x', 'a\u0085b', 'a\u202eb/../../x', 'sub/../../workspace-evil/x', `${workspace}/../workspace-evil`, `${base}/workspace/sub/../../secret`,
     'up/../secret', 'sub/up/../../../secret', './/..//secret', '.././workspace/../secret', 'up', 'link/', 'hard', '/root/.ssh/id_rsa', '/etc/../etc/shadow', '\ud800', '..\u2044secret', '～/x',
+    '%u002e%u002e/secret', '%uff0e%uff0e/secret', '%%32%65%%32%65/secret', '%c0%9v../secret', '..;/secret', 'sub/..;x/../../secret', '.;/file', 'NUL', 'sub/con.txt', 'aux', 'COM1', 'lpt9.log', 'com¹', 'file::$DATA', 'sub/x.txt::$INDEX_ALLOCATION',
   ]) assert.ok(outside(path), JSON.stringify(path));
-  for (const path of ['file', './file', 'sub', 'sub/new/deep.txt', `${workspace}/sub/../file`, workspace, `${workspace}/`, 'inside/x', 'sub/..', 'name with spaces', 'a..b', '...'] ) {
+  for (const path of ['file', './file', 'sub', 'sub/new/deep.txt', `${workspace}/sub/../file`, workspace, `${workspace}/`, 'inside/x', 'sub/..', 'name with spaces', 'a..b', '...', 'console.log', 'auxiliary/nullable.ts', 'com10', '100%', 'a;b', '12:30 notes'] ) {
     assert.is(outside(path), undefined, path);
   }
 });
@@ -46,12 +47,12 @@ test('several folders, one of them relative; a folder that cannot be looked at c
 
 test('the paths of an action are found by field, by form and by the kind of action', () => {
   const named = (field: string, text: string, type = 'call'): boolean => pathsIn([{ field, text }], type).length > 0;
-  for (const [field, text] of [['path', 'a'], ['file_path', 'a'], ['filename', 'a'], ['filepath', 'a'], ['output_file', 'a'], ['args', '/etc/passwd'], ['args', '../x'], ['args', '~/x'], ['args', 'file:///x'], ['args', 'a/../../x'], ['args', '%2e%2e/x'], ['args', '/etc/my file']] as const) {
+  for (const [field, text] of [['path', 'a'], ['file_path', 'a'], ['filename', 'a'], ['filepath', 'a'], ['output_file', 'a'], ['args', '/etc/passwd'], ['args', '../x'], ['args', '~/x'], ['args', 'file:///x'], ['args', 'a/../../x'], ['args', '%2e%2e/x'], ['args', '/etc/my file'], ['args', '..%2fx'], ['args', '%5c..%5cx'], ['args', '..%c0%afx'], ['args', '%u002e%u002e%u2215x'], ['args', 'C:/Windows/x'], ['args', '\\..\\..\\x'], ['args', '..../x']] as const) {
     assert.ok(named(field, text), `${field} ${text}`);
   }
   assert.ok(named('resource', 'notes.txt', 'file.read'));
   assert.ok(named('args', 'notes.txt', 'read_file'));
-  for (const [field, text] of [['args', 'Analyze: sales'], ['args', '/summarise this text'], ['query', 'a and b'], ['args', 'and/or'], ['profile', 'x'], ['args', '']] as const) {
+  for (const [field, text] of [['args', 'Analyze: sales'], ['args', '/summarise this text'], ['query', 'a and b'], ['args', 'and/or'], ['profile', 'x'], ['args', ''], ['args', '... and so on'], ['args', '50%25 off'], ['args', 'a: b'], ['args', '\\d+']] as const) {
     assert.not(named(field, text), `${field} ${text}`);
   }
 });

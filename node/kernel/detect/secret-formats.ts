@@ -1,0 +1,47 @@
+/** Secrets that say by their form who issued them. */
+
+/**
+ * Prefixes with what follows them, from the vendors' documentation: the type,
+ * a text that each contains, the source of a pattern. The lengths are loose: the
+ * prefix tells, and vendors change lengths.
+ */
+export const marked_secrets: readonly (readonly [type: string, hint: string, source: string])[] = [
+  ['aws-access-key', '', '(?:A3T[A-Z0-9]|AKIA|ASIA|AROA|AIDA|ABIA|ACCA)[A-Z0-9]{16}'],
+  ['google-api-key', 'AIza', 'AIza[\\w-]{30,40}'], ['google-oauth-token', 'ya29.', 'ya29\\.[\\w-]{20,512}'], ['google-client-secret', 'GOCSPX', 'GOCSPX-[\\w-]{24,40}'],
+  ['azure-client-secret', '8Q~', '[\\w.~-]{3}8Q~[\\w.~-]{31,37}'],
+  ['github-token', 'gh', 'gh[pousr]_\\w{20,251}'], ['github-token', 'github_pat_', 'github_pat_\\w{40,100}'],
+  ['gitlab-token', 'gl', 'gl(?:pat|ptt|dt|rt|cbt|ft|soat|agent|imt|rtr|ffct|oas|wt)-[\\w.-]{20,300}'], ['gitlab-token', 'GR1348941', 'GR1348941[\\w-]{20,64}'],
+  ['slack-token', 'xox', 'xox[a-eoprs](?:\\.xox[bp])?-[\\w-]{10,250}'], ['slack-token', 'xapp-', 'xapp-\\d-[\\w-]{20,200}'],
+  ['slack-webhook', 'hooks.slack.com', 'hooks\\.slack\\.com/(?:services|workflows)/[\\w/]{20,120}'],
+  ['stripe-key', 'k_', '[sr]k_(?:live|test)_[0-9A-Za-z]{10,247}'], ['webhook-secret', 'whsec_', 'whsec_[\\w+/=]{24,80}'],
+  ['npm-token', 'npm_', 'npm_[0-9A-Za-z]{30,40}'], ['pypi-token', 'pypi-', 'pypi-AgE[\\w-]{50,300}'], ['rubygems-token', 'rubygems_', 'rubygems_[0-9a-f]{48}'],
+  ['anthropic-key', 'sk-ant-', 'sk-ant-[\\w-]{20,200}'], ['openai-key', 'sk-', 'sk-(?:proj|svcacct|admin|None|or-v1)-[\\w-]{20,250}'], ['openai-key', 'sk-', 'sk-[0-9A-Za-z]{20,64}'],
+  ['huggingface-token', 'hf_', 'hf_[0-9A-Za-z]{20,40}'], ['replicate-token', 'r8_', 'r8_[0-9A-Za-z]{37,40}'], ['groq-key', 'gsk_', 'gsk_[0-9A-Za-z]{40,60}'], ['xai-key', 'xai-', 'xai-[0-9A-Za-z]{70,90}'],
+  ['twilio-key', 'SK', 'SK[0-9a-f]{32}'], ['sendgrid-key', 'SG.', 'SG\\.[\\w-]{16,32}\\.[\\w-]{32,64}'], ['mailgun-key', 'key-', 'key-[0-9a-f]{32}'], ['mailchimp-key', '-us', '[0-9a-f]{32}-us\\d{1,2}'],
+  ['telegram-token', ':AA', '(?:bot)?\\d{8,10}:AA[\\w-]{32,34}'], ['discord-token', '.', '[MNO][\\w-]{23,27}\\.[\\w-]{6}\\.[\\w-]{27,40}'], ['discord-webhook', '/api/webhooks/', 'discord(?:app)?\\.com/api/webhooks/\\d{17,20}/[\\w-]{60,80}'],
+  ['shopify-token', 'shp', 'shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}'], ['square-token', 'sq0', 'sq0(?:atp|csp)-[\\w-]{22,43}'], ['square-token', 'EAAA', 'EAAA[\\w-]{60}'],
+  ['digitalocean-token', '_v1_', 'do[opr]_v1_[0-9a-f]{64}'], ['databricks-token', 'dapi', 'dapi[0-9a-f]{32}(?:-\\d)?'], ['doppler-token', 'dp.', 'dp\\.(?:pt|st|ct|sa|scim|audit)\\.[\\w.-]{40,64}'],
+  ['linear-key', 'lin_api_', 'lin_api_[0-9A-Za-z]{32,48}'], ['notion-token', 'ntn_', 'ntn_[0-9A-Za-z]{40,50}'], ['notion-token', 'secret_', 'secret_[0-9A-Za-z]{43}'],
+  ['vault-token', 'hv', 'hv[sbr]\\.[\\w-]{24,300}'], ['new-relic-key', 'NR', 'NR(?:AK|II|JS|IQ|RA|BR)-[0-9A-Za-z-]{18,40}'], ['grafana-token', 'gl', 'glsa_[0-9A-Za-z]{32}_[0-9a-f]{8}'], ['grafana-token', 'glc_', 'glc_[\\w+/=]{32,400}'],
+  ['atlassian-token', 'AT', 'AT(?:ATT3|CTT3)[\\w=-]{80,250}'], ['atlassian-token', 'ATBB', 'ATBB[0-9A-Za-z]{24,40}'], ['dropbox-token', 'sl.', 'sl\\.(?:u\\.)?[\\w-]{100,1200}'], ['facebook-token', 'EAA', 'EAA(?:CEdEose0cBA[0-9A-Za-z]{20,250}|[A-Z][0-9A-Za-z]{90,250})'],
+  ['age-secret-key', 'AGE-SECRET-KEY-1', 'AGE-SECRET-KEY-1[0-9A-Z]{58}'], ['pulumi-token', 'pul-', 'pul-[0-9a-f]{40}'], ['terraform-token', '.atlasv1.', '[\\w-]{14}\\.atlasv1\\.[\\w-]{60,70}'],
+  ['docker-token', 'dckr_', 'dckr_(?:pat|oat)_[\\w-]{27,40}'], ['docker-swarm-token', 'SWMTKN-1-', 'SWMTKN-1-[0-9a-z]{50}-[0-9a-z]{25}'], ['planetscale-token', 'pscale_', 'pscale_(?:tkn|pw|oauth)_[\\w.-]{32,64}'], ['supabase-token', 'sb', 'sb(?:p_[0-9a-f]{40}|_secret_[\\w-]{20,60})'], ['postman-key', 'PMAK-', 'PMAK-[0-9a-f]{24}-[0-9a-f]{34}'],
+  ['1password-key', 'A3-', 'A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3}'], ['1password-token', 'ops_eyJ', 'ops_eyJ[\\w+/=]{200,2000}'], ['adobe-secret', 'p8e-', 'p8e-[0-9A-Za-z]{32}'],
+  ['airtable-token', 'pat', 'pat[0-9A-Za-z]{14}\\.[0-9a-f]{64}'], ['alchemy-key', 'alcht_', 'alcht_[0-9A-Za-z]{30}'], ['alibaba-key', 'LTAI', 'LTAI[0-9A-Za-z]{12,26}'],
+  ['artifactory-token', 'AKCp', 'AKCp[0-9A-Za-z]{59,79}'], ['artifactory-token', 'cmVmd', 'cmVmd[0-9A-Za-z]{59}'], ['beamer-token', 'b_', 'b_[\\w=-]{44}'],
+  ['buildkite-token', 'bkua_', 'bkua_[0-9a-f]{40}'], ['circleci-token', 'CCIPAT_', 'CCIPAT_[0-9A-Za-z]{22}_[0-9a-f]{40}'], ['clickup-token', 'pk_', 'pk_\\d{6,10}_[0-9A-Z]{32}'], ['clojars-token', 'CLOJARS_', 'CLOJARS_[0-9A-Za-z]{60}'],
+  ['cloudflare-key', 'v1.0-', 'v1\\.0-[0-9a-f]{24}-[0-9a-f]{146}'], ['contentful-token', 'CFPAT-', 'CFPAT-[\\w-]{43}'], ['crates-token', 'cio', 'cio[0-9A-Za-z]{32}'], ['databento-key', 'db-', 'db-[0-9A-Za-z]{29}'], ['defined-key', 'dnkey-', 'dnkey-[\\w=-]{26}-[\\w=-]{52}'],
+  ['duffel-token', 'duffel_', 'duffel_(?:test|live)_[\\w=-]{43}'], ['dynatrace-token', 'dt0', 'dt0[a-z]\\d{2}\\.[0-9A-Z]{24}\\.[0-9A-Z]{64}'], ['easypost-key', 'EZ', 'EZ[AT]K[0-9A-Za-z]{54}'], ['endorlabs-key', 'endr+', 'endr\\+[\\w-]{16,40}'],
+  ['figma-token', 'fig', 'fig[dur]_[\\w-]{40,60}'], ['flutterwave-key', 'FLWSECK', 'FLWSECK(?:_TEST)?-[0-9A-Za-z]{12,40}(?:-X)?'], ['fly-token', 'fo1_', 'fo1_[\\w-]{43}'], ['fly-token', 'fm', 'fm\\d[ar]?_[\\w+/=]{80,1200}'], ['frameio-token', 'fio-u-', 'fio-u-[\\w=-]{64}'],
+  ['grafana-token', 'eyJrIjoi', 'eyJrIjoi[0-9A-Za-z+/]{60,400}={0,3}'], ['harness-token', 'at.', '[ps]at\\.[\\w-]{22}\\.[0-9A-Za-z]{24}\\.[0-9A-Za-z]{20}'], ['heroku-key', 'HRKU-', 'HRKU-[\\w-]{36,64}'], ['hubspot-token', 'pat-', 'pat-(?:na|eu)\\d-[0-9a-f-]{36}'],
+  ['huggingface-token', 'api_org_', 'api_org_[A-Za-z]{34}'], ['infracost-key', 'ico-', 'ico-[0-9A-Za-z]{32}'], ['intra42-secret', 's-s4t2', 's-s4t2(?:ud|af)-[0-9a-f]{64}'], ['jwt', 'ZXlK', 'ZXlK[\\w+/-]{52,4096}={0,2}'], ['langfuse-key', 'sk-lf-', 'sk-lf-[0-9a-f-]{36}'],
+  ['langsmith-key', 'lsv2_', 'lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}'], ['linkedin-secret', 'WPL_', 'WPL_AP\\d\\.[\\w+/=.]{16,64}'], ['lob-key', 'live_', '(?:live|test)_(?:pub_)?[0-9a-f]{31,35}'], ['mailgun-key', 'pubkey-', 'pubkey-[0-9a-f]{32}'], ['mapbox-token', 'k.eyJ', '[sp]k\\.eyJ[\\w-]{40,300}\\.[\\w-]{20,40}'],
+  ['maxmind-key', '_mmk', '\\w{6}_\\w{29}_mmk'], ['netlify-token', 'nf', 'nf[pcou]_[0-9A-Za-z]{36,40}'], ['nuget-key', 'oy2', 'oy2[0-9a-z]{43}'], ['nvidia-key', 'nvapi-', 'nvapi-[\\w-]{60,70}'], ['octopus-key', 'API-', 'API-[0-9A-Z]{26,32}'], ['openshift-token', 'sha256~', 'sha256~[\\w-]{43}'],
+  ['pinecone-key', 'pcsk_', 'pcsk_[0-9A-Za-z]{4,8}_[0-9A-Za-z]{40,80}'], ['resend-key', 're_', 're_[0-9A-Za-z]{8}_[0-9A-Za-z]{20,30}'], ['braintree-token', 'access_token$', 'access_token\\$(?:production|sandbox)\\$[0-9a-z]{16}\\$[0-9a-f]{32}'], ['aws-bedrock-key', 'ABSK', 'ABSK[\\w+/]{100,280}={0,2}'], ['tencent-key', 'AKID', 'AKID[0-9A-Za-z]{28,40}'], ['elevenlabs-key', 'sk_', 'sk_[0-9a-f]{48}'], ['neon-key', 'napi_', 'napi_[0-9a-z]{48,80}'], ['together-key', 'tgp_v1_', 'tgp_v1_[\\w-]{40,50}'],
+  ['perplexity-key', 'pplx-', 'pplx-[0-9A-Za-z]{40,64}'], ['pganalyze-key', 'pgar_', 'pgar_[0-9A-Za-z]{27}'], ['plaid-token', 'access-', 'access-(?:sandbox|development|production)-[0-9a-f-]{36}'], ['posthog-key', 'ph', 'ph[xs]_[0-9A-Za-z]{40,60}'], ['prefect-token', 'pnu_', 'pnu_[0-9A-Za-z]{36}'],
+  ['razorpay-key', 'rzp_', 'rzp_(?:live|test)_[0-9A-Za-z]{14,20}'], ['readme-token', 'rdme_', 'rdme_[0-9a-z]{70}'], ['render-key', 'rnd_', 'rnd_[0-9A-Za-z]{28,40}'], ['runpod-key', 'rpa_', 'rpa_[0-9A-Z]{30,50}'], ['scalingo-token', 'tk-us-', 'tk-us-[\\w-]{48}'],
+  ['sendinblue-key', 'xkeysib-', 'xkeysib-[0-9a-f]{64}-[0-9A-Za-z]{16}'], ['sentry-token', 'sntry', 'sntry[sua]_[\\w+/=]{40,400}'], ['settlemint-token', 'sm_', 'sm_(?:aat|pat|sat)_[0-9A-Za-z]{16}'], ['shippo-token', 'shippo_', 'shippo_(?:live|test)_[0-9a-f]{40}'], ['slack-token', 'xoxe.', 'xoxe\\.xox[bp]-\\d-[\\w-]{100,300}'],
+  ['sonar-token', 'sq', 'sq[uap]_[0-9a-f]{40}'], ['sourcegraph-token', 'sgp_', 'sgp_(?:(?:[0-9A-Fa-f]{16}|local)_)?[0-9A-Fa-f]{40}'], ['sourcegraph-token', 'slk_', 'slk_[0-9a-f]{64}'], ['tailscale-key', 'tskey-', 'tskey-[a-z]+-[0-9A-Za-z]{6,20}(?:CNTRL)?-[0-9A-Za-z]{16,40}'],
+  ['tavily-key', 'tvly-', 'tvly-(?:dev-|prod-)?[0-9A-Za-z]{32}'], ['teams-webhook', '.webhook.office.com', '[\\w-]{1,64}\\.webhook\\.office\\.com/webhookb2/[\\w@-]{60,90}/IncomingWebhook/[\\w/-]{40,120}'], ['typeform-token', 'tfp_', 'tfp_[\\w.=-]{44,70}'],
+  ['vault-token', 's.', 's\\.(?=[A-Za-z]{0,20}\\d)[0-9A-Za-z]{24}'], ['wakatime-key', 'waka_', 'waka_[0-9a-f-]{36}'], ['yandex-key', 't1.', 't1\\.[\\w-]{8,40}={0,2}\\.[\\w-]{60,120}={0,2}'], ['yandex-key', 'AQVN', 'AQVN[\\w-]{35,38}'], ['zapier-webhook', 'hooks.zapier.com', 'hooks\\.zapier\\.com/hooks/catch/\\d{4,12}/[0-9a-z]{6,20}'], ['zuplo-key', 'zpka_', 'zpka_\\w{32,60}'],
+];
