@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite as uvuSuite } from 'uvu';
 
-const deadline_ms = 20_000;
+const deadline_ms = 60_000;
 
 /** What a test is given. */
 export interface TestContext {
@@ -17,7 +17,7 @@ export interface TestContext {
   after(clean: () => void | Promise<void>): void;
 }
 
-/** Declares a test; `ms` replaces the default deadline of 20 s. */
+/** Declares a test; `ms` replaces the default deadline of 60 s. */
 export interface Test {
   (name: string, body: (context: TestContext) => void | Promise<void>, options?: { ms?: number }): void;
   /** Declares a test that cannot run here, and prints why. */
@@ -41,7 +41,9 @@ async function withDeadline(name: string, limit_ms: number, body: Promise<void>)
 /** A group of tests, named after the file that it tests. */
 export function suite(group: string): Test {
   const group_suite = uvuSuite(group);
+  let declared = 0;
   const test: Test = (name, body, options = {}) => {
+    declared += 1;
     group_suite(name, async () => {
       const cleaners: (() => void | Promise<void>)[] = [];
       const context: TestContext = {
@@ -61,8 +63,12 @@ export function suite(group: string): Test {
   };
   test.skip = (name, why) => {
     console.log(`skipped: ${group}: ${name}: ${why}`);
+    declared += 1;
     group_suite.skip(name, () => undefined);
   };
-  test.run = () => group_suite.run();
+  test.run = () => {
+    if (declared === 0) throw new Error(`${group} has no test`);
+    group_suite.run();
+  };
   return test;
 }

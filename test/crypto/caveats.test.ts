@@ -108,7 +108,9 @@ test('weeks behave as sets of minutes: membership, containment and intersection 
   const monday = seconds('2026-01-05T00:00:00Z');
   const minutes = Array.from({ length: 336 }, (_, index) => index * 30);
   let contained = 0;
-  fc.assert(fc.property(some_week, some_week, (first, second) => {
+  fc.assert(fc.property(some_week, some_week, fc.boolean(), (first, other, is_part) => {
+    // Two weeks at random are seldom one within the other.
+    const second = is_part ? first.slice(0, 1) : other;
     const [a, b] = [week(...first), week(...second)];
     const [in_a, in_b] = [first, second].map((windows) => minutes.map((minute) => windows.some((window) => lies(window, minute))));
     assert.equal(minutes.map((minute) => isOpen(a, monday + minute * 60)), in_a);

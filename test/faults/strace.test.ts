@@ -46,7 +46,7 @@ else {
     assert.ok(hit);
     assert.is(durable, 0);
     assert.equal(problems, []);
-  }, { ms: 30_000 });
+  });
 }
 
 test.run();

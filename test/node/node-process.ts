@@ -12,7 +12,7 @@ import { launch } from './run-cli.ts';
 export const start_ms_max = 30_000;
 
 /** Asks again and again until there is an answer. */
-export async function until<T>(what: string, ask: () => Promise<T | undefined>, limit_ms = 15_000): Promise<T> {
+export async function until<T>(what: string, ask: () => Promise<T | undefined>, limit_ms = 30_000): Promise<T> {
   const end = performance.now() + limit_ms;
   let last = '';
   while (performance.now() < end) {

@@ -57,11 +57,11 @@ test('what was decided about cannot change afterwards, and is what was hashed', 
 });
 
 test('arguments of 100 MB are refused before they are hashed, at once', () => {
-  const since = performance.now();
+  const since = process.cpuUsage();
   for (const data of ['x'.repeat(100_000_000), Buffer.alloc(100_000_000), Array.from({ length: 100 }, () => 'x'.repeat(1_000_000)), { deep: ['x'.repeat(100_000_000)] }]) {
     assert.is(recordOf({ data }).code, 'CALL_INVALID');
   }
-  assert.ok(performance.now() - since < 2_000);
+  assert.ok(process.cpuUsage(since).user < 2_000_000);
 });
 
 test('policies for other agents are not in force, and those in shadow mode are only tried', () => {

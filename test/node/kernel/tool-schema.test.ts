@@ -68,7 +68,7 @@ test('a schema that is none, that narrows in a way not known here, or that leads
 });
 
 test('a hostile schema, and a hostile value, end in time', () => {
-  const began = performance.now();
+  const began = process.cpuUsage();
   const deep = Array.from({ length: 40 }).reduce<Json>((inner) => ({ not: inner }), true);
   assert.not.ok(compileSchema(deep).ok);
   assert.not.ok(compileSchema({ anyOf: Array.from({ length: 3000 }, () => true) }).ok);
@@ -81,7 +81,8 @@ test('a hostile schema, and a hostile value, end in time', () => {
   // Exponential for a backtracking engine.
   assert.is(unwrap(compileSchema({ pattern: '^(a+)+$' })).problem(`${'a'.repeat(16_000)}b`), 'it does not match ^(a+)+$');
   unwrap(compileSchema({ uniqueItems: true })).problem(Array.from({ length: 60_000 }, (_, index) => index));
-  assert.ok(performance.now() - began < 5000, `${performance.now() - began} ms`);
+  const { user } = process.cpuUsage(began);
+  assert.ok(user < 5_000_000, `${user} µs`);
 });
 
 test('no keyword reads a large value a thousand times over', () => {
@@ -94,9 +95,10 @@ test('no keyword reads a large value a thousand times over', () => {
   ];
   for (const [part, value] of hostile) {
     const schema = unwrap(compileSchema({ allOf: Array.from({ length: 1000 }, () => part) }));
-    const began = performance.now();
+    const began = process.cpuUsage();
     assert.match(schema.problem(value) ?? '', /too long/, JSON.stringify(part).slice(0, 80));
-    assert.ok(performance.now() - began < 1000, `${JSON.stringify(part).slice(0, 80)}: ${performance.now() - began} ms`);
+    const { user } = process.cpuUsage(began);
+    assert.ok(user < 1_000_000, `${JSON.stringify(part).slice(0, 80)}: ${user} µs`);
   }
   const honest = unwrap(compileSchema({ type: 'object', required: ['text', 'rows'], properties: { text: { type: 'string', minLength: 1, maxLength: 2_000_000, not: { const: 'none' } }, rows: { minItems: 1, items: { type: 'integer' } } } }));
   assert.is(honest.problem({ text, rows: long.slice(0, 80_000) }), undefined, 'large and honest');

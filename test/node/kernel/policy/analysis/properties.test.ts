@@ -54,7 +54,7 @@ test('without all the rules that are said to make no difference, every request o
       assert.equal({ effect: after.effect, obligations: after.obligations }, { effect: before.effect, obligations: before.obligations }, JSON.stringify({ document, request }));
     }
   }), { numRuns: 40 });
-  assert.ok(removed > 1, `only ${removed} rules were removed`);
+  assert.ok(removed > 0, `only ${removed} rules were removed`);
 });
 
 test('a policy that is said to decide always the same does so for every request of a small world', () => {
