@@ -3,6 +3,7 @@
  * has exactly one accepted text, so that hashes over text cannot be varied by
  * a third party (RFC 4648 section 3.5 on canonical encoding).
  */
+import { isUtf8 } from 'node:buffer';
 
 const text_encoder = new TextEncoder();
 const text_decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -15,7 +16,8 @@ export function utf8(text: string): Uint8Array {
 /** The string of UTF-8 bytes, or `undefined` when they are not valid UTF-8. */
 export function fromUtf8(bytes: Uint8Array): string | undefined {
   try {
-    return text_decoder.decode(bytes);
+    // Asked first, for what is thrown takes a hundred times as long.
+    return isUtf8(bytes) ? text_decoder.decode(bytes) : undefined;
   } catch {
     return undefined;
   }

@@ -14,6 +14,7 @@ import { fail, messageOf, ok, type Result } from '../../crypto/result.ts';
 import type { PeerId } from '../../protocols/ports.ts';
 import type { Datastore } from './datastore.ts';
 import { connections_max, inbound_connections_per_second_max, inbound_handshakes_max, open_ms_max, record_holders } from './limits.ts';
+import { noise_crypto } from './noise-crypto.ts';
 
 /** The DHT of AgentMesh, apart from the public one. */
 const dht_protocol = '/agentmesh/kad/1.0.0';
@@ -60,7 +61,7 @@ export function buildHost(parts: HostParts): Promise<Libp2p<Services>> {
     addresses: { listen: [...parts.listen] },
     datastore: parts.datastore,
     transports: [tcp()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [noise({ crypto: noise_crypto })],
     streamMuxers: [yamux()],
     peerDiscovery: [
       ...(known.length > 0 ? [bootstrap({ list: known, timeout: 0 })] : []),

@@ -1,5 +1,6 @@
 /** The bytes of a governed message: request, receipt, answer. */
-import { fromBase64url, toBase64url, utf8 } from '../../crypto/bytes.ts';
+import { isApprovalRequest } from '../../crypto/approval.ts';
+import { fromBase64url, toBase64url } from '../../crypto/bytes.ts';
 import { decodeCbor, encodeCbor, hasShape, isStrings, isWhole, type Fields } from '../../crypto/canonical.ts';
 import { chain_links_max, parseInvocation } from '../../crypto/chain.ts';
 import { isDid } from '../../crypto/did.ts';
@@ -20,6 +21,8 @@ export interface MessageRequest {
   readonly records: readonly Uint8Array[];
   /** RFC 8785 bytes of the arguments. */
   readonly arguments: Uint8Array;
+  /** The request for approval that the same command began earlier; a request of version 2 has it, and only that. */
+  readonly approval?: string;
 }
 
 /** What the executor signs about an invocation. Times are Unix seconds. */
@@ -42,7 +45,7 @@ export interface Receipt {
 
 /** The wire form of a request. */
 export function encodeRequest(request: MessageRequest): Uint8Array {
-  return encodeCbor({ version: 1, ...request });
+  return encodeCbor({ version: request.approval === undefined ? 1 : 2, ...request });
 }
 
 /** Reads a request. Fails with `MESSAGE_MALFORMED`. */
@@ -50,17 +53,17 @@ export function decodeRequest(bytes: Uint8Array): Result<MessageRequest> {
   const decoded = decodeCbor(bytes);
   if (!decoded.ok) return fail('MESSAGE_MALFORMED', decoded.failure.reason);
   const { value } = decoded;
-  if (!hasShape(value, ['version', 'invocation', 'chain', 'records', 'arguments']) || value['version'] !== 1) {
-    return fail('MESSAGE_MALFORMED', 'not a version 1 message');
+  if (!hasShape(value, ['version', 'invocation', 'chain', 'records', 'arguments'], ['approval']) || value['version'] !== (value['approval'] === undefined ? 1 : 2)) {
+    return fail('MESSAGE_MALFORMED', 'not a message of version 1, nor one of version 2 with the approval that it takes up');
   }
-  const { invocation, chain, records, arguments: given }: Fields = value;
+  const { invocation, chain, records, arguments: given, approval }: Fields = value;
   const isBytes = (item: unknown): item is Uint8Array => item instanceof Uint8Array;
   if (typeof invocation !== 'string' || !isStrings(chain) || chain.length > chain_links_max
-    || !Array.isArray(records) || !records.every(isBytes) || !isBytes(given)) {
+    || !Array.isArray(records) || !records.every(isBytes) || !isBytes(given) || (approval !== undefined && (typeof approval !== 'string' || !isApprovalRequest(approval)))) {
     return fail('MESSAGE_MALFORMED', 'a field of the message has the wrong form');
   }
   if (given.length > arguments_bytes_max) return fail('MESSAGE_MALFORMED', `arguments have at most ${arguments_bytes_max} bytes`);
-  return ok({ invocation, chain, records, arguments: given });
+  return ok({ invocation, chain, records, arguments: given, ...(approval === undefined ? {} : { approval }) });
 }
 
 /** Signs a receipt. Words that are too long for a token are shortened. */
@@ -118,7 +121,8 @@ function receiptOf(claims: Fields): Receipt | undefined {
   const { iss, aud, inv, cmd, verdict, code, rule, reason, res_h, log, iat }: Fields = claims;
   if (!isDid(iss) || !isDid(aud) || typeof inv !== 'string' || typeof cmd !== 'string' || !isVerdict(verdict) || !isWordOrNull(code)
     || !isWordOrNull(rule) || typeof reason !== 'string' || !isHashOrNull(res_h) || !isLogPlace(log) || !isWhole(iat)) return undefined;
-  return { iss, aud, inv, cmd, verdict, code, rule, reason, res_h, log, iat };
+  // In the order of RFC 8785, so that the caller's kernel need not sort what it hashes.
+  return { aud, cmd, code, iat, inv, iss, log, reason, res_h, rule, verdict };
 }
 
 /**
@@ -139,7 +143,7 @@ export function verifyReceipt(answer: MessageAnswer, invocation: string, executo
     return fail('RECEIPT_MISMATCH', 'the receipt is for another caller or about another command');
   }
   const result_hash = answer.result === null ? null : toBase64url(sha256(answer.result));
-  if (receipt.inv !== toBase64url(sha256(utf8(invocation))) || receipt.res_h !== result_hash) {
+  if (receipt.inv !== toBase64url(asked.value.token.hash) || receipt.res_h !== result_hash) {
     return fail('RECEIPT_MISMATCH', 'the receipt is about another invocation or another result');
   }
   return ok(receipt);
