@@ -19,6 +19,11 @@ export const approval_why_length_max = 200;
 export const approval_request_bytes = 16;
 const id_pattern = /^[A-Za-z0-9_-]{22}$/;
 
+/** Whether a text can name a request for approval. */
+export function isApprovalRequest(text: string): boolean {
+  return id_pattern.test(text);
+}
+
 /** What is asked: the call, and the policies and the rule that want it approved. */
 export interface ApprovedAction {
   /** DID or local name. */

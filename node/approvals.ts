@@ -1,7 +1,8 @@
 /**
  * Calls that wait for a human: a policy wants them approved, and the kernel
- * waits for the signed word of who answers for the agent. Nothing is kept over
- * a restart, because the call that waited is gone then: the log has that it was asked.
+ * waits for the signed word of who answers for the agent. A peer's call is not
+ * held open for long: its peer is told the name of the request, and comes again
+ * with it. Nothing is kept over a restart: the log has that it was asked.
  */
 import { equal, toBase64url } from '../crypto/bytes.ts';
 import { approval_lifetime_s_max, approval_request_bytes, approvalHash, parseApproval, signApproval, type Approval } from '../crypto/approval.ts';
@@ -13,36 +14,26 @@ import type { Identity } from '../protocols/identity/index.ts';
 import type { Clock, Random } from '../protocols/ports.ts';
 import type { RevocationService } from '../protocols/revocation/index.ts';
 import { unixSeconds } from '../protocols/time.ts';
+import { isBound, settledOf, untilEnded, WaitingCalls, type PendingApproval, type SettledApproval, type TakingUp, type WaitingCall } from './approval-waiting.ts';
 import type { LocalIdentity } from './identities.ts';
 import type { ApprovalGrant, ApprovalQuestion, Approvals } from './kernel/arbiter.ts';
+import type { KernelSpace } from './kernel/index.ts';
 import { Meter, type RateLimit } from './kernel/policy/limit.ts';
 
-/** Calls of one agent that may wait for approval at once. */
-export const approvals_per_agent_max = 16;
-/** Calls that may wait for approval at once. */
-export const approvals_max = 256;
+export { approvals_per_agent_max, approvals_per_peer_max, peer_approvals_per_agent_max, taking_up_ms_max, type PendingApproval, type SettledApproval } from './approval-waiting.ts';
+
 /** How long a call waits for approval where nobody says. */
 export const approval_ms_default = 300_000;
 /** The longest wait for approval. */
 export const approval_ms_max: number = approval_lifetime_s_max * 1000;
-/** How long a command of a peer waits: it must be answered while its exchange is open. */
+/** How long what an agent does at a peer's command waits: the peer must be answered while its exchange is open. */
 export const peer_approval_ms_max = 45_000;
+/** How long the command itself of a peer waits before the peer is told under which name its request goes on. */
+export const told_after_ms = 2_000;
+/** How long a peer that comes again is kept waiting before it is told that nobody has answered yet. */
+export const held_ms_max = 25_000;
 /** Answers that are refused within a minute before no more are looked at until it is over. */
 const wrong_answers: RateLimit = { count: 10, period_ms: 60_000 };
-
-/** A call that waits. */
-export interface PendingApproval extends ApprovalQuestion {
-  /** Names the request: 16 random bytes, base64url. */
-  readonly id: string;
-  /** DID of this host. */
-  readonly host: string;
-  /** What the agent is called here. */
-  readonly agent_name: string;
-  /** DIDs whose word counts: the agent's sponsor, and the organisation above. */
-  readonly approvers: readonly string[];
-  /** Unix milliseconds. */
-  readonly expires_ms: number;
-}
 
 /** An answer as it was given. */
 export interface AnsweredApproval {
@@ -52,6 +43,13 @@ export interface AnsweredApproval {
   /** DID of who answered. */
   readonly by: string;
   readonly why: string;
+}
+
+/** What is written down of an answer to a call that its peer has yet to take up: the record of its decision may never come. */
+export interface KeptAnswer extends AnsweredApproval {
+  readonly kind: 'approval-answered';
+  readonly token: string;
+  readonly time_ms: number;
 }
 
 /** What is written down of an answer that was not accepted. */
@@ -74,85 +72,135 @@ export interface ApprovalsParts {
   readonly revocation: Pick<RevocationService, 'answerable' | 'revokedDid' | 'revokedKey'>;
   /** The identity of this host with this DID or name. */
   find(who: string): LocalIdentity | undefined;
-  /** Writes down an answer that was not accepted. */
-  note(rejected: RejectedAnswer): Promise<unknown>;
-}
-
-interface Waiting {
-  readonly pending: PendingApproval;
-  readonly action_hash: Uint8Array;
-  settle(result: Result<ApprovalGrant>): void;
+  /** Writes down an answer that no record of a decision holds. */
+  note(answer: RejectedAnswer | KeptAnswer): Promise<unknown>;
 }
 
 /** Who is asked, and what they say. */
 export class ApprovalDesk implements Approvals {
   readonly #parts: ApprovalsParts;
   readonly #wait_ms: number;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #calls: WaitingCalls;
   readonly #wrong: Meter;
-  readonly #listeners = new Set<(pending: PendingApproval) => void>();
+  readonly #watched = new WeakSet<Pick<KernelSpace, 'observeSignals'>>();
+  readonly #pending_listeners = new Set<(pending: PendingApproval) => void>();
+  readonly #settled_listeners = new Set<(settled: SettledApproval) => void>();
 
   constructor(parts: ApprovalsParts, wait_ms: number = approval_ms_default) {
     this.#parts = parts;
     this.#wait_ms = Math.min(wait_ms, approval_ms_max);
+    this.#calls = new WaitingCalls(parts.clock, (waiting) => this.#settled(waiting));
     this.#wrong = new Meter(() => parts.clock.now());
   }
 
   /** The calls that wait, the oldest first. */
   list(): readonly PendingApproval[] {
-    return [...this.#waiting.values()].map(({ pending }) => pending);
+    return this.#calls.list();
   }
 
   /** The call that waits under an id. Fails with `APPROVAL_UNKNOWN`. */
   get(id: string): Result<PendingApproval> {
-    const waiting = this.#waiting.get(id);
+    const waiting = this.#calls.waiting(id);
     return waiting === undefined ? unknown() : ok(waiting.pending);
   }
 
   /** Tells of every call that begins to wait; the answer ends it. */
   onPending(listener: (pending: PendingApproval) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    this.#pending_listeners.add(listener);
+    return () => void this.#pending_listeners.delete(listener);
+  }
+
+  /** Tells of every call that waits no more; the answer ends it. */
+  onSettled(listener: (settled: SettledApproval) => void): () => void {
+    this.#settled_listeners.add(listener);
+    return () => void this.#settled_listeners.delete(listener);
+  }
+
+  /** Ends what waits of an agent that is killed: what it was sent could not be taken up any more. Every kernel is watched once. */
+  watch(kernel: Pick<KernelSpace, 'observeSignals'>): void {
+    if (this.#watched.has(kernel)) return;
+    this.#watched.add(kernel);
+    kernel.observeSignals((info, outcome) => {
+      if (outcome === 'killed') for (const waiting of this.#calls.of(info.agent)) this.#calls.end(waiting, fail('AGENT_KILLED', 'the agent was killed'));
+    });
+  }
+
+  #settled({ pending, ending }: WaitingCall): void {
+    if (ending === undefined) return;
+    for (const listener of this.#settled_listeners) listener(settledOf(pending, ending));
   }
 
   /**
    * Waits until the call is approved by who answers for its agent. Fails with
    * `APPROVAL_REFUSED`, `APPROVAL_TIMEOUT`, `APPROVAL_OVERLOADED`, `APPROVAL_UNAVAILABLE`
-   * where nobody answers for the agent, or `CALL_ABORTED`.
+   * where nobody answers for the agent, or `CALL_ABORTED`; where it can be brought again
+   * also with `APPROVAL_PENDING`, and then with `APPROVAL_UNKNOWN` or `APPROVAL_ACTION`.
    */
   decide(question: ApprovalQuestion, signal: AbortSignal): Promise<Result<ApprovalGrant>> {
     const { clock, random, host, revocation } = this.#parts;
+    const { later } = question;
+    if (later !== null && later.request !== null) return this.#takeUp(later.request, question, signal);
     const agent = this.#parts.find(question.agent);
     const approvers = agent === undefined ? [] : revocation.answerable(agent.did).filter((did) => did !== agent.did);
     if (agent === undefined || approvers.length === 0) {
       return Promise.resolve(fail('APPROVAL_UNAVAILABLE', `nobody answers for ${question.agent}, so nobody can approve`, { fix: 'an agent of a node has a sponsor: agentmesh agent create NAME --sponsor WHO' }));
     }
-    const of_agent = this.list().filter((pending) => pending.agent === question.agent).length;
-    if (of_agent >= approvals_per_agent_max || this.#waiting.size >= approvals_max) {
-      return Promise.resolve(fail('APPROVAL_OVERLOADED', `${of_agent} calls of ${agent.name} wait for approval already`, { fix: 'agentmesh approvals list, and answer some of them' }));
-    }
-    const wait_ms = question.peer === null ? this.#wait_ms : Math.min(this.#wait_ms, peer_approval_ms_max);
+    const room = this.#calls.room(question, agent.name);
+    if (!room.ok) return Promise.resolve(room);
+    if (signal.aborted) return Promise.resolve(given_up);
+    const wait_ms = question.peer === null || later !== null ? this.#wait_ms : Math.min(this.#wait_ms, peer_approval_ms_max);
     const pending: PendingApproval = {
       ...question, id: toBase64url(random.bytes(approval_request_bytes)), host, agent_name: agent.name, approvers, expires_ms: clock.now() + wait_ms,
     };
-    return this.#wait(pending, wait_ms, signal);
+    const waiting = this.#calls.add(pending);
+    for (const listener of this.#pending_listeners) listener(pending);
+    return this.#wait(waiting, signal);
   }
 
-  #wait(pending: PendingApproval, wait_ms: number, signal: AbortSignal): Promise<Result<ApprovalGrant>> {
-    return new Promise((resolve) => {
-      const cancel = this.#parts.clock.after(wait_ms, () => settle(fail('APPROVAL_TIMEOUT', `nobody approved it within ${wait_ms} ms`, { fix: 'ask again, and have it answered: agentmesh approvals list' })));
-      const aborted = (): void => settle(fail('CALL_ABORTED', 'the call was given up before it was approved'));
-      const settle = (result: Result<ApprovalGrant>): void => {
-        cancel();
-        signal.removeEventListener('abort', aborted);
-        this.#waiting.delete(pending.id);
-        resolve(result);
-      };
-      if (signal.aborted) return settle(fail('CALL_ABORTED', 'the call was given up before it was approved'));
-      signal.addEventListener('abort', aborted, { once: true });
-      this.#waiting.set(pending.id, { pending, action_hash: approvalHash(pending), settle });
-      for (const listener of this.#listeners) listener(pending);
-    });
+  async #wait(waiting: WaitingCall, signal: AbortSignal): Promise<Result<ApprovalGrant>> {
+    const { pending } = waiting;
+    await untilEnded(this.#parts.clock, waiting, signal, pending.later === null ? undefined : told_after_ms);
+    if (waiting.ending !== undefined) return granted(waiting.ending);
+    if (!signal.aborted) {
+      waiting.is_kept = true;
+      return stillPending(pending);
+    }
+    this.#calls.end(waiting, given_up);
+    return given_up;
+  }
+
+  /** A call that comes again: it gets what was answered, once, and only if it is the same call. */
+  async #takeUp(id: string, question: ApprovalQuestion, signal: AbortSignal): Promise<Result<ApprovalGrant>> {
+    const waiting = this.#calls.kept(id, question);
+    if (waiting === undefined) return unknown();
+    if (!equal(waiting.action_hash, approvalHash(question))) {
+      return fail('APPROVAL_ACTION', 'the request was for another action, other arguments or other policies', { fix: 'repeat exactly what was asked then, or ask anew without the request' });
+    }
+    await untilEnded(this.#parts.clock, waiting, signal, told_after_ms);
+    if (signal.aborted) return given_up;
+    const { ending } = waiting;
+    if (ending === undefined) return stillPending(waiting.pending);
+    if (!this.#calls.forget(waiting)) return unknown();
+    if (!ending.ok) return ending;
+    // Since it was given, its signer may have been revoked, or its time may be over.
+    const holds = await this.#holds(ending.value);
+    return holds.ok ? granted(ending) : holds;
+  }
+
+  /**
+   * Waits a while for the answer to a call that its peer takes up. Gives the call where there
+   * is none yet, and nothing where it has one, or where there is no such call of that peer.
+   */
+  async unanswered(id: string, who: TakingUp, signal: AbortSignal): Promise<PendingApproval | undefined> {
+    const waiting = this.#calls.kept(id, who);
+    if (waiting === undefined) return undefined;
+    await untilEnded(this.#parts.clock, waiting, signal, held_ms_max);
+    return waiting.ending === undefined ? waiting.pending : undefined;
+  }
+
+  /** The request of a call that goes on waiting for its peer to come again: by its name, or by the call that began it. It may have been answered just now. */
+  keptFor(who: { readonly request: string | undefined; readonly call_id: unknown }): PendingApproval | undefined {
+    return this.#calls.keptFor(who)?.pending;
   }
 
   /**
@@ -183,21 +231,27 @@ export class ApprovalDesk implements Approvals {
     const parsed = parseApproval(text.trim());
     if (!parsed.ok) return this.#rejected(null, parsed);
     const approval = parsed.value;
-    const waiting = this.#waiting.get(approval.request);
+    const waiting = this.#calls.waiting(approval.request);
     if (waiting === undefined) return this.#rejected(approval, unknown());
     const bound = isBound(approval, waiting);
     if (!bound.ok) return this.#rejected(approval, bound);
-    const in_time = checkWindow(approval, unixSeconds(clock));
-    if (!in_time.ok) return this.#rejected(approval, fail('APPROVAL_EXPIRED', `the approval is not in force: ${in_time.failure.reason}`, { fix: 'answer again' }));
-    const signed = await this.#isSigned(approval);
-    if (!signed.ok) return this.#rejected(approval, signed);
+    const holds = await this.#holds(approval);
+    if (!holds.ok) return this.#rejected(approval, holds);
     // It may have been answered while the signer's record was looked up.
-    if (this.#waiting.get(approval.request) !== waiting) return this.#rejected(approval, unknown());
+    if (this.#calls.waiting(approval.request) !== waiting) return this.#rejected(approval, unknown());
     const { iss: by, verdict, why } = approval;
-    waiting.settle(verdict === 'grant'
-      ? ok({ id: approval.request, by, token: approval.token.text })
-      : fail('APPROVAL_REFUSED', `${by} refused it${why === '' ? '' : `: ${why}`}`, { detail: { by, token: approval.token.text } }));
-    return ok({ id: approval.request, agent: approval.agent, verdict, by, why });
+    const answered = { id: approval.request, agent: approval.agent, verdict, by, why };
+    const ending = verdict === 'grant' ? ok(approval) : fail('APPROVAL_REFUSED', `${by} refused it${why === '' ? '' : `: ${why}`}`, { detail: { by, why, token: approval.token.text } });
+    const { is_kept } = waiting;
+    this.#calls.end(waiting, ending);
+    if (is_kept) await this.#parts.note({ kind: 'approval-answered', ...answered, token: approval.token.text, time_ms: clock.now() });
+    return ok(answered);
+  }
+
+  /** Whether an approval is in force and its signer's. Fails with `APPROVAL_EXPIRED`, `APPROVAL_FORGED`, `REVOKED` or a `DID_…` code. */
+  async #holds(approval: Approval): Promise<Result<void>> {
+    const in_time = checkWindow(approval, unixSeconds(this.#parts.clock));
+    return in_time.ok ? this.#isSigned(approval) : fail('APPROVAL_EXPIRED', `the approval is not in force: ${in_time.failure.reason}`, { fix: 'answer again' });
   }
 
   async #isSigned({ iss, nbf, token }: Approval): Promise<Result<void>> {
@@ -219,18 +273,18 @@ export class ApprovalDesk implements Approvals {
   }
 }
 
-function unknown(): Result<never> {
-  return fail('APPROVAL_UNKNOWN', 'no call waits under this id: it was answered, it timed out, or the node was restarted', { fix: 'agentmesh approvals list' });
+const given_up: Result<never> = fail('CALL_ABORTED', 'the call was given up before it was approved');
+
+function granted(ending: Result<Approval>): Result<ApprovalGrant> {
+  return ending.ok ? ok({ id: ending.value.request, by: ending.value.iss, token: ending.value.token.text }) : ending;
 }
 
-/** Whether an approval says what was asked, by one who may say it. */
-function isBound({ iss, host, agent, action_hash }: Approval, { pending, action_hash: asked }: Waiting): Result<void> {
-  if (host !== pending.host) return fail('APPROVAL_HOST', `the approval is for the host ${host}`, { fix: `sign one for ${pending.host}` });
-  if (agent !== pending.agent) return fail('APPROVAL_AGENT', `the approval is for the agent ${agent}`, { fix: `sign one for ${pending.agent}` });
-  if (!equal(action_hash, asked)) return fail('APPROVAL_ACTION', 'the approval is for another action, other arguments or other policies', { fix: 'sign what agentmesh approvals show says' });
-  return pending.approvers.includes(iss)
-    ? ok(undefined)
-    : fail('APPROVAL_SIGNER', `${iss} does not answer for ${pending.agent_name}`, { fix: `one of ${pending.approvers.join(', ')} must sign` });
+function stillPending({ expires_ms }: PendingApproval): Result<never> {
+  return fail('APPROVAL_PENDING', `a human has to approve it, until ${new Date(expires_ms).toISOString()}`, { fix: 'the same call again, with the request that this answer names' });
+}
+
+function unknown(): Result<never> {
+  return fail('APPROVAL_UNKNOWN', 'no call waits under this id: it was answered, taken up or timed out, or the node was restarted', { fix: 'agentmesh approvals list' });
 }
 
 /** What a request asks to be signed, as it is shown and bound. */

@@ -37,15 +37,17 @@ export function dataFolder(flag: string | undefined, environment: Environment): 
   return resolve(flag ?? defaultDataFolder(environment));
 }
 
-/** Calls a method of the node that runs on the data folder. */
+/** Calls a method of the node that runs on the data folder; the node is told when the caller gives up. */
 export function ask<Method extends ControlMethod>(
   context: Context,
   flags: CommonFlags,
   method: Method,
   params: ControlApi[Method]['params'],
+  given_up?: AbortSignal,
 ): Promise<Result<ControlApi[Method]['value']>> {
   const client = controlClient(controlSocketPath(dataFolder(flags.data, context.process.env)));
-  return client.call(method, params, { signal: AbortSignal.timeout(answerLimit(method)) });
+  const limit = AbortSignal.timeout(answerLimit(method));
+  return client.call(method, params, { signal: given_up === undefined ? limit : AbortSignal.any([limit, given_up]) });
 }
 
 /** Calls a method and prints its answer: as JSON when asked for, else through the view. */

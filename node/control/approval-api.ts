@@ -18,9 +18,22 @@ export interface ApprovalView {
   readonly policy: string | null;
   readonly rule: string | null;
   readonly reason: string;
+  /** The peer at whose command the agent acts, if at one's. */
+  readonly peer: string | null;
+  /** Labels of what the agent has read. */
+  readonly taint: readonly string[];
   /** DIDs whose word counts; empty where a request file was read, which does not say. */
   readonly approvers: readonly string[];
   readonly expires_ms: number;
+}
+
+/** The page for approvals: a link that opens it, once; none where it was closed. */
+export interface ApprovalsPageView {
+  readonly url: string | null;
+  /** When the link ends, in Unix milliseconds. */
+  readonly expires_ms: number | null;
+  /** Whether it was open before. */
+  readonly was_open: boolean;
 }
 
 /** The methods about approvals, with their parameters and answers. `file` is the text of a request, `token` a signed answer. */
@@ -30,6 +43,7 @@ export interface ApprovalControlApi {
   'approval.answer': { params: { id: string; verdict: string; as?: Who; why?: string }; value: AnsweredApproval };
   'approval.sign': { params: { file: string; as: Who; verdict: string; why?: string }; value: { readonly token: string } };
   'approval.import': { params: { token: string }; value: AnsweredApproval };
+  'approval.page': { params: { port?: number; close?: boolean }; value: ApprovalsPageView };
 }
 
 const text = { type: 'string' } as const;
@@ -42,4 +56,5 @@ export const approval_params: { readonly [Method in keyof ApprovalControlApi]: {
   'approval.answer': { id: text, verdict: text, as: text_optional, why: text_optional },
   'approval.sign': { file: text, as: text, verdict: text, why: text_optional },
   'approval.import': { token: text },
+  'approval.page': { port: { type: 'number', optional: true }, close: { type: 'boolean', optional: true } },
 };

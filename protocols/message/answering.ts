@@ -131,6 +131,9 @@ export class MessageAnswering {
     const key = receiptKey(invocation);
     const stored = await store.get('receipt', key);
     if (stored !== undefined) return this.#repeated(opened, key, stored);
+    const unanswered = await this.#unanswered(opened, signal);
+    // Nothing was decided, so there is nothing to keep, to record or to count.
+    if (unanswered !== undefined) return this.#receipt(opened, unanswered);
     let concluded: Uint8Array | undefined;
     const call = await this.#verify(opened, {
       mark: { space: 'receipt', key, value: begun_mark },
@@ -150,6 +153,12 @@ export class MessageAnswering {
     // What was done has its receipt already, kept together with the outcome; whatever else came of it gets one now.
     if (execution.verdict === 'allow' && concluded !== undefined) return concluded;
     return this.#receipt(opened, execution, key);
+  }
+
+  /** What a caller is told who comes again before a human has answered. Its session has proven who it is, and only its own request is looked at. */
+  async #unanswered({ request, invocation, executor }: Opened, signal: AbortSignal): Promise<Execution | undefined> {
+    if (request.approval === undefined) return undefined;
+    return this.#parts.unanswered(request.approval, { executor: executor.identity.did, caller: invocation.iss }, signal);
   }
 
   /** The answer that was kept. Where none can be read any more the command still is not run again. */
@@ -200,6 +209,7 @@ export class MessageAnswering {
       arguments: given.value,
       ...(chain === undefined ? {} : { chain: chain.value }),
       invocation,
+      ...(request.approval === undefined ? {} : { approval: request.approval }),
       begun: [mark, ...counted.value],
       conclude,
     });

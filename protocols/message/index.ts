@@ -1,2 +1,2 @@
-export { jsonResult, message, type Answered, type Execution, type Executor, type Message, type RemoteCall } from './message.ts';
+export { jsonResult, message, type Answered, type Execution, type Executor, type Message, type RemoteCall, type Sending } from './message.ts';
 export type { Receipt } from './receipt.ts';

@@ -20,6 +20,8 @@ export interface RemoteCall {
   /** The verified delegation that it rests on, absent where the caller acts in its own name. */
   readonly chain?: Chain;
   readonly invocation: Invocation;
+  /** The request for approval that the same command began earlier. */
+  readonly approval?: string;
   /** Go into the same atomic batch as the decision's record, so that a crash can neither make the command run twice nor forget that it was used. */
   readonly begun: readonly Change[];
   /** Signs the receipt of a command that was done, and gives the changes that keep it: they go into the same atomic batch as the outcome's record. */
@@ -66,6 +68,8 @@ export interface MessageParts {
   /** Why the caller has too little trust for what a chain's caveats or the executor itself demand, if so. */
   distrusted(observer: string, subject: string, required_trust_score: number): Failure | undefined;
   readonly execute: Execute;
+  /** Waits a while for the answer to a request for approval. Gives what its caller is told where there is none yet; nothing where it may be decided now. */
+  unanswered(approval: string, parties: { readonly executor: string; readonly caller: string }, signal: AbortSignal): Promise<Execution | undefined>;
   /** Seals what is kept of a call for its repetition, so that it is erased with the payloads of its executor, or with the records of the call. */
   readonly entry_seal: EntrySeal;
   /** Records that a caller with a session was refused before the kernel; gives the index in our audit log, or `null` where too many are. */
@@ -84,6 +88,8 @@ export interface Sending {
   readonly chain?: readonly string[];
   /** Sends this earlier invocation again instead of making a new one; it has no second effect. */
   readonly invocation?: string;
+  /** The request for approval that the same command began earlier: an answer `APPROVAL_PENDING` has named it. */
+  readonly approval?: string;
   readonly signal?: AbortSignal;
 }
 

@@ -77,7 +77,7 @@ export class MessageSending {
     });
     // The records of all issuers travel with the chain, so that it can be verified where the DHT cannot be reached.
     const records = identity.accountable((links?.value ?? []).map((link) => link.iss));
-    return ok({ invocation, chain, records, arguments: given });
+    return ok({ invocation, chain, records, arguments: given, ...(sending.approval === undefined ? {} : { approval: sending.approval }) });
   }
 
   async #accept(bytes: Uint8Array, invocation: string, sending: Sending): Promise<Result<Answered>> {
@@ -93,6 +93,6 @@ export class MessageSending {
     // Nobody waits for our own book-keeping; a receipt that a crash keeps us from noting raises no score, that is all.
     this.#parts.settled(sending.from.did, sending.to, receipt.value, receipt_hash, [])
       .catch((error: unknown) => this.#parts.recorder.record({ kind: 'message.settle.failed', reason: messageOf(error) }));
-    return ok({ receipt: receipt.value, receipt_token: answer.value.receipt, receipt_hash, invocation, result: result.value });
+    return ok({ invocation, receipt: receipt.value, receipt_hash, receipt_token: answer.value.receipt, result: result.value });
   }
 }

@@ -28,14 +28,14 @@ test('granted here, refused here, and granted on another device without a node',
   writeFileSync(file('policy.yaml'), 'version: "1.0"\nrules:\n  - { name: ask-first, condition: "action.type == \'delete\'", action: require_approval }\n');
   writeFileSync(file('open.yaml'), 'version: "1.0"\nrules:\n  - { name: all, condition: "true", action: allow }\n');
   writeFileSync(file('handler.mjs'), 'export default ({ arguments: given }) => given;\n');
-  await up(context, here);
+  const node = await up(context, here);
   const mine = ['--data', here];
   worked(await inside(['sponsor', 'create', 'alice', ...mine]));
   for (const name of ['clerk', 'caller']) {
     const serving = name === 'clerk' ? ['--handler', file('handler.mjs'), '--authority', 'open', '--policy', file('policy.yaml')] : ['--policy', file('open.yaml')];
     worked(await inside(['agent', 'create', name, '--sponsor', 'alice', '--capability', 'delete:**', ...serving, ...mine]));
   }
-  const ask = (): Promise<Ended> => inside(['call', 'clerk', 'delete:records', '--from', 'caller', '--arguments', '{"row":7}', ...mine]);
+  const ask = (...more: readonly string[]): Promise<Ended> => inside(['call', 'clerk', 'delete:records', '--from', 'caller', '--arguments', '{"row":7}', ...mine, ...(more.length > 0 ? more : ['--wait', '2m'])]);
   const waits = (): Promise<string> => until('a call waits', async () => {
     const list: readonly { readonly id: string }[] = JSON.parse(worked(await inside(['approvals', 'list', '--json', ...mine])));
     return list[0]?.id;
@@ -65,6 +65,46 @@ test('granted here, refused here, and granted on another device without a node',
   worked(await inside(['approvals', 'sign', file('request.json'), '--as', 'alice', '--out', file('answer.jwt'), ...mine]));
   assert.match(worked(await inside(['approvals', 'answer', file('answer.jwt'), ...mine])), /^granted\n/);
   worked(await third);
+  await comesAgain(node, ask);
+});
+
+/** A call that nobody holds open: told at once, taken up by hand, waited for, and given up with Ctrl-C. */
+async function comesAgain({ host: { approvals } }: Node, ask: (...more: readonly string[]) => Promise<Ended>): Promise<void> {
+  const told = await ask('--json');
+  assert.is(told.code, 4);
+  const { code, result }: { code: string; result: { approval: { request: string } } } = JSON.parse(told.stdout);
+  const { request } = result.approval;
+  assert.is(code, 'APPROVAL_PENDING');
+  assert.match(told.stderr, `--approval ${request}`);
+  const given_up = ask('--approval', request, '--wait', '2m');
+  await until('Ctrl-C is listened for', () => Promise.resolve(process.listenerCount('SIGINT') > 0 ? true : undefined));
+  process.emit('SIGINT');
+  assert.is((await given_up).code, 130);
+  assert.is(process.listenerCount('SIGINT'), 0);
+  assert.is(approvals.list().length, 1, 'the request goes on');
+  unwrap(await approvals.answerAs(request, 'grant'));
+  assert.match(worked(await ask('--approval', request)), /"row": 7/);
+  assert.match((await ask('--approval', request)).stdout, 'APPROVAL_UNKNOWN');
+  assert.is((await ask('--wait', '16m')).code, 2);
+  const patient = ask('--wait', '2m');
+  const id = await until('a call is kept for its peer', () => Promise.resolve(approvals.list().find((one) => approvals.keptFor({ request: one.id, call_id: null }) !== undefined)?.id));
+  unwrap(await approvals.answerAs(id, 'grant'));
+  const ended = await patient;
+  assert.match(worked(ended), /"row": 7/);
+  assert.match(ended.stderr, `Ctrl-C stops that: request ${id}`);
+}
+
+test('the page for approvals: a link is printed, and nothing opened', async (context) => {
+  const data = context.folder();
+  await up(context, data);
+  const opened = await inside(['approvals', 'page', '--data', data]);
+  assert.match(worked(opened), /^http:\/\/127\.0\.0\.1:\d+\/#[\w-]{43}\n$/);
+  assert.match(opened.stderr, 'works once');
+  const { origin } = new URL(opened.stdout.trim());
+  assert.is((await fetch(origin)).status, 200);
+  assert.match((await inside(['approvals', 'page', '--close', '--data', data])).stderr, 'the page is closed');
+  assert.is(await fetch(origin).then(() => 'open', () => 'closed'), 'closed');
+  assert.match((await inside(['approvals', 'page', '--close', '--data', data])).stderr, 'was not open');
 });
 
 test.run();

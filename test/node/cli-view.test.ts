@@ -18,6 +18,9 @@ test('values read well', () => {
   assert.equal([0, 1023, 1536, 52_428_800].map(bytesText), ['0 B', '1023 B', '1.5 KiB', '50 MiB']);
   assert.equal([shortId(did), shortId('did:mesh:short'), shortId('12D3KooWAbCdEfGhIj')], ['did:mesh:bafkre…52zy', 'did:mesh:short', '12D3Ko…GhIj']);
   assert.equal([visible('a\tb\u2028'), jsonText('\u0085'), shellWord("it's")], ['a\\u0009b\\u2028', '"\\u0085"', `'it'\\''s'`]);
+  // What shows nothing though it is no control: selectors of variants, joiners, fillers, an empty Braille cell.
+  assert.equal(['a\ufe0f', 'a\u034f', 'a\u3164', 'a\u1160', 'a\u2800', 'a\u{e0100}'].map(visible), ['a\\ufe0f', 'a\\u034f', 'a\\u3164', 'a\\u1160', 'a\\u2800', 'a\\udb40\\udd00']);
+  for (const text of ['\u{e0041}', '\u{1d173}1', '\u200b', '\ufe0f']) assert.is(JSON.parse(jsonText(text)), text, 'an escape in JSON stays the character');
   assert.equal([lifetime('90s'), lifetime('7d'), fraction('0.8'), fraction('1'), wholeNumber('12')], [90, 604_800, 0.8, 1, 12]);
   for (const wrong of ['', '-1', '1.1', '0x1', 'Infinity', '1e1']) {
     assert.throws(() => fraction(wrong), /expected/);

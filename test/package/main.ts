@@ -32,11 +32,11 @@ test('npm packs it, and installs it in an empty folder without a complaint', asy
   assert.not.match(said, /npm error|deprecated|EBADENGINE/);
 }, { ms: install_ms_max });
 
-test('the package holds the built files with their types, and no source, test or map', async () => {
+test('the package holds the built files with their types, what the browser gets, and no source, test or map', async () => {
   const { package_folder } = await installed();
   const files = packageFiles(package_folder);
   const around = files.filter((path) => !/^dist\/(?:crypto|storage|protocols|node)\/.+\.(?:js|d\.ts)$/.test(path));
-  assert.equal(around.sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'node/cli/launch.js', 'package.json']);
+  assert.equal(around.sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', ...['model.js', 'page.css', 'page.html', 'page.js'].map((name) => `node/approvals-page/assets/${name}`), 'node/cli/launch.js', 'package.json']);
   const built = files.filter((path) => /^dist\/.*\.js$/.test(path));
   assert.ok(built.length > 40, 'the built files are there');
   assert.equal(built.filter((path) => !files.includes(path.replace(/\.js$/, '.d.ts'))), []);
@@ -55,7 +55,7 @@ test('the command says its version and its help', async () => {
   assert.is(help.stderr, '');
 });
 
-test('a node starts, answers status and stops at Ctrl-C', async ({ after }) => {
+test('a node starts, answers status, shows its page and stops at Ctrl-C', async ({ after }) => {
   const here = await installed();
   const data = join(here.project, 'node-data');
   const before = await run(commandOf(here), ['status', '--json', '--data', data], { cwd: here.project });
@@ -66,6 +66,10 @@ test('a node starts, answers status and stops at Ctrl-C', async ({ after }) => {
   const status = await run(commandOf(here), ['status', '--json', '--data', data], { cwd: here.project });
   assert.is(status.code, 0, status.stderr);
   assert.match(node.output, String(parsedObject(status.stdout)['did']));
+  const page = await run(commandOf(here), ['approvals', 'page', '--json', '--data', data], { cwd: here.project });
+  const [origin = ''] = String(parsedObject(page.stdout)['url']).split('/#');
+  const answers = await Promise.all(['/', '/page.css', '/page.js', '/model.js'].map(async (path) => (await fetch(`${origin}${path}`)).status));
+  assert.equal(answers, [200, 200, 200, 200], 'the files of the page come from the package');
   assert.is(await node.end('SIGINT'), 0);
   assert.match(node.output, /stopped\n$/);
 }, { ms: 60_000 });

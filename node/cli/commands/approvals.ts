@@ -34,6 +34,12 @@ export interface SignFlags extends CommonFlags {
   readonly passphraseFile?: string | undefined;
 }
 
+/** Flags of `approvals page`. */
+export interface PageFlags extends CommonFlags {
+  readonly port?: number | undefined;
+  readonly close: boolean;
+}
+
 /** What is to be done, in two words. */
 function actionWords({ action }: Pick<ApprovalView, 'action'>): string {
   const { type, resource, tool, to, model } = isFields(action) ? action : {};
@@ -55,7 +61,7 @@ function shown(text: string): string {
   return hidden <= 0 ? text : `${text.slice(0, shown_characters_max)} … and ${hidden} more characters, which --json shows`;
 }
 
-function requestLines(request: Omit<ApprovalView, 'approvers' | 'policies'>, now_ms: number): readonly string[] {
+function requestLines(request: Omit<ApprovalView, 'approvers' | 'policies' | 'peer' | 'taint'>, now_ms: number): readonly string[] {
   const { id, agent_name, agent, host, data, args_hash, policy, rule, reason, expires_ms } = request;
   return details([
     ['id', id], ['agent', agent_name], ['did', agent], ['host', host], ['action', shown(JSON.stringify(request.action))], ['arguments', shown(JSON.stringify(data))], ['sha-256', args_hash ?? undefined],
@@ -66,7 +72,7 @@ function requestLines(request: Omit<ApprovalView, 'approvers' | 'policies'>, now
 /** `agentmesh approvals show`. */
 export async function approvalsShow(context: Context, flags: CommonFlags, id: string): Promise<Outcome> {
   return show(context, flags, 'approval.show', { id }, (request) => {
-    printLines(context, [...requestLines(request, context.now_ms()), ...details([['approvers', request.approvers.join(', ')]])]);
+    printLines(context, [...requestLines(request, context.now_ms()), ...details([['asked by', request.peer ?? undefined], ['has read', request.taint.length === 0 ? undefined : request.taint.join(', ')], ['approvers', request.approvers.join(', ')]])]);
     context.talk(`agentmesh approvals grant ${shellWord(id)} | refuse ${shellWord(id)}`);
   });
 }
@@ -150,4 +156,15 @@ export async function approvalsAnswer(context: Context, flags: CommonFlags, path
   const token = await textOf(path);
   if (!token.ok) return new FailureError(token.failure);
   return show(context, flags, 'approval.import', { token: token.value.trim() }, (answered) => printAnswered(context, answered));
+}
+
+/** `agentmesh approvals page`: prints a link and opens nothing by itself. */
+export function approvalsPage(context: Context, flags: PageFlags): Promise<Outcome> {
+  const { port, close } = flags;
+  return show(context, flags, 'approval.page', { ...(port === undefined ? {} : { port }), ...(close ? { close } : {}) }, ({ url, expires_ms, was_open }) => {
+    if (url === null || expires_ms === null) return context.talk(was_open ? 'the page is closed, and its sessions have ended' : 'the page was not open');
+    context.print(visible(url));
+    context.talk(`open it in a browser on this host; it works once, and ends ${distanceTo(expires_ms, context.now_ms())}`);
+    context.talk('whoever opens it can answer for every sponsor whose key is here; agentmesh approvals page --close ends that');
+  });
 }

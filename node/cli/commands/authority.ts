@@ -2,6 +2,7 @@
 import { fromUtf8 } from '../../../crypto/bytes.ts';
 import { fail, FailureError, ok, type Result } from '../../../crypto/result.ts';
 import type { CallView, ScoreView } from '../../control/views.ts';
+import { askPatiently, pendingIn } from '../patience.ts';
 import { ask, printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { exit_codes } from '../exit.ts';
@@ -16,6 +17,9 @@ export interface CallFlags extends CommonFlags {
   readonly argumentsFile?: string | undefined;
   readonly delegation?: string | undefined;
   readonly invocation?: string | undefined;
+  readonly approval?: string | undefined;
+  /** Seconds. */
+  readonly wait?: number | undefined;
 }
 
 /** Flags of `verify-peer`. */
@@ -67,17 +71,21 @@ async function callArguments(flags: CallFlags): Promise<Result<unknown>> {
 export async function call(context: Context, flags: CallFlags, to: string, command: string): Promise<Outcome> {
   const given = await callArguments(flags);
   if (!given.ok) return new FailureError(given.failure);
-  const answer = await ask(context, flags, 'call', {
+  const answer = await askPatiently(context, flags, {
     from: flags.from,
     to,
     command,
     ...(given.value === undefined ? {} : { arguments: given.value }),
     ...(flags.delegation === undefined ? {} : { delegation: flags.delegation }),
     ...(flags.invocation === undefined ? {} : { invocation: flags.invocation }),
+    ...(flags.approval === undefined ? {} : { approval: flags.approval }),
   });
+  if (answer === undefined) return;
   if (!answer.ok) return new FailureError(answer.failure);
   if (flags.json) context.printJson(answer.value);
   else printCall(context, answer.value);
+  const pending = pendingIn(answer.value);
+  if (pending !== undefined) context.talk(`when it is approved: the same command with --approval ${shellWord(pending.request)}${flags.wait === undefined ? ', or with --wait 10m to begin with' : ''}`);
   if (answer.value.verdict === 'deny') context.process.exitCode = exit_codes.denied;
   else if (answer.value.verdict !== 'allow') context.process.exitCode = exit_codes.failed;
 }

@@ -1,9 +1,9 @@
 /** The commands about calls that wait for approval: their flags and help. */
 import { buildCommand, buildRouteMap, type Command, type RouteMap } from '@stricli/core';
 import type { CommonFlags } from '../ask.ts';
-import type { AnswerFlags, RequestFlags, SignFlags } from '../commands/approvals.ts';
+import type { AnswerFlags, PageFlags, RequestFlags, SignFlags } from '../commands/approvals.ts';
 import type { Context } from '../context.ts';
-import { argument, common_flags, docs, lazily, neededFlag, textFlag } from '../flags.ts';
+import { argument, common_flags, docs, lazily, neededFlag, numberFlag, textFlag } from '../flags.ts';
 
 const id = argument('id', 'Id of the request, from: agentmesh approvals list');
 const why = textFlag('text', 'Why, up to 200 characters; it is signed and recorded');
@@ -60,13 +60,23 @@ const answer: Command<Context> = buildCommand<CommonFlags, [string], Context>({
   docs: docs('Take in a signed answer', 'Checks the answer and lets the call pass or ends it. An answer counts once.', ['approvals answer answer.jwt']),
 });
 
+const page: Command<Context> = buildCommand<PageFlags, [], Context>({
+  loader: lazily(async () => (await import('../commands/approvals.ts')).approvalsPage),
+  parameters: {
+    flags: { ...common_flags, port: numberFlag('port', 'Port of 127.0.0.1 to serve the page on (default: a free one)'), close: { kind: 'boolean', default: false, withNegated: false, brief: 'Close the page and end its sessions' } },
+  },
+  docs: docs('Answer in a browser', 'Serves a page on 127.0.0.1 that lists the calls that wait as they come, and prints a link that opens it once. From another device: ssh -L 8090:127.0.0.1:8090 HOST.', [
+    'approvals page', 'approvals page --port 8090', 'approvals page --close',
+  ]),
+});
+
 /** `agentmesh approvals`. */
 export const approvals_routes: RouteMap<Context> = buildRouteMap({
   routes: {
     list, show,
     grant: answering('grant', 'Let a call pass', 'Signs, with a sponsor\'s key on this host, that this one call may run with exactly these arguments.'),
     refuse: answering('refuse', 'Refuse a call', 'Signs, with a sponsor\'s key on this host, that this call must not run.'),
-    request, sign, answer,
+    request, sign, answer, page,
   },
   docs: { brief: 'Calls that wait for a human' },
 });

@@ -2,15 +2,21 @@
 
 const did_head_characters = 6;
 const did_tail_characters = 4;
-// Controls, format characters (bidirectional overrides among them), line and paragraph separators.
-const control_characters = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+// Controls, format characters (bidirectional overrides among them), line and paragraph separators,
+// and what is drawn as nothing: selectors of variants, fillers, an empty Braille cell.
+const control_characters = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 
 /**
  * Text that a terminal shows as it is: control characters, with which a peer
  * could move the cursor or colour a lie, become visible escapes.
  */
 export function visible(text: string): string {
-  return text.replace(control_characters, (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
+  return text.replace(control_characters, escaped);
+}
+
+/** By code units, as JSON writes it: an escape with five digits would there be another character. */
+function escaped(character: string): string {
+  return character.split('').map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
 }
 
 /** The same for text of several lines, whose ends and tabs stay. */
