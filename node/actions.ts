@@ -16,6 +16,7 @@ import type { Score } from '../protocols/trust/index.ts';
 import { checkRequiredTrust } from './config.ts';
 import type { Host } from './host.ts';
 import type { LocalIdentity, Witnessing } from './identities.ts';
+import { checkPatience, sendPatiently } from './patience.ts';
 
 /** Says in place of a delegation's id that a call rests on none. */
 const no_delegation = 'none';
@@ -57,6 +58,10 @@ export interface CallPlan {
   readonly delegation?: string;
   /** An earlier invocation to repeat: from the same agent, to the same, the same command with the same arguments. */
   readonly invocation?: string;
+  /** The request for approval that the same command began earlier: an answer `APPROVAL_PENDING` has named it. */
+  readonly approval?: string;
+  /** How long it comes again, in milliseconds, while a human on the other host has yet to approve it; {@link patience_ms_max} at most. Once only where absent. */
+  readonly wait_ms?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -146,6 +151,8 @@ export class Actions {
   /** Gives a command to another agent: governed here, verified and governed there. Fails with `INVOCATION_MISMATCH`, `DELEGATION_UNKNOWN`, or the kernel's or the message's codes. */
   async call(plan: CallPlan): Promise<Result<Answered>> {
     const { identities, identity, agents, message } = this.#host;
+    const patient = checkPatience(plan);
+    if (!patient.ok) return patient;
     const from = this.own(plan.from);
     if (!from.ok) return from;
     if (from.value.agent === null) return fail('AGENT_NEEDED', `${from.value.name} is not an agent; sponsors delegate, agents act`, { fix: 'give the name of an agent with --from' });
@@ -156,7 +163,7 @@ export class Actions {
     const executor = await identity.resolve(to.value);
     if (!executor.ok) return executor;
     const given = plan.arguments ?? null;
-    const { delegation, invocation } = plan;
+    const { delegation, invocation, approval, wait_ms = 0 } = plan;
     const held = invocation === undefined
       ? await this.#authority(plan, from.value, executor.value)
       : this.#repeated(invocation, { from: from.value.did, to: to.value, command: command.value.text, arguments: given, delegation });
@@ -164,13 +171,14 @@ export class Actions {
     const sending = {
       from: from.value, to: to.value, command: command.value.text, arguments: given,
       ...(held.value === undefined ? {} : { chain: held.value.chain }),
-      ...(invocation === undefined ? {} : { invocation }),
+      ...(invocation === undefined ? {} : { invocation }), ...(approval === undefined ? {} : { approval }),
     };
+    const { clock } = this.#host.parts;
     return agents.outgoing({
       from: from.value, to: to.value, command: command.value, arguments: sending.arguments,
       ...(held.value === undefined ? {} : { delegation: held.value }),
       ...(plan.signal === undefined ? {} : { signal: plan.signal }),
-    }, (signal, given_on) => message.send({ ...sending, arguments: given_on, signal }));
+    }, (signal, given_on) => sendPatiently({ clock, message }, { ...sending, arguments: given_on, wait_ms, signal }));
   }
 
   /** The delegation under which a command is given, if any. A chain that a stranger has offered is used only by its id. */

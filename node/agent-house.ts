@@ -6,25 +6,29 @@
 import { fromHex, toBase64url, utf8 } from '../crypto/bytes.ts';
 import type { Json } from '../crypto/canonical.ts';
 import { firstWidened, parseCapabilities, type Capability } from '../crypto/capability.ts';
-import type { Chain, Invocation } from '../crypto/chain.ts';
+import type { Chain } from '../crypto/chain.ts';
 import { sha256 } from '../crypto/hash.ts';
-import { fail, FailureError, ok, unwrap, type Failure, type Result } from '../crypto/result.ts';
+import { fail, ok, unwrap, type Failure, type Result } from '../crypto/result.ts';
 import type { HeldDelegation } from '../protocols/delegation/index.ts';
-import { jsonResult, type Answered, type Execution, type RemoteCall } from '../protocols/message/index.ts';
-import type { Clock, Random, Recorder, Store } from '../protocols/ports.ts';
+import type { Answered, Execution, RemoteCall } from '../protocols/message/index.ts';
+import type { Change, Clock, Random, Recorder, Store } from '../protocols/ports.ts';
 import type { Trust } from '../protocols/trust/index.ts';
 import type { AuditLog } from '../storage/audit-log.ts';
 import type { AgentSettings } from '../storage/identities.ts';
-import { delegationOf, handler_missing, indexIn, refused, reply } from './executions.ts';
-import { loadHandler, type AgentCall, type AgentHandler } from './agents.ts';
-import { Attachment, auditRecorder, type Decided } from './flight-recorder.ts';
+import { refused, reply } from './executions.ts';
+import type { AgentTool } from './agent-tools.ts';
+import { loadHandler, type AgentHandler } from './agents.ts';
+import { auditRecorder } from './flight-recorder.ts';
 import type { Identities, LocalIdentity } from './identities.ts';
-import { KernelSpace, Policy, type Approvals, type CallContext, type PolicyLayer } from './kernel/index.ts';
+import { KernelSpace, Policy, type Approvals, type CallContext, type DecisionRecord, type OutcomeRecord, type PolicyLayer } from './kernel/index.ts';
+import { commanded, type RemoteCommandsParts } from './remote-commands.ts';
 import { isSignalCommand, signalled } from './remote-signals.ts';
+import { KeptLimits } from './kept-limits.ts';
+import { KeptSpendings } from './kept-spendings.ts';
 import { Standings } from './standings.ts';
 
 /** What the agents' house uses. */
-export interface AgentHouseParts {
+export interface AgentHouseParts extends RemoteCommandsParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly store: Store;
@@ -33,19 +37,15 @@ export interface AgentHouseParts {
   readonly trust: Trust;
   readonly recorder: Recorder;
   /** Are asked where a policy wants a call approved. */
-  readonly approvals: Approvals;
+  readonly approvals: Approvals & RemoteCommandsParts['approvals'];
   /** Why an agent of ours must not act any more, if so: revoked, or its sponsor withdrew. */
   barred(did: string): Failure | undefined;
   /** Why no governed action can be recorded at present, if so. */
   unrecordable(): Failure | undefined;
-  /** What a handler may use of its agent's. Throws a `FailureError` for an agent that is not at work. */
-  belongings(did: string): Pick<AgentCall, 'files' | 'tools'>;
   /** Keeps the state of an agent and names the snapshot. */
   checkpoint(did: string, reason: string): Promise<Result<string>>;
   /** An agent has a kernel, which is younger than the revocations that are known. */
   housed(agent: HousedAgent): void;
-  /** Remembers under which delegation an agent was given a command. */
-  served(chain: Chain, invocation: Invocation): void;
 }
 
 /** What an agent works with. */
@@ -54,6 +54,8 @@ export interface Equipment {
   readonly policies: readonly Policy[];
   /** What serves its commands; absent as long as no program has given one. */
   handler: AgentHandler | undefined;
+  /** The tools that its handler module brings: it registers and serves them. */
+  readonly tools: readonly AgentTool[];
 }
 
 /** An agent of this host, ready to work. */
@@ -85,12 +87,16 @@ export class AgentHouse {
   readonly #parts: AgentHouseParts;
   readonly #agents = new Map<string, HousedAgent>();
   readonly #standings: Standings;
+  readonly #spendings: KeptSpendings;
+  readonly #limits: KeptLimits;
   #organisations: readonly (readonly Policy[])[] = [];
   #host_policies: readonly Policy[] = [];
 
   constructor(parts: AgentHouseParts) {
     this.#parts = parts;
     this.#standings = new Standings(parts.store);
+    this.#spendings = new KeptSpendings(parts);
+    this.#limits = new KeptLimits(parts);
   }
 
   /** Loads the host's policy and readies every agent. Fails with a `POLICY_…` or `HANDLER_UNUSABLE` code. */
@@ -103,6 +109,8 @@ export class AgentHouse {
     for (const identity of this.#parts.identities.list('agent').filter(({ deactivated }) => !deactivated)) {
       const equipment = await this.equip(identity.agent);
       await this.#standings.load(identity.did);
+      await this.#spendings.load(identity.did);
+      await this.#limits.load(identity.did);
       // An agent that cannot work refuses its commands and says why; the others go on.
       if (equipment.ok) this.admit(identity, equipment.value);
       else this.#parts.recorder.record({ kind: 'agent.unusable', did: identity.did, name: identity.name, code: equipment.failure.code, reason: equipment.failure.reason });
@@ -121,7 +129,7 @@ export class AgentHouse {
     if (policy?.ok === false) return policy;
     const handler = settings === null || settings.handler === null ? undefined : await loadHandler(settings.handler);
     if (handler?.ok === false) return handler;
-    return ok({ policies: policy === undefined ? [] : [policy.value], handler: handler?.value });
+    return ok({ policies: policy === undefined ? [] : [policy.value], handler: handler?.value.handler, tools: handler?.value.tools ?? [] });
   }
 
   /** Readies an agent: gives it its equipment and a kernel of its own. */
@@ -135,10 +143,10 @@ export class AgentHouse {
   /** Gives an agent a kernel that a program has built. Its records go to this host's log from then on; the kernel before it ends. Fails with `KERNEL_TAKEN`. */
   adopt(identity: LocalIdentity, kernel: KernelSpace): Result<HousedAgent> {
     const { did } = identity;
-    const { policies = [], handler, kernel: before } = this.#agents.get(did) ?? {};
+    const { policies = [], handler, tools = [], kernel: before } = this.#agents.get(did) ?? {};
     const attached = this.#attach(identity, kernel, policies);
     if (!attached.ok) return attached;
-    const housed = this.#house({ identity, kernel, policies, handler });
+    const housed = this.#house({ identity, kernel, policies, handler, tools });
     if (before === undefined || before === kernel) return ok(housed);
     // Signals reach the new one alone from now on, so nothing may go on in the old one.
     const restored = kernel.restore(did, before.standingOf(did));
@@ -149,13 +157,28 @@ export class AgentHouse {
   #attach(identity: LocalIdentity, kernel: KernelSpace, policies: readonly Policy[]): Result<void> {
     const { did } = identity;
     const attached = kernel.attach(did, () => this.#ownContext(identity), {
-      flight_recorder: auditRecorder(this.#parts.log, () => this.#parts.unrecordable(), (record) => this.#standings.changes(did, record)),
+      flight_recorder: auditRecorder(this.#parts.log, () => this.#parts.unrecordable(), (record) => this.#besides(did, kernel, record)),
+      spendings: this.#spendings.keeper(did, () => (this.#isCurrent(did, kernel) ? kernel.keptSpending(did) : undefined)), limits: this.#limits.of(did),
       layers: { organisations: this.#organisations, host: this.#host_policies, agent: policies },
       approvals: this.#parts.approvals, checkpoint: (agent, reason) => this.#parts.checkpoint(agent, reason),
     });
     if (!attached.ok) return attached;
     const standing = this.#standings.of(did);
     return standing === undefined ? attached : kernel.restore(did, standing);
+  }
+
+  /** What is kept of an agent together with a record. A kernel that another has replaced counts no more. */
+  #besides(did: string, kernel: KernelSpace, record: DecisionRecord | OutcomeRecord): readonly Change[] {
+    const is_current = record.agent === did && this.#isCurrent(did, kernel);
+    return [
+      ...(record.kind === 'decision' ? this.#standings.changes(did, record) : []),
+      ...this.#spendings.changes(did, is_current ? kernel.keptSpending(did) : undefined),
+      ...(is_current ? this.#limits.changes(did, kernel.countedLimits()) : []),
+    ];
+  }
+
+  #isCurrent(did: string, kernel: KernelSpace): boolean {
+    return this.#agents.get(did)?.kernel === kernel;
   }
 
   #house(agent: HousedAgent): HousedAgent {
@@ -233,7 +256,7 @@ export class AgentHouse {
     if (barred !== undefined) return refused(barred, null);
     if (agent === undefined) return refused({ code: 'AGENT_UNUSABLE', reason: 'this agent cannot work at present', fix: 'its host\'s log says why' }, null);
     const context = this.#remoteContext(agent.identity, call);
-    return isSignalCommand(call.command) ? signalled(agent, call, context) : this.#commanded(agent, call, context, signal);
+    return isSignalCommand(call.command) ? signalled(agent, call, context) : commanded(this.#parts, agent, call, context, signal);
   }
 
   #remoteContext({ name, sponsor }: LocalIdentity, { executor, caller, chain }: RemoteCall): CallContext {
@@ -244,52 +267,6 @@ export class AgentHouse {
       ...(sponsor === null ? {} : { sponsor }),
       ...(chain === undefined ? {} : { delegation: { root: chain.root, depth: depthOf(chain), capabilities: chain.capabilities.map(({ text }) => text), chain: toBase64url(chain.hash) } }),
     };
-  }
-
-  async #commanded(agent: HousedAgent, call: RemoteCall, context: CallContext, signal: AbortSignal): Promise<Execution> {
-    const { identity, kernel } = agent;
-    const { command } = call;
-    let served: Json = null;
-    const done = ({ decision, index }: Decided): Execution => ({ verdict: 'allow', code: null, rule: decision.rule, reason: decision.reason, result: served, index });
-    const outcome = await kernel.scoped(identity.capabilities, () => kernel.run<Json>({
-      agent: call.executor,
-      action: { type: command.verb, resource: command.path.join('/'), direction: 'in', caller: call.caller },
-      data: call.arguments,
-      context,
-      attach: new Attachment(call.begun, (decided) => call.conclude(done(decided))),
-      signal,
-      effect: (effect_signal, given) => this.#serve(agent, call, given ?? null, effect_signal),
-      output: {
-        type: 'command_result',
-        given: (value) => {
-          served = value;
-        },
-      },
-    }));
-    if (!outcome.ok) {
-      const { failure } = outcome;
-      const unserved = failure.cause instanceof FailureError && failure.cause.failure === handler_missing;
-      return refused(unserved ? handler_missing : failure, indexIn(failure));
-    }
-    const { decision, index } = outcome.value;
-    return { verdict: 'allow', code: null, rule: decision.verdict.rule, reason: decision.verdict.reason, result: served, index };
-  }
-
-  async #serve(agent: HousedAgent, call: RemoteCall, given: Json, signal: AbortSignal): Promise<Json> {
-    if (agent.handler === undefined) throw new FailureError(handler_missing);
-    // Only what was allowed counts as given, and the handler itself may report that it is done.
-    if (call.chain !== undefined) this.#parts.served(call.chain, call.invocation);
-    const value: unknown = await agent.handler({
-      command: call.command.text,
-      arguments: given,
-      caller: call.caller,
-      signal,
-      ...this.#parts.belongings(call.executor),
-      ...(call.chain === undefined ? {} : { delegation: delegationOf(call.chain) }),
-    });
-    const result = jsonResult(value);
-    if (!result.ok) throw new Error(result.failure.reason);
-    return result.value;
   }
 
   /** A command of a local agent: governed here first. The peer's verified answer comes back, or why there is none. */

@@ -30,6 +30,7 @@ import { Books } from './books.ts';
 import type { Built } from './built.ts';
 import { auditRecorder } from './flight-recorder.ts';
 import { Endings } from './endings.ts';
+import { pendingExecution } from './executions.ts';
 import { reportEquivocation } from './equivocations.ts';
 import { FlightLogs } from './flight-logs.ts';
 import type { Host, HostParts, HostSettings } from './host.ts';
@@ -167,14 +168,20 @@ export class Composition implements Host {
       belongings: (did) => ({ files: unwrap(this.files.of(did)), tools: unwrap(this.tools.of(did)) }),
       housed: (agent) => {
         this.endings.endIfRevoked(agent);
+        this.tools.equip(agent);
+        this.approvals.watch(agent.kernel);
         this.policies.files.watchAll();
       },
       served: (chain, invocation) => this.delegations.served(chain, invocation),
     });
     this.#operator = operatorKernel({ clock, random, flight_recorder: auditRecorder(log, () => this.retention.refusal()) });
     const housed = (did: string): HousedAgent | undefined => this.agents.get(did);
-    this.tools = new AgentTools({ clock, store, recorder, housed, identity: this.identity, revocation: this.revocation, operator: this.#operator, did: identities.node.did });
-    this.files = new AgentFiles({ clock, store, recorder, housed, operator: this.#operator, tools: (did) => this.tools.folder(did) });
+    this.tools = new AgentTools({ clock, store, recorder, housed, identity: this.identity, revocation: this.revocation, operator: this.#operator, did: identities.node.did, trustScore: (observer, subject) => this.trust.score(observer, subject).score });
+    this.files = new AgentFiles({
+      clock, store, vault: built.vault, log, recorder, housed, operator: this.#operator, host: identities.node.did,
+      isAgent: (did) => identities.list('agent').some((agent) => agent.did === did),
+      tools: (did) => this.tools.folder(did),
+    });
     this.endings = new Endings({ clock, recorder, identity: this.identity, revocation: this.revocation, handshake: () => this.handshake, agents: () => this.agents.list() });
     this.policies = new PolicySources({
       clock, random, network, store, recorder, log, identities, statement_store, identity: this.identity, revocation: this.revocation, statements: this.statements, agents: this.agents,
@@ -190,6 +197,10 @@ export class Composition implements Host {
       evidence: () => authority.evidence(),
       distrusted: (observer, subject, required) => authority.distrusted(observer, subject, Math.max(required, authority.requiredTrust(observer))),
       execute: (call, signal) => this.agents.execute(call, signal),
+      unanswered: async (approval, { executor, caller }, signal) => {
+        const pending = await this.approvals.unanswered(approval, { agent: executor, peer: caller }, signal);
+        return pending === undefined ? undefined : pendingExecution(pending, null);
+      },
       entry_seal: new EntrySeal({ vault: built.vault, log_number: number, size: () => log.size() }),
       refused: (executor, invocation, failure) => this.books.recordRefusal(executor, invocation, failure),
       settled: (observer, subject, receipt, receipt_hash, changes) => this.books.settled(observer, subject, receipt, receipt_hash, changes),
@@ -223,11 +234,13 @@ export class Composition implements Host {
     await this.monitor.start();
     await this.retention.start();
     await this.policies.load();
+    const remembered = await this.files.start();
+    if (!remembered.ok) return remembered;
     const agents = await this.agents.start(this.settings.policy);
     if (!agents.ok) return agents;
-    await this.tools.start();
-    this.files.start();
     await this.identities.hold();
+    // Who answers for an agent is known from here on: a tool that it brings may want to be approved.
+    await this.tools.start();
     this.endings.start();
     await this.mirrors.start();
     const listening = await this.parts.network.start();

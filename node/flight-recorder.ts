@@ -3,7 +3,7 @@ import { canonicalJsonBytes, type Json } from '../crypto/canonical.ts';
 import { ok, type Failure, type Result } from '../crypto/result.ts';
 import type { Change } from '../protocols/ports.ts';
 import type { AuditLog } from '../storage/audit-log.ts';
-import type { DecisionRecord, FlightRecorder } from './kernel/recorder.ts';
+import type { DecisionRecord, FlightRecorder, OutcomeRecord } from './kernel/recorder.ts';
 
 /** A recorded decision and where it stands. */
 export interface Decided {
@@ -36,12 +36,12 @@ export class Attachment {
  * without its outcome, never an effect without its decision. `refusal` may say
  * that no decision is to be recorded, and so no effect to happen, as when the
  * log has no room left; outcomes of effects that were allowed still are. `besides`
- * gives what else goes into the same atomic batch as a decision.
+ * gives what else goes into the same atomic batch as a record, asked when the log takes that up.
  */
 export function auditRecorder(
   log: AuditLog,
   refusal: () => Failure | undefined = () => undefined,
-  besides: (decision: DecisionRecord) => readonly Change[] = () => [],
+  besides: (record: DecisionRecord | OutcomeRecord) => readonly Change[] = () => [],
 ): FlightRecorder {
   const append = async (subject: string, record: object, options: { readonly durable: boolean; readonly with: readonly Change[] }): Promise<Result<{ readonly index: number }>> => {
     const appended = await log.append({ subject, payload: canonicalJsonBytes(record) }, options);
@@ -61,7 +61,7 @@ export function auditRecorder(
       const concluded = attach instanceof Attachment && outcome.status === 'done' && attach.decided !== undefined
         ? await attach.conclude(attach.decided)
         : [];
-      return append(outcome.agent, outcome, { durable: false, with: concluded });
+      return append(outcome.agent, outcome, { durable: false, with: [...concluded, ...besides(outcome)] });
     },
   };
 }

@@ -10,7 +10,8 @@ export {
   type SignalInfo, type SignalName, type Spending, type ToolInit, type Usage,
 } from './kernel/index.ts';
 export { prepareSqlSecondOpinion } from './kernel/detect/sql-second-opinion.ts';
-export type { AgentToolbox, AgentTools } from './agent-tools.ts';
+export type { AgentTool, AgentToolbox, AgentTools } from './agent-tools.ts';
+export type { ServedCall } from './tool-serving.ts';
 export type { AgentCall, AgentHandler } from './agents.ts';
 export type { ToolOffer } from './kernel/tools/registry.ts';
 export type { Vfs } from './kernel/memory/vfs.ts';

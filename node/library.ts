@@ -126,6 +126,10 @@ export interface OutgoingMessage {
   readonly arguments?: Json;
   /** The id of the delegation that it rests on, or `none`; the best one held of a sponsor whom either side answers to when absent. */
   readonly delegation?: string;
+  /** The request for approval that the same message began earlier: a reply `APPROVAL_PENDING` has named it. */
+  readonly approval?: string;
+  /** How long it comes again, in milliseconds, while a human on the other host has yet to approve it: fifteen minutes at most, once only where absent. */
+  readonly wait_ms?: number;
 }
 
 /** The executor's verified answer. */

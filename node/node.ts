@@ -10,6 +10,7 @@ import { checkRetention } from '../storage/retention.ts';
 import { spaces, type Space } from '../storage/store.ts';
 import { Actions } from './actions.ts';
 import type { AgentTools } from './agent-tools.ts';
+import { ApprovalsPageDoor } from './approvals-page/door.ts';
 import { system_clock, system_random } from './clock.ts';
 import { checkRequiredTrust, type NodeConfig } from './config.ts';
 import { controlMethods } from './control/methods.ts';
@@ -46,6 +47,8 @@ export interface Node extends AsyncDisposable, RecordedLogs {
   readonly sidecar: Sidecar | undefined;
   /** With what such programs prove which agent they act as. */
   readonly sidecar_tokens: SidecarTokens;
+  /** The web page on which people answer calls that wait for approval; closed until it is asked for. */
+  readonly approvals_page: ApprovalsPageDoor;
   /** Why the audit log is read-only, if it is. */
   readonly frozen: Failure | undefined;
   /** Whether a passphrase seals the keys. */
@@ -143,6 +146,7 @@ class RunningNode implements Node {
   readonly keys_protected: boolean;
   readonly counters: CountingRecorder;
   readonly sidecar_tokens: SidecarTokens;
+  readonly approvals_page: ApprovalsPageDoor;
   readonly #held: HeldFolder;
   #control: ControlServer | undefined;
   #gateway: Gateway | undefined;
@@ -154,6 +158,7 @@ class RunningNode implements Node {
     this.counters = counters;
     this.actions = new Actions(host);
     this.tools = host.tools;
+    this.approvals_page = new ApprovalsPageDoor(host);
     this.data = opened.held.folder.path;
     this.keys_protected = opened.keystore.protected;
     this.#held = opened.held;
@@ -238,7 +243,7 @@ class RunningNode implements Node {
 
   #stop(): Promise<void> {
     running_nodes.delete(this);
-    return stopEach(() => this.#control?.close(), () => this.#gateway?.close(), () => this.#sidecar?.close(), () => this.host.stop(), () => this.#held.close());
+    return stopEach(() => this.#control?.close(), () => this.#gateway?.close(), () => this.#sidecar?.close(), () => this.approvals_page.close(), () => this.host.stop(), () => this.#held.close());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

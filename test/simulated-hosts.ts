@@ -233,7 +233,7 @@ export class HostWorld {
 export async function copyOf({ store, files }: Remains): Promise<Remains> {
   const copy: Remains = { store: unwrap(await openStore({ kind: 'memory' })), files: memoryFiles() };
   for (const space of Object.keys(spaces)) {
-    if (!isSpace(space) || space === 'meta') continue;
+    if (!isSpace(space)) continue;
     for await (const [key, value] of store.entries(space, {})) await copy.store.batch([{ space, key, value }], { sync: false });
   }
   for (const name of ['head', 'vault', 'frozen', keystore_file, 'head-1', 'frozen-1']) {

@@ -49,7 +49,7 @@ export interface ControlApi extends ApprovalControlApi, PolicyControlApi, RunCon
   'peers': { params: Record<string, never>; value: readonly PeerView[] };
   'join': { params: { address: string }; value: PeerView };
   'verify-peer': { params: { from: Who; peer: Who; required_trust?: number }; value: { readonly verified: boolean; readonly score: ScoreView; readonly session: string } };
-  'call': { params: { from: Who; to: Who; command: string; arguments?: unknown; delegation?: string; invocation?: string }; value: CallView };
+  'call': { params: { from: Who; to: Who; command: string; arguments?: unknown; delegation?: string; invocation?: string; approval?: string; wait_ms?: number }; value: CallView };
   'delegate': { params: { from: Who; to: Who; capabilities: string[]; parent?: string; lifetime_s?: number; max_depth?: number; trust?: number; caveats?: unknown }; value: DelegationView };
   'delegation.list': { params: Record<string, never>; value: readonly DelegationView[] };
   'delegation.inspect': { params: { id?: string; chain?: string[] }; value: ChainView };
@@ -132,7 +132,7 @@ export const control_params: { readonly [Method in ControlMethod]: { readonly [N
   'verify-peer': { from: text, peer: text, required_trust: number_optional },
   'call': {
     from: text, to: text, command: text, arguments: { type: 'json', optional: true },
-    delegation: text_optional, invocation: text_optional,
+    delegation: text_optional, invocation: text_optional, approval: text_optional, wait_ms: number_optional,
   },
   'delegate': {
     from: text, to: text, capabilities: texts, parent: text_optional, lifetime_s: number_optional,

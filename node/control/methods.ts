@@ -199,7 +199,7 @@ export function controlMethods(node: Node): ControlMethods {
     ...auditWitnessMethods(host),
     ...auditKeeperMethods(host),
     ...auditRetentionMethods(host),
-    ...approvalMethods(host),
+    ...approvalMethods(host, node.approvals_page),
     ...policyMethods(host, actions),
     ...runMethods(host, () => node.sidecar?.socket_path),
     ...auditEntryMethods(host),

@@ -15,6 +15,8 @@ export interface SidecarView {
   readonly open_calls: number;
   /** Streams of signals. */
   readonly streams: number;
+  /** Streams of calls, of programs that serve tools. */
+  readonly tool_streams: number;
 }
 
 /** The methods about the sidecar. */

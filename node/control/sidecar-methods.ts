@@ -21,9 +21,9 @@ async function status({ host, sidecar, sidecar_tokens }: SidecarNode): Promise<R
   const loaded = await sidecar_tokens.load();
   if (!loaded.ok) return loaded;
   const nameOf = (did: string): string => host.identities.find(did)?.name ?? did;
-  const { programs, open_calls, streams } = sidecar?.state() ?? { programs: [], open_calls: 0, streams: 0 };
+  const { programs, open_calls, streams, tool_streams } = sidecar?.state() ?? { programs: [], open_calls: 0, streams: 0, tool_streams: 0 };
   return ok({
-    socket: sidecar?.socket_path ?? null, url: sidecar?.url ?? null, open_calls, streams,
+    socket: sidecar?.socket_path ?? null, url: sidecar?.url ?? null, open_calls, streams, tool_streams,
     tokens: sidecar_tokens.list().map(({ did, issued_ms }) => ({ agent: nameOf(did), did, issued_ms })),
     programs: programs.map(({ did, name, framework, version, time_ms }) => ({ agent: nameOf(did), name, framework, version, time_ms })),
   });

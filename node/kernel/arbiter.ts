@@ -3,7 +3,7 @@ import { fail, messageOf, type Failure, type Result } from '../../crypto/result.
 import type { Json } from '../../crypto/canonical.ts';
 import type { Clock } from '../../protocols/ports.ts';
 import type { Spendings, Usage } from './budgets.ts';
-import type { CallContext, Decision, Question } from './call.ts';
+import type { CallContext, Decision, LaterApproval, Question } from './call.ts';
 import { decideCall, prepare, type Prepared } from './decide.ts';
 import type { Frames } from './frames.ts';
 import { isMeantFor, type PolicyLayers, type Terms } from './layers.ts';
@@ -33,6 +33,10 @@ export interface ApprovalQuestion {
   readonly reason: string;
   /** The peer at whose command the agent acts, if at one's. */
   readonly peer: string | null;
+  /** Labels of what the agent has read. */
+  readonly taint: readonly string[];
+  /** How whoever sent it may take it up later; null where the call itself waits. */
+  readonly later: LaterApproval | null;
   /** Unix milliseconds. */
   readonly time_ms: number;
 }
@@ -156,15 +160,15 @@ export class Arbiter {
   }
 
   /** Asks for approval, where somebody can be asked. Fails with a code of `APPROVAL_`, or `CALL_ABORTED`. */
-  approval({ record, data, signal }: { readonly record: DecisionRecord; readonly data: Json; readonly signal: AbortSignal }): (() => Promise<Result<ApprovalGrant>>) | undefined {
+  approval({ record, data, later, signal }: { readonly record: DecisionRecord; readonly data: Json; readonly later: LaterApproval | undefined; readonly signal: AbortSignal }): (() => Promise<Result<ApprovalGrant>>) | undefined {
     const approvals = this.#parts.approvals();
     if (approvals === undefined) return undefined;
-    const { call_id, agent, action, args_hash, policies, policy, rule, reason, peer, time_ms } = record;
+    const { call_id, agent, action, args_hash, policies, policy, rule, reason, peer, taint, time_ms } = record;
     return () => new Promise((resolve) => {
       const given_up = (): void => resolve(fail('CALL_ABORTED', `the call was given up: ${messageOf(signal.reason)}`));
       if (signal.aborted) return given_up();
       signal.addEventListener('abort', given_up, { once: true });
-      const ask = async (): Promise<Result<ApprovalGrant>> => await approvals.decide({ call_id, agent, action, args_hash, data, policies, policy, rule, reason, peer, time_ms }, signal);
+      const ask = async (): Promise<Result<ApprovalGrant>> => await approvals.decide({ call_id, agent, action, args_hash, data, policies, policy, rule, reason, peer, taint, later: later ?? null, time_ms }, signal);
       ask()
         .catch((error: unknown) => fail('APPROVAL_UNAVAILABLE', `approval cannot be asked for: ${messageOf(error)}`, { cause: error }))
         .finally(() => signal.removeEventListener('abort', given_up))

@@ -21,6 +21,27 @@ export interface Spending {
   readonly wall_time_ms: number;
 }
 
+/** What an agent has used up, as it outlives the kernel that has counted it. */
+export interface KeptSpending extends Spending {
+  /** How often it was given its budget anew: of two that differ in this the younger one holds. */
+  readonly epoch: number;
+  /** Calls whose end is not counted yet. */
+  readonly open: number;
+}
+
+/** Keeps what agents have used up beyond the life of a kernel. */
+export interface SpendingKeeper {
+  /** What earlier kernels have counted; `undefined` for an agent that is not kept. */
+  of(agent: string): KeptSpending | undefined;
+  /** Running time with a budget passes in a call of an agent, which may be long before its next record. */
+  passed(agent: string, kept: KeptSpending): void;
+  /** Something was used outside of any call. */
+  spent(agent: string, usage: Usage): void;
+}
+
+/** Running time is kept so often; what was under way when everything ended counts so much longer, so that nothing is lost by it. */
+export const spending_kept_interval_ms = 1_000;
+
 const measures = ['calls', 'tokens', 'cost', 'wall_time_ms'] as const;
 
 /** The least of all budgets, measure by measure. */
@@ -38,6 +59,11 @@ export function leastBudgets(all: readonly (Budgets | undefined)[]): Budgets {
 function amountOf(value: unknown): number {
   // An amount that is none uses the budget up: nobody may write his bill off by writing nonsense on it.
   return typeof value === 'number' && value >= 0 ? Math.min(value, Number.MAX_SAFE_INTEGER) : Number.MAX_SAFE_INTEGER;
+}
+
+/** A sum with what was really used in place of what was charged. What fractions lose must not make it less than nothing, which no budget can be. */
+function corrected(sum: number, charged: number, used: number): number {
+  return Math.max(0, sum + (amountOf(used) - charged));
 }
 
 /** The usage of an answer, as `usage: {tokens, cost}` or with the counters of common model interfaces; `undefined` where it says nothing. */
@@ -65,6 +91,15 @@ interface Account {
   /** Since when any has been. */
   since_ms: number;
   cancel: () => void;
+  /** See {@link KeptSpending}. */
+  epoch: number;
+  open: number;
+  /** Whether a budget was in force for it: only then is anything kept. */
+  is_bounded: boolean;
+  /** Whether what earlier kernels have counted is in it. */
+  is_whole: boolean;
+  /** How often it was begun anew here: what is under way then was charged to the budget before. */
+  resets: number;
 }
 
 /** A call that has been counted. */
@@ -83,6 +118,7 @@ const uncounted: Charged = { begin: () => undefined, end: () => undefined, settl
 export class Spendings {
   readonly #clock: Clock;
   readonly #agents = new Map<string, Account>();
+  #keeper: SpendingKeeper | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -90,7 +126,7 @@ export class Spendings {
 
   /** What an agent has used up. */
   of(agent: string): Spending {
-    const account = this.#agents.get(agent);
+    const account = this.#known(agent);
     if (account === undefined) return { calls: 0, tokens: 0, cost: 0, wall_time_ms: 0 };
     const { calls, tokens, cost } = account;
     return { calls, tokens, cost, wall_time_ms: this.#runningTime(account) };
@@ -98,19 +134,37 @@ export class Spendings {
 
   /** Adds what was used outside of any call, or is known only later. Gives the budget that is now exceeded, if any. */
   add(agent: string, usage: Usage, budgets: Budgets): Failure | undefined {
-    const account = this.#account(agent);
+    const account = this.#account(agent, budgets);
     if (account === undefined) return full(agent);
     account.tokens += usage.tokens === undefined ? 0 : amountOf(usage.tokens);
     account.cost += usage.cost === undefined ? 0 : amountOf(usage.cost);
+    if (account.is_bounded) this.#keeper?.spent(agent, usage);
     return this.#exceeded(agent, account, budgets);
   }
 
   /** Begins anew: for whoever gives an agent more. */
   reset(agent: string): void {
-    const account = this.#agents.get(agent);
+    const account = this.#known(agent);
     if (account === undefined) return;
-    if (account.running === 0) this.#agents.delete(agent);
-    else Object.assign(account, { calls: 0, tokens: 0, cost: 0, wall_time_ms: 0, since_ms: this.#clock.now() });
+    if (account.running === 0 && !account.is_bounded) this.#agents.delete(agent);
+    else Object.assign(account, { calls: 0, tokens: 0, cost: 0, wall_time_ms: 0, since_ms: this.#clock.now(), epoch: account.epoch + 1, resets: account.resets + 1 });
+  }
+
+  /** Has what is counted outlive this kernel from now on, and counts what earlier ones have counted. */
+  keepIn(keeper: SpendingKeeper): void {
+    this.#keeper = keeper;
+    for (const [agent, account] of this.#agents) {
+      if (account.is_whole) continue;
+      const { calls, tokens, cost, wall_time_ms, open } = account;
+      const before = accountFrom(keeper.of(agent));
+      Object.assign(account, { is_whole: true, is_bounded: account.is_bounded || before.is_bounded, calls: calls + before.calls, tokens: tokens + before.tokens, cost: cost + before.cost, wall_time_ms: wall_time_ms + before.wall_time_ms, epoch: before.epoch, open });
+    }
+  }
+
+  /** What an agent has used up, to be kept; `undefined` where no budget was ever in force for it. */
+  kept(agent: string): KeptSpending | undefined {
+    const account = this.#agents.get(agent);
+    return account?.is_bounded === true ? { ...this.of(agent), epoch: account.epoch, open: account.open } : undefined;
   }
 
   /** Why a call would go beyond a budget, if so: `BUDGET_EXCEEDED`. Counts nothing. */
@@ -132,18 +186,22 @@ export class Spendings {
 
   /** Counts a call and what it is expected to use. */
   charge(agent: string, expected: Usage, budgets: Budgets): Charged {
-    const account = this.#account(agent);
+    const account = this.#account(agent, budgets);
     if (account === undefined) return uncounted;
     const [tokens, cost] = [amountOf(expected.tokens ?? 0), amountOf(expected.cost ?? 0)];
     account.calls += 1;
+    account.open += 1;
     account.tokens += tokens;
     account.cost += cost;
+    const { resets } = account;
     return {
       begin: (over) => this.#begin(agent, account, budgets, over),
       end: () => this.#end(account),
       settle: (usage) => {
-        account.tokens += usage?.tokens === undefined ? 0 : amountOf(usage.tokens) - tokens;
-        account.cost += usage?.cost === undefined ? 0 : amountOf(usage.cost) - cost;
+        const charged = account.resets === resets ? { tokens, cost } : { tokens: 0, cost: 0 };
+        account.open -= 1;
+        if (usage?.tokens !== undefined) account.tokens = corrected(account.tokens, charged.tokens, usage.tokens);
+        if (usage?.cost !== undefined) account.cost = corrected(account.cost, charged.cost, usage.cost);
         return this.#exceeded(agent, account, budgets);
       },
     };
@@ -154,12 +212,17 @@ export class Spendings {
     if (account.running > 1) return;
     account.since_ms = this.#clock.now();
     if (wall_time_ms === undefined) return;
+    const wait = (left_ms: number): void => {
+      account.cancel = this.#clock.after(this.#keeper === undefined ? left_ms : Math.min(left_ms, spending_kept_interval_ms), check);
+    };
     const check = (): void => {
       const left_ms = wall_time_ms - this.#runningTime(account);
-      if (left_ms > 0) account.cancel = this.#clock.after(left_ms, check);
+      const kept = this.kept(agent);
+      if (kept !== undefined) this.#keeper?.passed(agent, kept);
+      if (left_ms > 0) wait(left_ms);
       else over(exceeded(agent, 'wall_time_ms', wall_time_ms, this.#runningTime(account)));
     };
-    account.cancel = this.#clock.after(Math.max(0, wall_time_ms - account.wall_time_ms), check);
+    wait(Math.max(0, wall_time_ms - account.wall_time_ms));
   }
 
   #end(account: Account): void {
@@ -182,14 +245,33 @@ export class Spendings {
     return undefined;
   }
 
-  #account(agent: string): Account | undefined {
+  /** The account of an agent that was counted here or by an earlier kernel. */
+  #known(agent: string): Account | undefined {
     const known = this.#agents.get(agent);
-    if (known !== undefined) return known;
-    if (this.#agents.size >= spending_agents_max) return undefined;
-    const account: Account = { calls: 0, tokens: 0, cost: 0, wall_time_ms: 0, running: 0, since_ms: 0, cancel: () => undefined };
+    const kept = known === undefined ? this.#keeper?.of(agent) : undefined;
+    return kept === undefined ? known : this.#opened(agent, kept);
+  }
+
+  #account(agent: string, budgets: Budgets): Account | undefined {
+    const account = this.#known(agent) ?? (this.#agents.size >= spending_agents_max ? undefined : this.#opened(agent, undefined));
+    if (account !== undefined && Object.keys(budgets).length > 0) account.is_bounded = true;
+    return account;
+  }
+
+  #opened(agent: string, kept: KeptSpending | undefined): Account {
+    const account = { ...accountFrom(kept), is_whole: this.#keeper !== undefined };
     this.#agents.set(agent, account);
     return account;
   }
+}
+
+/** An account that goes on where a kernel has ended. */
+function accountFrom(kept: KeptSpending | undefined): Account {
+  const { calls = 0, tokens = 0, cost = 0, wall_time_ms = 0, epoch = 0, open = 0 } = kept ?? {};
+  return {
+    calls, tokens, cost, wall_time_ms: wall_time_ms + (open > 0 ? spending_kept_interval_ms : 0), epoch,
+    running: 0, open: 0, since_ms: 0, cancel: () => undefined, is_bounded: kept !== undefined, is_whole: false, resets: 0,
+  };
 }
 
 function exceeded(agent: string, measure: keyof Budgets, most: number, used: number): Failure {

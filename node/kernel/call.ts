@@ -55,6 +55,12 @@ export interface WantedApproval {
   readonly reason: string;
 }
 
+/** That whoever brings a call can bring it again. */
+export interface LaterApproval {
+  /** The request for approval that the same call began earlier; null where this one is the first. */
+  readonly request: string | null;
+}
+
 /** What becomes of a value before it is given on. */
 export interface OutputTerms<T> {
   /** The `action.type` under which rules look at it. */
@@ -83,6 +89,8 @@ export interface Call<T> extends Question {
   readonly audit?: 'durable' | 'batched';
   /** Handed to the flight recorder with the decision, and again with the outcome. */
   readonly attach?: unknown;
+  /** Where it can be brought again, it is not held open while it waits for approval. */
+  readonly later?: LaterApproval;
   /** The caller's own way to give up. */
   readonly signal?: AbortSignal;
 }

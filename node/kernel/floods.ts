@@ -20,7 +20,10 @@ interface Window {
   count: number;
 }
 
-/** Counts the refusals of each agent, and apart from these what each peer makes it be refused. */
+/**
+ * Counts the refusals of each agent, and apart from these what each peer makes it be refused. The counts are not
+ * kept over a restart, which takes about as long as their window; an agent that was stopped for them stays so.
+ */
 export class Denials {
   readonly #terms: DenialTerms;
   readonly #windows = new Map<string, Window>();

@@ -1,10 +1,12 @@
 /** What a kernel is built from, and what a host brings that takes one over. */
 import type { Clock, Random } from '../../protocols/ports.ts';
 import type { Approvals } from './arbiter.ts';
+import type { SpendingKeeper } from './budgets.ts';
 import type { Checkpoint } from './signals/delivery.ts';
 import type { DenialTerms } from './floods.ts';
 import type { Policy } from './guards.ts';
 import type { HostLayers } from './layers.ts';
+import type { Counter } from './policy/limit.ts';
 import type { Budgets, LoopTerms } from './policy/policy.ts';
 import type { Preset } from './presets.ts';
 import type { FlightRecorder } from './recorder.ts';
@@ -52,4 +54,8 @@ export interface TakeOver {
   readonly approvals?: Approvals;
   /** Keeps the state of an agent on SIGUSR2. */
   readonly checkpoint?: Checkpoint;
+  /** Has what agents use up outlive the kernel. */
+  readonly spendings?: SpendingKeeper;
+  /** Rate limits go on counting from here, and are kept: see `KernelSpace.countedLimits`. */
+  readonly limits?: Iterable<Counter>;
 }

@@ -8,7 +8,7 @@ import { fail, ok, type Result } from '../../crypto/result.ts';
 import type { Clock, Random } from '../../protocols/ports.ts';
 import { system_clock, system_random } from '../clock.ts';
 import { Arbiter, type Approvals, type Explained } from './arbiter.ts';
-import { Spendings, type Spending, type Usage } from './budgets.ts';
+import { Spendings, type KeptSpending, type Spending, type Usage } from './budgets.ts';
 import { Denied, type Call, type CallContext, type Decision, type Outcome, type Question } from './call.ts';
 import { Delivery, term_grace_ms_default, type Checkpoint, type Delivered, type Observer, type PastSignal, type SignalWhy } from './signals/delivery.ts';
 import { Dispositions, type Disposition, type SignalInfo } from './signals/dispositions.ts';
@@ -20,7 +20,7 @@ import type { KernelInit, TakeOver } from './kernel-init.ts';
 import { PolicyLayers, type PolicyLayer } from './layers.ts';
 import { Loops, loop_terms_default } from './loops.ts';
 import { Pipeline } from './pipeline.ts';
-import { Meter } from './policy/limit.ts';
+import { Meter, type Counter } from './policy/limit.ts';
 import { presetPolicies } from './presets.ts';
 import { memoryRecorder } from './recorder.ts';
 import { SignalRecords } from './signals/records.ts';
@@ -38,6 +38,7 @@ export class KernelSpace {
   readonly #frames: Frames = new Frames();
   readonly #gate: Gate;
   readonly #spendings: Spendings;
+  readonly #meter: Meter;
   readonly #loops: Loops = new Loops();
   readonly #dispositions: Dispositions = new Dispositions();
   readonly #arbiter: Arbiter;
@@ -64,10 +65,11 @@ export class KernelSpace {
     this.#layers = new PolicyLayers({ organisation: init.organisation ?? [], host, agents: init.agents ?? {} });
     this.#gate = new Gate(init.calls_per_agent_max);
     this.#spendings = new Spendings(clock);
+    this.#meter = new Meter(() => clock.now());
     this.taints = new Taints(() => clock.now());
     const shared = { clock, folder, frames: this.#frames, spendings: this.#spendings, taints: this.taints, gate: this.#gate };
     this.#arbiter = new Arbiter({
-      ...shared, layers: this.#layers, loops: this.#loops, meter: new Meter(() => clock.now()), budgets: init.budgets ?? {}, approvals: () => this.#approvals,
+      ...shared, layers: this.#layers, loops: this.#loops, meter: this.#meter, budgets: init.budgets ?? {}, approvals: () => this.#approvals,
       loop_terms: init.loops === 'none' ? undefined : init.loops ?? loop_terms_default,
       contextOf: (agent) => (this.#agent?.agent === agent ? this.#agent.context() : undefined),
       trustScore: (agent) => init.trustScore?.(agent),
@@ -108,6 +110,8 @@ export class KernelSpace {
     if (host.layers !== undefined) this.#layers.takeOver(host.layers);
     if (host.approvals !== undefined) this.#approvals = host.approvals;
     if (host.checkpoint !== undefined) this.#checkpoint = host.checkpoint;
+    if (host.spendings !== undefined) this.#spendings.keepIn(host.spendings);
+    if (host.limits !== undefined) this.#meter.keep(host.limits);
     return ok(undefined);
   }
 
@@ -220,6 +224,16 @@ export class KernelSpace {
   /** What an agent has used up. */
   spending(agent: string): Spending {
     return this.#spendings.of(agent);
+  }
+
+  /** The same, as it is to outlive this kernel; `undefined` where no budget was in force. */
+  keptSpending(agent: string): KeptSpending | undefined {
+    return this.#spendings.kept(agent);
+  }
+
+  /** The counters of rate limits that have changed since this was last asked, to outlive this kernel; those of short periods are left out. */
+  countedLimits(): readonly Counter[] {
+    return this.#meter.counted();
   }
 
   /** Gives an agent its whole budget anew. */

@@ -55,7 +55,10 @@ export function fingerprintOf(action: Json, args_hash: string | null): string {
   return text.length <= fingerprint_characters_max ? text : toHex(sha256(utf8(text)));
 }
 
-/** The latest actions of every agent. */
+/**
+ * The latest actions of every agent. They are not kept over a restart: windows are short, a loop that goes on is
+ * noticed again within one, and an agent that was stopped for a loop stays stopped.
+ */
 export class Loops {
   readonly #agents = new Map<string, Trace>();
 

@@ -130,7 +130,7 @@ export class Pipeline {
     const terms = arbiter.terms(prepared);
     const first = decidedAs(prepared, arbiter.decide(prepared, terms, { ...ask, refusal: early }), terms.budgets);
     const { decision, record } = first;
-    const wanted = decision.code === 'APPROVAL_REQUIRED' ? arbiter.approval({ record, data: prepared.request.data ?? null, signal: anyOf(admission.signal, call.signal, frames.here().call?.signal) }) : undefined;
+    const wanted = decision.code === 'APPROVAL_REQUIRED' ? arbiter.approval({ record, data: prepared.request.data ?? null, later: call.later, signal: anyOf(admission.signal, call.signal, frames.here().call?.signal) }) : undefined;
     // A request that cannot be recorded is nobody's to grant.
     if (wanted === undefined || !(await journal().decision(record, undefined)).ok) return first;
     const granted = await wanted();

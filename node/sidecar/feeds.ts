@@ -10,7 +10,8 @@ import type { Clock, Random } from '../../protocols/ports.ts';
 import type { HousedAgent } from '../agent-house.ts';
 import { signals, type KernelSpace, type SignalName, type SignalOutcome } from '../kernel/index.ts';
 import type { Caller } from './caller.ts';
-import { answer_ms_max, heartbeat_ms, signals_held_max, stream_bytes_max, streams_max, streams_per_agent_max } from './limits.ts';
+import { eventText, openStream, type EventStream } from './event-stream.ts';
+import { signals_held_max, stream_bytes_max, streams_max, streams_per_agent_max } from './limits.ts';
 
 /** What feeds use. */
 export interface SignalFeedsParts {
@@ -39,15 +40,11 @@ interface Feed {
   stop(): void;
 }
 
-function eventText(id: string | null, event: string, data: object): string {
-  return `${id === null ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
-}
-
 /** The signals of the agents of this host, for their programs. */
 export class SignalFeeds {
   readonly #parts: SignalFeedsParts;
   readonly #feeds = new Map<string, Feed>();
-  readonly #open = new Map<ServerResponse, string>();
+  readonly #open = new Map<EventStream, string>();
   /** Tells the ids of this run of the node from those of an earlier one. */
   readonly #epoch: string;
 
@@ -89,52 +86,27 @@ export class SignalFeeds {
     if (feed === undefined || of_agent >= streams_per_agent_max || this.#open.size >= streams_max) {
       return fail('STREAMS_OVERLOADED', `${of_agent} streams of this agent are open`, { fix: 'close one of them' });
     }
-    this.#open.set(response, did);
-    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'connection': 'close' });
-    const write = (text: string): void => {
-      // Who does not read gets no more memory of ours.
-      if (response.writableLength > stream_bytes_max) response.destroy();
-      else if (!response.writableEnded) response.write(text);
-    };
+    const stream = openStream(this.#parts.clock, response, { bytes_max: stream_bytes_max, over });
+    this.#open.set(stream, did);
     const tell = ({ text, is_last }: Held): void => {
-      write(text);
-      if (is_last) this.#finish(response);
+      stream.write(text);
+      if (is_last) stream.finish();
     };
     const { state, reason } = feed.kernel.standingOf(did);
-    write(eventText(null, 'standing', { state, reason }));
-    if (last_id !== undefined) this.#replay(feed, last_id, write);
+    stream.write(eventText('standing', { state, reason }));
+    if (last_id !== undefined) this.#replay(feed, last_id, (text) => void stream.write(text));
     feed.streams.add(tell);
-    let beat = (): void => undefined;
-    const next = (): void => {
-      beat = this.#parts.clock.after(heartbeat_ms, () => {
-        write(': still here\n\n');
-        next();
-      });
-    };
-    next();
-    const finish = (): void => this.#finish(response);
-    over?.addEventListener('abort', finish, { once: true });
-    if (over?.aborted === true) finish();
     response.once('close', () => {
-      beat();
-      over?.removeEventListener('abort', finish);
       // The kernel of an agent may have been replaced meanwhile, and its feed with it: they share their streams.
       feed.streams.delete(tell);
-      this.#open.delete(response);
+      this.#open.delete(stream);
     });
     return ok(undefined);
   }
 
   /** Ends the streams of an agent, or all. */
   end(did?: string): void {
-    for (const [response, agent] of this.#open) if (did === undefined || did === agent) this.#finish(response);
-  }
-
-  /** Who does not read to the end is not waited for. */
-  #finish(response: ServerResponse): void {
-    if (response.writableEnded) return;
-    response.once('close', this.#parts.clock.after(answer_ms_max, () => response.destroy()));
-    response.end();
+    for (const [stream, agent] of this.#open) if (did === undefined || did === agent) stream.finish();
   }
 
   /** Ends everything. */
@@ -148,14 +120,14 @@ export class SignalFeeds {
     const [epoch, digits = ''] = last_id.split('-');
     const last = epoch === this.#epoch && /^\d{1,15}$/.test(digits) ? Number(digits) : undefined;
     const oldest = feed.held[0]?.number ?? feed.next;
-    if (last === undefined || last < oldest - 1 || last >= feed.next) write(eventText(null, 'gap', { reason: 'signals may have come that are not held any more' }));
+    if (last === undefined || last < oldest - 1 || last >= feed.next) write(eventText('gap', { reason: 'signals may have come that are not held any more' }));
     for (const { number, text } of feed.held) if (last === undefined || last >= feed.next || number > last) write(text);
   }
 
   #hold(feed: Feed, { signal, by, reason, time_ms }: Told, outcome: SignalOutcome): Held {
     const number = feed.next;
     feed.next += 1;
-    const held = { number, is_last: outcome === 'killed', text: eventText(`${this.#epoch}-${number}`, signal, { signal, number: signals[signal], by, reason, time_ms, outcome }) };
+    const held = { number, is_last: outcome === 'killed', text: eventText(signal, { signal, number: signals[signal], by, reason, time_ms, outcome }, `${this.#epoch}-${number}`) };
     feed.held.push(held);
     if (feed.held.length > signals_held_max) feed.held.shift();
     return held;

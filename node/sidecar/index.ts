@@ -7,6 +7,7 @@ import { listenOnSocket, prepareSocket } from '../control/socket.ts';
 import { gatewayUrl, type GatewayAddress } from '../gateway/address.ts';
 import type { Host } from '../host.ts';
 import { Meter } from '../kernel/policy/limit.ts';
+import type { Tool } from '../kernel/tools/descriptor.ts';
 import { packageVersion } from '../version.ts';
 import type { Caller } from './caller.ts';
 import { OpenCalls } from './calls.ts';
@@ -15,6 +16,7 @@ import { wrong_tokens } from './limits.ts';
 import { openApiDocument } from './openapi.ts';
 import { sidecar_routes } from './routes.ts';
 import { SidecarServer } from './server.ts';
+import { ToolFeeds } from './tool-feeds.ts';
 import type { Introduction } from './services.ts';
 import type { SidecarTokens } from './tokens.ts';
 
@@ -40,8 +42,8 @@ export interface Sidecar {
   readonly socket_path: string;
   /** Without a slash at the end; `undefined` where there is only the socket. */
   readonly url: string | undefined;
-  /** Who has introduced itself, calls without an outcome, streams and requests. */
-  state(): { readonly programs: readonly Introduced[]; readonly open_calls: number; readonly streams: number; readonly requests: number };
+  /** Who has introduced itself, calls without an outcome, streams of signals and of tool calls, requests. */
+  state(): { readonly programs: readonly Introduced[]; readonly open_calls: number; readonly streams: number; readonly tool_streams: number; readonly requests: number };
   /** Ends the streams of an agent whose token has changed. */
   cutOff(did: string): void;
   /** Takes nothing new, gives up open calls, and ends within a second. */
@@ -113,6 +115,13 @@ class Door {
     const written = await log.append({ subject: did, payload: canonicalJsonBytes({ kind: 'sidecar-registered', agent: did, ...introduction, time_ms }) }, { durable: false });
     return written.ok ? { index: written.value.index } : undefined;
   }
+
+  /** See `ToolFeedsParts.note`. */
+  serves(did: string, tools: readonly Tool[]): Promise<unknown> {
+    const { log, parts: { clock } } = this.#parts.host;
+    const served = tools.map(({ name, version, digest }) => ({ name, version, digest }));
+    return log.append({ subject: did, payload: canonicalJsonBytes({ kind: 'sidecar-serving', agent: did, tools: served, time_ms: clock.now() }) }, { durable: false });
+  }
 }
 
 function listen(server: Server, { host, port }: GatewayAddress): Promise<Result<string>> {
@@ -138,9 +147,10 @@ export async function serveSidecar(parts: SidecarParts): Promise<Result<Sidecar>
   const calls = new OpenCalls({ clock, onPending: (listener) => host.approvals.onPending(listener) });
   const feeds = new SignalFeeds({ clock, random });
   const door = new Door(parts);
+  const tool_feeds = new ToolFeeds({ clock, tools: host.tools, housed: (did) => host.agents.get(did), note: (did, tools) => door.serves(did, tools) });
   const server = new SidecarServer({
-    clock, recorder, feeds, routes: sidecar_routes,
-    services: { host, actions: parts.actions, calls, version: packageVersion(), introduced: (did, introduction) => door.introduce(did, introduction), openapi: sidecarDocument },
+    clock, recorder, routes: sidecar_routes,
+    services: { host, actions: parts.actions, calls, feeds, tool_feeds, version: packageVersion(), introduced: (did, introduction) => door.introduce(did, introduction), openapi: sidecarDocument },
     async callerOf(authorization, operation) {
       const caller = await door.callerOf(authorization, operation);
       // From the first word of a program on its signals are held, so that none falls between that and its stream, which says where that failed.
@@ -151,6 +161,7 @@ export async function serveSidecar(parts: SidecarParts): Promise<Result<Sidecar>
   const close = async (): Promise<void> => {
     calls.close();
     feeds.close();
+    tool_feeds.end();
     await server.close();
   };
   const listening = await listenOnSocket(server.server('socket'), socket_path);
@@ -166,7 +177,10 @@ export async function serveSidecar(parts: SidecarParts): Promise<Result<Sidecar>
   }
   return ok({
     socket_path, url, close,
-    state: () => ({ programs: [...door.introduced.values()], open_calls: calls.open, streams: feeds.open, requests: server.busy }),
-    cutOff: (did) => feeds.end(did),
+    state: () => ({ programs: [...door.introduced.values()], open_calls: calls.open, streams: feeds.open, tool_streams: tool_feeds.open, requests: server.busy }),
+    cutOff(did) {
+      feeds.end(did);
+      tool_feeds.end(did);
+    },
   });
 }

@@ -22,7 +22,7 @@ export const answer_ms_max = 30_000;
 export const idle_ms_max = 15_000;
 /** Connections at a time. */
 export const connections_max = 256;
-/** Requests under way at once, of all and of one agent; streams of signals are counted by themselves. */
+/** Requests under way at once, of all and of one agent; streams are counted by themselves, and so are answers that others wait for. */
 export const requests_max = 128;
 /** See {@link requests_max}. */
 export const requests_per_agent_max = 32;
@@ -44,6 +44,22 @@ export const signals_held_max = 256;
 export const streams_per_agent_max = 4;
 /** Streams of signals. */
 export const streams_max = 64;
+/** Streams of calls of one agent that serves tools. */
+export const tool_streams_per_agent_max = 8;
+/** Streams of calls. */
+export const tool_streams_max = 64;
+/** Tools that are served over one stream. */
+export const served_tools_max = 32;
+/** Calls that wait for the program of one stream. */
+export const served_calls_per_stream_max = 64;
+/** The same of all programs. */
+export const served_calls_max = 512;
+/** Served calls that are over and remembered, so that a second answer is told so. */
+export const served_over_max = 4_096;
+/** How long a served call waits for its program where that says nothing. */
+export const served_ms_default = 60_000;
+/** What a stream of calls holds for a program that does not read, before it is cut off. */
+export const tool_stream_bytes_max: number = 2 * 1024 * 1024;
 /** Time between two signs of life on a stream. */
 export const heartbeat_ms = 15_000;
 /** What a stream holds for a reader that does not read, before it is cut off. */

@@ -1,14 +1,14 @@
 /** The OpenAPI 3.1 document of the sidecar, made from its table of routes. */
 import type { Json } from '../../crypto/canonical.ts';
 import type { Route } from './route.ts';
-import { problem_schema, signal_schema } from './schemas.ts';
+import { problem_schema, served_call_schema, signal_schema } from './schemas.ts';
 
 const problem_answer = { description: 'What went wrong (RFC 9457); the code is stable', content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } };
 const bytes_content = { schema: { type: 'string', contentMediaType: 'application/octet-stream' } };
 
 function answerOf(route: Route): Json {
   if (route.access === 'stream') {
-    return { description: 'Events; data of each but standing and gap is a Signal', content: { 'text/event-stream': { schema: { type: 'string' } } } };
+    return { description: route.events, content: { 'text/event-stream': { schema: { type: 'string' } } } };
   }
   const is_either = route.access === 'agent' && route.or_bytes === true;
   return { description: route.summary, content: { 'application/json': { schema: route.answer }, ...(is_either ? { 'application/octet-stream': bytes_content } : {}) } };
@@ -17,7 +17,7 @@ function answerOf(route: Route): Json {
 function operationOf(route: Route): Json {
   const { operation, summary, parameters = {}, body } = route;
   const named = Object.entries(parameters).map(([name, { in: where, description, schema, required }]) => ({ name, in: where, description, schema, required: required === true }));
-  const resumed = route.access === 'stream' ? [{ name: 'Last-Event-ID', in: 'header', description: 'The id of the last event that was seen', schema: { type: 'string' }, required: false }] : [];
+  const resumed = route.access === 'stream' && route.resumed === true ? [{ name: 'Last-Event-ID', in: 'header', description: 'The id of the last event that was seen', schema: { type: 'string' }, required: false }] : [];
   return {
     operationId: operation, summary,
     ...(named.length + resumed.length === 0 ? {} : { parameters: [...named, ...resumed] }),
@@ -40,7 +40,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
     servers: [{ url: 'http://localhost', description: 'Over the Unix socket sidecar.sock in the data folder, or the address that agentmesh sidecar status shows' }],
     paths,
     components: {
-      schemas: { Problem: problem_schema, Signal: signal_schema },
+      schemas: { Problem: problem_schema, ServedCall: served_call_schema, Signal: signal_schema },
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
     },
   };

@@ -1,4 +1,5 @@
 /** What a route of the sidecar is: the server answers by it, and the OpenAPI document describes it. */
+import type { ServerResponse } from 'node:http';
 import type { Json } from '../../crypto/canonical.ts';
 import { fail, ok, unwrap, type Result } from '../../crypto/result.ts';
 import { compileSchema, type Schema } from '../kernel/tools/schema.ts';
@@ -39,6 +40,12 @@ export interface Asked {
   readonly signal: AbortSignal;
 }
 
+/** A request for a stream. */
+export interface StreamAsked extends Pick<Asked, 'input'> {
+  /** The last event that its reader has seen. */
+  readonly last_event_id: string | undefined;
+}
+
 /** Bytes as an answer. */
 export class BytesAnswer {
   readonly bytes: Uint8Array;
@@ -75,12 +82,19 @@ export interface AgentRoute extends RouteForm {
   readonly answer: JsonSchema;
   /** That bytes are answered where the client would rather have them. */
   readonly or_bytes?: true;
+  /** That it waits for nobody and others wait for it: it has places of its own, which no request that waits can take. */
+  readonly is_awaited?: true;
   answerTo(services: SidecarServices, caller: Caller, asked: Asked): Promise<Result<object>>;
 }
 
-/** The stream of an agent's signals. */
+/** A stream of server-sent events for an agent. */
 export interface StreamRoute extends RouteForm {
   readonly access: 'stream';
+  /** Which events come. */
+  readonly events: string;
+  /** That the stream can be taken up again where it was left. */
+  readonly resumed?: true;
+  open(services: SidecarServices, caller: Caller, asked: StreamAsked, response: ServerResponse): Result<void>;
 }
 
 /** A route. */

@@ -4,10 +4,12 @@ import { fail, ok, type Result } from '../../crypto/result.ts';
 import { isAction } from '../kernel/call.ts';
 import { enforcementOf, type Usage } from '../kernel/index.ts';
 import { decisionStatus, type AskedCall } from './calls.ts';
+import { patience_ms_max } from '../patience.ts';
 import type { Caller } from './caller.ts';
 import { request_bytes_max } from './limits.ts';
 import { memory_routes } from './memory-routes.ts';
 import { objectOf, type AgentRoute, type Input, type OpenRoute, type Route, type StreamRoute } from './route.ts';
+import { tool_routes } from './tool-routes.ts';
 import { action_schema, agent_schema, anything, call_schema, shortText, text, text_or_null, usage_schema, whole_or_null } from './schemas.ts';
 
 /** The text of a member that was checked to be one, where it is there. */
@@ -98,43 +100,21 @@ const record: AgentRoute = {
   },
 };
 
-const tools: AgentRoute = {
-  access: 'agent', method: 'GET', path: '/v1/tools', operation: 'tools', summary: 'The tools that the agent may call now, or have approved',
-  answer: objectOf({ tools: { type: 'array', items: objectOf({ name: text, version: text, digest: text, requires_approval: { type: 'boolean' }, descriptor: { type: 'object' } }) } }),
-  answerTo({ host }, { agent, act }) {
-    const toolbox = host.tools.of(agent.identity.did);
-    if (!toolbox.ok) return Promise.resolve(toolbox);
-    const list = act(() => toolbox.value.list());
-    return Promise.resolve(ok({ tools: list.map(({ name, version, digest, requires_approval, document }) => ({ name, version, digest, requires_approval, descriptor: document })) }));
-  },
-};
-
-const call_tool: AgentRoute = {
-  access: 'agent', method: 'POST', path: '/v1/tools/call', operation: 'callTool', summary: 'Have a tool called: decided, done and recorded by the host. Waits for approval where that is needed',
-  body: { bytes_max: request_bytes_max, schema: objectOf({ tool: shortText(128), 'input?': anything }) },
-  answer: objectOf({ value: anything, call_id: text, index: { type: 'integer' } }),
-  async answerTo({ host }, { agent, act }, { input, signal }) {
-    const toolbox = host.tools.of(agent.identity.did);
-    if (!toolbox.ok) return toolbox;
-    const called = await act(() => toolbox.value.call(textIn(input, 'tool') ?? '', input['input'] ?? {}, { signal }));
-    if (!called.ok) return called;
-    const { value, call_id, index } = called.value;
-    return ok({ value: value ?? null, call_id, index });
-  },
-};
-
 const message: AgentRoute = {
   access: 'agent', method: 'POST', path: '/v1/messages', operation: 'message', summary: 'Give a command to another agent, here or on another host, and wait for its signed answer',
-  body: { bytes_max: request_bytes_max, schema: objectOf({ to: shortText(256), command: shortText(512), 'arguments?': anything, 'delegation?': shortText(128) }) },
+  body: { bytes_max: request_bytes_max, schema: objectOf({ to: shortText(256), command: shortText(512), 'arguments?': anything, 'delegation?': shortText(128),
+    'approval?': { ...shortText(22), description: 'The request that an answer APPROVAL_PENDING has named in its result: takes the approval up, for exactly the same command' },
+    'wait_ms?': { type: 'integer', minimum: 0, maximum: patience_ms_max, description: 'How long the command comes again while a human on the other host has yet to approve it; once where left out' },
+  }) },
   answer: objectOf({
     verdict: { enum: ['allow', 'deny', 'error'] }, code: text_or_null, rule: text_or_null, reason: text, result: anything,
     executor: text, invocation: text, receipt: { type: 'string', description: 'Signed by the executor\'s host' },
   }),
   async answerTo({ actions }, caller: Caller, { input, signal }) {
-    const delegation = textIn(input, 'delegation');
+    const [delegation, approval, wait_ms] = [textIn(input, 'delegation'), textIn(input, 'approval'), input['wait_ms']];
     const answered = await caller.act(() => actions.call({
       from: caller.agent.identity.did, to: textIn(input, 'to') ?? '', command: textIn(input, 'command') ?? '', arguments: input['arguments'] ?? null, signal,
-      ...(delegation === undefined ? {} : { delegation }),
+      ...(delegation === undefined ? {} : { delegation }), ...(approval === undefined ? {} : { approval }), ...(typeof wait_ms === 'number' ? { wait_ms } : {}),
     }));
     if (!answered.ok) return answered;
     const { receipt, receipt_token, invocation, result } = answered.value;
@@ -145,7 +125,9 @@ const message: AgentRoute = {
 const signals: StreamRoute = {
   access: 'stream', method: 'GET', path: '/v1/signals', operation: 'signals',
   summary: 'The agent\'s signals as server-sent events. The first event, standing, says how far it may act; Last-Event-ID takes a stream up again; the end of the agent ends it',
+  events: 'Events; data of each but standing and gap is a Signal', resumed: true,
+  open: ({ feeds }, caller, { last_event_id }, response) => feeds.stream(caller, last_event_id, response),
 };
 
 /** Every route of the sidecar. */
-export const sidecar_routes: readonly Route[] = [health, openapi, register, decide, status, record, tools, call_tool, ...memory_routes, message, signals];
+export const sidecar_routes: readonly Route[] = [health, openapi, register, decide, status, record, ...tool_routes, ...memory_routes, message, signals];

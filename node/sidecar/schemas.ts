@@ -64,6 +64,15 @@ export const file_schema: JsonSchema = objectOf({
   call_id: text_or_null, labels: texts, tags: texts,
 });
 
+/** A tool, as it is told of. */
+export const tool_schema: JsonSchema = objectOf({ name: text, version: text, digest: text, requires_approval: { type: 'boolean' }, descriptor: { type: 'object' } });
+
+/** What comes as an event `call` on the stream of a program that serves tools. */
+export const served_call_schema: JsonSchema = objectOf({
+  call_id: { type: 'string', description: 'To answer with' }, tool: text, digest: text, input: { description: 'It fits the inputSchema; redacted where a policy wants that' },
+  caller: { type: 'string', description: 'The DID of the agent that calls' }, expires_ms: whole,
+});
+
 /** What comes on a stream of signals, one object an event. */
 export const signal_schema: JsonSchema = objectOf({
   signal: { enum: [...signal_names] }, number: { type: 'integer', minimum: 1, maximum: 12 }, by: text, reason: text, time_ms: whole,

@@ -9,7 +9,6 @@ import { hasUnreadBody, jsonBody, readBody } from '../http/body.ts';
 import { Meter } from '../kernel/policy/limit.ts';
 import { snapshot } from '../kernel/snapshot.ts';
 import type { Caller } from './caller.ts';
-import type { SignalFeeds } from './feeds.ts';
 import {
   answer_bytes_max, answer_ms_max, closing_ms_max, connections_max, header_bytes_max, header_ms_max, idle_ms_max, rate_per_agent, request_ms_max, requests_max, requests_per_agent_max, target_length_max,
 } from './limits.ts';
@@ -24,7 +23,6 @@ export interface SidecarServerParts {
   readonly recorder: Recorder;
   readonly routes: readonly Route[];
   readonly services: SidecarServices;
-  readonly feeds: SignalFeeds;
   /** The agent that the request's token stands for. Fails with `TOKEN_MISSING`, `TOKEN_WRONG`, `TOKENS_GUESSED`, or why that agent must not act. */
   callerOf(authorization: string | undefined, operation: string): Promise<Result<Caller>>;
 }
@@ -66,7 +64,9 @@ export class SidecarServer {
   readonly #parts: SidecarServerParts;
   readonly #table: RouteTable;
   readonly #rates: Meter;
-  readonly #under_way = new Map<AbortController, string | undefined>();
+  readonly #under_way = new Map<AbortController, string>();
+  /** Of routes that are awaited. */
+  readonly #answering = new Map<AbortController, string>();
   readonly #servers: Server[] = [];
   #closing = false;
 
@@ -78,7 +78,7 @@ export class SidecarServer {
 
   /** How many requests are under way. */
   get busy(): number {
-    return this.#under_way.size;
+    return this.#under_way.size + this.#answering.size;
   }
 
   /** A server that answers as this one; whoever asked for it lets it listen. */
@@ -96,7 +96,7 @@ export class SidecarServer {
   /** Takes nothing new, aborts what is under way, and cuts off what does not end soon. */
   async close(): Promise<void> {
     this.#closing = true;
-    for (const controller of this.#under_way.keys()) controller.abort();
+    for (const controller of [...this.#under_way.keys(), ...this.#answering.keys()]) controller.abort();
     await Promise.all(this.#servers.map((server) => new Promise<void>((resolve) => {
       if (!server.listening) return resolve();
       const cancel = this.#parts.clock.after(closing_ms_max, () => server.closeAllConnections());
@@ -121,6 +121,7 @@ export class SidecarServer {
       else this.#send(request, response, problemReply(fail('NODE_FAULT', 'the node failed in an unforeseen way', { fix: 'agentmesh doctor' }).failure));
     } finally {
       this.#under_way.delete(controller);
+      this.#answering.delete(controller);
     }
   }
 
@@ -138,12 +139,16 @@ export class SidecarServer {
     const limited = this.#spend(did);
     if (limited !== undefined) return limited;
     if (route.access === 'stream') {
-      const opened = this.#parts.feeds.stream(caller.value, request.headersDistinct['last-event-id']?.[0], response);
+      // Whoever has hung up meanwhile would never be heard to close.
+      if (response.destroyed) return undefined;
+      const parameters = found.value.form.parameters(found.value.path, found.value.query);
+      const opened = parameters.ok ? route.open(this.#parts.services, caller.value, { input: parameters.value, last_event_id: request.headersDistinct['last-event-id']?.[0] }, response) : parameters;
       return opened.ok ? undefined : problemReply(opened.failure);
     }
-    const of_agent = [...this.#under_way.values()].filter((one) => one === did).length;
-    if (this.#under_way.size >= requests_max || of_agent >= requests_per_agent_max) return problemReply(fail('SIDECAR_BUSY', `${of_agent} requests of this agent are under way, ${this.#under_way.size} of all`, { fix: 'await some of them first' }).failure);
-    this.#under_way.set(controller, did);
+    const places = route.is_awaited === true ? this.#answering : this.#under_way;
+    const of_agent = [...places.values()].filter((one) => one === did).length;
+    if (places.size >= requests_max || of_agent >= requests_per_agent_max) return problemReply(fail('SIDECAR_BUSY', `${of_agent} requests of this agent are under way, ${places.size} of all`, { fix: 'await some of them first' }).failure);
+    places.set(controller, did);
     const asked = await this.#asked(request, found.value, controller.signal);
     if (!asked.ok) return problemReply(asked.failure);
     const answered = await route.answerTo(this.#parts.services, caller.value, asked.value);

@@ -106,8 +106,9 @@ const examples: readonly Example[] = [
   { inputs: ['audit', 'mirror', 'bob'], method: 'audit.mirror', params: { who: 'bob' }, shows: [/host-b +70000/] },
   { inputs: ['audit', 'mirror', 'bob', '--drop'], method: 'audit.mirror.drop', params: { who: 'bob' }, shows: [/its copy is removed/] },
   { inputs: ['approvals', 'list'], method: 'approval.list', params: {}, shows: [/^ID +AGENT +ACTION +RULE +ENDS/, /analyst +delete records +ask-first/] },
-  { inputs: ['approvals', 'show', 'x'], method: 'approval.show', params: { id: 'x' }, shows: [/^id +aWRlbnRpZmllcm9mYXJlcQ/, /arguments +\{"row":7\}/, /approvers/] },
+  { inputs: ['approvals', 'show', 'x'], method: 'approval.show', params: { id: 'x' }, shows: [/^id +aWRlbnRpZmllcm9mYXJlcQ/, /arguments +\{"row":7\}/, /has read +web/, /approvers/] },
   { inputs: ['approvals', 'grant', 'x', '--as', 'alice', '--why', 'ticket 7'], method: 'approval.answer', params: { id: 'x', verdict: 'grant', as: 'alice', why: 'ticket 7' }, shows: [/^granted\nagent/, /why +ticket 7/] },
+  { inputs: ['approvals', 'page', '--port', '4317'], method: 'approval.page', params: { port: 4317 }, shows: [/^http:\/\/127\.0\.0\.1:4317\/#link\n$/] },
   { inputs: ['approvals', 'refuse', 'x'], method: 'approval.answer', params: { id: 'x', verdict: 'refuse' }, shows: [/by +did:mesh/] },
   { inputs: ['policy', 'bundles'], method: 'policy.bundles', params: {}, shows: [/^ORGANISATION +BUNDLE +VERSION +STATE +ENDS +POLICIES\nacme +default +2 +in force +in .* analyst\n/, /followed by name\n/, /version 3 is not in force: POLICY_INVALID: default@3\/analyst\.yaml:3:1: no\nfix: mend it\n/, /not obeyed \(BUNDLE_FOREIGN\):\nORGANISATION +BUNDLE +VERSION\nother .* 7\n/, /refused {2}this host {2}host\.yaml\n/] },
   { inputs: ['policy', 'follow', 'acme', '--required'], method: 'policy.follow', params: { organisation: 'acme', required: true }, shows: [/^organisation +acme/, /followed by name\n/] },
@@ -123,7 +124,7 @@ const examples: readonly Example[] = [
     shows: [/^INDEX {2}TIME +KIND +WHAT\n {3}12 {2}2023-11-14 22:13:20Z {2}decision {2}deny export:data for did:mesh:bafkre…52zy, rule no-export\n/, /\n {3}13 .* event +erased\n/, /\n {3}14 .* anchor +3 heads of other logs/, /\n {3}15 .* imported +of bot\\u001b\[2J: \{ "text": "hi" \}\n$/],
   },
   { inputs: ['audit', 'show', '12'], method: 'audit.show', params: { index: 12 }, shows: [/^entry +12 of did:mesh:/, /leaf hash +bGVhZg\n/, /payload +sealed, and opened/, /checkpoint +of 42 entries, root cm9vdA==\ncosigned by +witness-b\n +witness-c\n\n\{\n {2}"kind": "decision"/] },
-  { inputs: ['audit', 'erase', '--subject', 'analyst', '--basis', 'art17', '--yes'], method: 'audit.erase', params: { subject: 'analyst', basis: 'art17' }, shows: [/^erased: 3 payloads are unreadable for good\n/, /as entry 44 of the log/] },
+  { inputs: ['audit', 'erase', '--subject', 'analyst', '--basis', 'art17', '--yes'], method: 'audit.erase', params: { subject: 'analyst', basis: 'art17' }, shows: [/^erased: 3 payloads are unreadable for good\n/, /memory +3 entries of 5 B, 0 kept states\n/, /as entry 44 of the log/] },
   { inputs: ['audit', 'erase', '--entry', '12', '--basis', 'mistake', '--yes'], method: 'audit.erase', params: { index: 12, basis: 'mistake' }, shows: [/^erased/] },
   { inputs: ['audit', 'archive', '--dir', '/archive', '--keep', '1000'], method: 'audit.archive', params: { folder: '/archive', keep: 1000 }, shows: [/^archived: 1024 entries to \/archive\n/, /entries +0 to 1023\n/, /as entry 42000 of the log/] },
   { inputs: ['audit', 'archive', '--dir', '/archive', '--restore'], method: 'audit.archive', params: { folder: '/archive', restore: true }, shows: [/^restored: 1024 entries from \/archive\n/] },
@@ -143,6 +144,7 @@ const examples: readonly Example[] = [
   { inputs: ['vfs', 'snapshots'], method: 'vfs.snapshots', params: {}, shows: [/^TAKEN +BY +ENTRIES +SIZE +NOTE +ROOT\n2023.* operator +3 +5 B .* ab12\n$/] },
   { inputs: ['vfs', 'restore', 'analyst:/mem', '--root', 'ab12'], method: 'vfs.restore', params: { agent: 'analyst', path: '/mem', root: 'ab12' }, shows: [/^restored +\/mem\nas it was in +ab12\n$/] },
   { inputs: ['vfs', 'drop', 'analyst', '--root', 'ab12'], method: 'vfs.drop', params: { agent: 'analyst', root: 'ab12' }, shows: [/^dropped {2}ab12\n$/] },
+  { inputs: ['vfs', 'erase', 'analyst', '--basis', 'art17', '--yes'], method: 'vfs.erase', params: { agent: 'analyst', basis: 'art17' }, shows: [/^erased: 3 entries of 5 B, 1 kept state, 2 files in \/ipc: unreadable for good\nagent +did:mesh:/, /as entry 45 of the log\n/] },
   { inputs: ['vfs', 'diff', 'analyst', '--from', 'ab12', '--to', 'cd34'], method: 'vfs.diff', params: { agent: 'analyst', from: 'ab12', to: 'cd34' }, shows: [/^CHANGE +PATH\nchanged +\/mem\/a\nremoved +\/mem\/b\n$/] },
   { inputs: ['tools', 'list', '--agent', 'analyst'], method: 'tool.list', params: { agent: 'analyst' }, shows: [/^NAME +VERSION +STATE +EFFECTS +RISK +PUBLISHER +DIGEST\nsearch +1\.0 +changed +read +0\.1 +did:mesh:bafkre…52zy +ab12cd34ef56ab12\npay +1\.0 +known +read +0\.1 +- +ab12/] },
   { inputs: ['tools', 'show', 'search'], method: 'tool.show', params: { name: 'search' }, shows: [/^tool +search {2}1\.0\n/, /side effects +read, risk 0\.1, only with approval, what comes back taints its caller\n/, /needs +read:reports\n/, /offered under its name, different in description:\n\{\n {2}"name": "search",\n {2}"description": "x\\u001b\[2J"\n\}\n$/] },
@@ -150,7 +152,7 @@ const examples: readonly Example[] = [
   { inputs: ['tools', 'sign', tool_file, '--from', 'alice'], method: 'tool.sign', params: { descriptor: { name: 'search' }, from: 'alice' }, shows: [/^token\n$/] },
   { inputs: ['tools', 'accept', 'search', '--digest', 'ef56'], method: 'tool.accept', params: { name: 'search', digest: 'ef56' }, shows: [/^tool +search/] },
   { inputs: ['sidecar', 'token', 'analyst'], method: 'sidecar.token', params: { agent: 'analyst' }, shows: [/^tok-en\n$/] },
-  { inputs: ['sidecar', 'status'], method: 'sidecar.status', params: {}, shows: [/^socket +\/data\/sidecar\.sock\nloopback +http:\/\/127\.0\.0\.1:8081\nunder way +1 open call, 2 streams of signals\n/, /analyst +did:mesh:bafkre…52zy +2030-03-17 17:46:40Z/, /analyst +crawler\\u001b\[2J +- +2 +2030/] },
+  { inputs: ['sidecar', 'status'], method: 'sidecar.status', params: {}, shows: [/^socket +\/data\/sidecar\.sock\nloopback +http:\/\/127\.0\.0\.1:8081\nunder way +1 open call, 2 streams of signals, 1 stream of tool calls\n/, /analyst +did:mesh:bafkre…52zy +2030-03-17 17:46:40Z/, /analyst +crawler\\u001b\[2J +- +2 +2030/] },
   { inputs: ['tools', 'remove', 'search'], method: 'tool.remove', params: { name: 'search' }, shows: [/^removed {2}search\n$/] },
   { inputs: ['stop'], method: 'stop', params: {}, shows: [/^stopping/] },
 ];
@@ -395,6 +397,14 @@ test('what a peer wrote never moves the cursor of the terminal', async (context)
     'join': () => Promise.resolve(fail('PEER_REFUSED', evil, { fix: evil })),
     'audit.head': () => Promise.resolve(ok({ ...values['audit.head'], note: evil })),
   });
+  const pending = await host(context, {
+    call: () => Promise.resolve(ok({ ...values.call, verdict: 'deny' as const, code: 'APPROVAL_PENDING', result: { approval: { request: evil, expires_ms: 1 } } })),
+  });
+  for (const wait of [[], ['--wait', '1m']]) {
+    const { stdout, stderr } = await pending.run('call', 'a', 'b:c', '--from', 'x', ...wait);
+    for (const character of ['\u001b', '\u009b', '\u202e', '\u0007']) assert.not((stdout + stderr).includes(character), 'the request that another host names');
+  }
+  assert.is(pending.asked.length, 2, 'what is no request is not taken up');
   const commands = [['peers'], ['trust', 'show', 'x'], ['call', 'a', 'b:c', '--from', 'x'], ['did', 'resolve', 'x'], ['join', 'x'], ['audit', 'head'], ['peers', '--json'], ['call', 'a', 'b:c', '--from', 'x', '--json']];
   for (const inputs of commands) {
     const { stdout, stderr } = await run(...inputs);

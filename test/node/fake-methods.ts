@@ -26,7 +26,7 @@ const snapshot = { root: 'ab12', taken_ms: 1_700_000_000_000, by: 'operator', no
 
 const waiting = {
   id: 'aWRlbnRpZmllcm9mYXJlcQ', host: did, agent: did, agent_name: 'analyst', action: { type: 'delete', resource: 'records' }, data: { row: 7 }, args_hash: 'a'.repeat(64),
-  policies: ['b'.repeat(64)], policy: 'strict', rule: 'ask-first', reason: 'rule ask-first asks for approval', approvers: [did], expires_ms: 1_900_000_000_000,
+  policies: ['b'.repeat(64)], policy: 'strict', rule: 'ask-first', reason: 'rule ask-first asks for approval', peer: null, taint: ['web'], approvers: [did], expires_ms: 1_900_000_000_000,
 };
 const answered = { id: waiting.id, agent: did, verdict: 'grant', by: did, why: 'ticket 7' } as const;
 
@@ -81,6 +81,7 @@ export const values: { readonly [Method in ControlMethod]: ControlApi[Method]['v
   'vfs.snapshots': [snapshot],
   'vfs.restore': { root: 'ab12', path: '/mem' },
   'vfs.drop': { root: 'ab12' },
+  'vfs.erase': { agent: did, entry: 45, inodes: 3, bytes: 5, snapshots: 1, shared: 2 },
   'vfs.diff': [{ path: '/mem/a', change: 'changed' }, { path: '/mem/b', change: 'removed' }],
   'run.begin': { id: 'run-1', sidecar: null },
   'run.next': { kind: 'nothing' },
@@ -91,6 +92,7 @@ export const values: { readonly [Method in ControlMethod]: ControlApi[Method]['v
   'approval.answer': answered,
   'approval.sign': { token: 'token' },
   'approval.import': answered,
+  'approval.page': { url: 'http://127.0.0.1:4317/#link', expires_ms: 1_900_000_000_000, was_open: false },
   'policy.publish': { organisation: did, name: 'default', version: 3, digest: 'ZGlnZXN0', bytes: 700, unchanged: false },
   'policy.bundle': { organisation: did, name: 'default', version: 2, policies: [{ file: 'analyst.yaml', text: 'version: "1.0"\nrules: [{ name: reads, condition: "action.type == \'read\'", action: allow }]\n' }] },
   'policy.bundles': { organisations: [organisation], foreign: [{ did, organisation_name: 'other', name: 'default', version: 7, code: 'BUNDLE_FOREIGN' }], files: [reloaded] },
@@ -105,7 +107,7 @@ export const values: { readonly [Method in ControlMethod]: ControlApi[Method]['v
   'tool.remove': { name: 'search' },
   'sidecar.token': { agent: 'analyst', did, token: 'tok-en', socket: '/data/sidecar.sock', url: null },
   'sidecar.status': {
-    socket: '/data/sidecar.sock', url: 'http://127.0.0.1:8081', open_calls: 1, streams: 2, tokens: [{ agent: 'analyst', did, issued_ms: 1_900_000_000_000 }],
+    socket: '/data/sidecar.sock', url: 'http://127.0.0.1:8081', open_calls: 1, streams: 2, tool_streams: 1, tokens: [{ agent: 'analyst', did, issued_ms: 1_900_000_000_000 }],
     programs: [{ agent: 'analyst', name: 'crawler\u001b[2J', framework: null, version: '2', time_ms: 1_900_000_000_000 }],
   },
   'agent.create': { name: 'analyst', did, sponsor: did, capabilities: ['read:reports'], roots: [did], required_trust: 500, handler: null, policy: null, authority: 'delegated', attested_until: 1_900_000_000, state: 'running', ended: null },
@@ -196,7 +198,7 @@ export const values: { readonly [Method in ControlMethod]: ControlApi[Method]['v
     ],
   },
   'audit.show': { ...log_entry, origin: `${did}/log/1`, payload: { kind: 'decision', verdict: 'deny' }, checkpoint: { origin: `${did}/log/1`, size: 42, root: 'cm9vdA==', note: '', cosignatures: ['witness-b', 'witness-c'] } },
-  'audit.erase': { entry: 44, payloads: 3, past_payloads: 0, subject: did },
+  'audit.erase': { entry: 44, payloads: 3, past_payloads: 0, subject: did, memory: { inodes: 3, bytes: 5, snapshots: 0, shared: 0 } },
   'audit.import': { origin: `${did}/log/1`, outcomes: [{ at: 0, state: 'added', index: 44, leaf_hash: 'bGVhZg' }] },
   'audit.evidence': {
     exposed: [{ did, did_name: 'host-b', name: `${did}/log/1`, kind: 'same-size', misdeed: 'its audit log signed two different trees of one size', since_ms: 1_700_000_000_000, by: did, by_name: 'host-c', statement: 'statement-5', own: false }],
@@ -227,9 +229,9 @@ export function fakeMethods(answers: Answers = {}): { readonly methods: ControlM
       'sponsor.read': answer('sponsor.read'), 'sponsor.sign': answer('sponsor.sign'), 'sponsor.import': answer('sponsor.import'),
       'run.begin': answer('run.begin'), 'run.next': answer('run.next'), 'run.call': answer('run.call'), 'run.end': answer('run.end'),
       'policy.publish': answer('policy.publish'), 'policy.bundle': answer('policy.bundle'), 'policy.bundles': answer('policy.bundles'), 'policy.follow': answer('policy.follow'), 'policy.unfollow': answer('policy.unfollow'), 'policy.reload': answer('policy.reload'),
-      'approval.list': answer('approval.list'), 'approval.show': answer('approval.show'), 'approval.answer': answer('approval.answer'), 'approval.sign': answer('approval.sign'), 'approval.import': answer('approval.import'),
+      'approval.list': answer('approval.list'), 'approval.show': answer('approval.show'), 'approval.answer': answer('approval.answer'), 'approval.sign': answer('approval.sign'), 'approval.import': answer('approval.import'), 'approval.page': answer('approval.page'),
       'vfs.list': answer('vfs.list'), 'vfs.read': answer('vfs.read'), 'vfs.write': answer('vfs.write'), 'vfs.remove': answer('vfs.remove'), 'vfs.snapshot': answer('vfs.snapshot'),
-      'vfs.snapshots': answer('vfs.snapshots'), 'vfs.restore': answer('vfs.restore'), 'vfs.drop': answer('vfs.drop'), 'vfs.diff': answer('vfs.diff'),
+      'vfs.snapshots': answer('vfs.snapshots'), 'vfs.restore': answer('vfs.restore'), 'vfs.drop': answer('vfs.drop'), 'vfs.diff': answer('vfs.diff'), 'vfs.erase': answer('vfs.erase'),
       'sidecar.token': answer('sidecar.token'), 'sidecar.status': answer('sidecar.status'),
       'tool.list': answer('tool.list'), 'tool.show': answer('tool.show'), 'tool.register': answer('tool.register'), 'tool.sign': answer('tool.sign'), 'tool.accept': answer('tool.accept'), 'tool.remove': answer('tool.remove'),
       'agent.create': answer('agent.create'), 'agent.list': answer('agent.list'), 'signal': answer('signal'), 'signal.show': answer('signal.show'), 'did.resolve': answer('did.resolve'),

@@ -24,10 +24,10 @@ export async function token(context: Context, flags: TokenFlags, agent: string):
 
 /** `agentmesh sidecar status`. */
 export function status(context: Context, flags: CommonFlags): Promise<Outcome> {
-  return show(context, flags, 'sidecar.status', {}, ({ socket, url, tokens, programs, open_calls, streams }) => {
+  return show(context, flags, 'sidecar.status', {}, ({ socket, url, tokens, programs, open_calls, streams, tool_streams }) => {
     printLines(context, details([
       ['socket', socket ?? 'closed; agentmesh up --sidecar opens it'], ['loopback', url ?? undefined],
-      ['under way', `${count(open_calls, 'open call')}, ${count(streams, 'stream')} of signals`],
+      ['under way', `${count(open_calls, 'open call')}, ${count(streams, 'stream')} of signals, ${count(tool_streams, 'stream')} of tool calls`],
     ]));
     if (tokens.length > 0) {
       context.print();

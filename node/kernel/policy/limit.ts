@@ -12,6 +12,16 @@ export interface RateLimit {
   readonly period_ms: number;
 }
 
+/** A counter that outlives its kernel. */
+export interface Counter {
+  readonly key: string;
+  /** When it will be empty again, Unix milliseconds. */
+  readonly empty_at_ms: number;
+}
+
+/** Counters of shorter periods are not kept: a restart takes about as long as they do. */
+export const limit_kept_period_ms_min = 60_000;
+
 const unit_ms: ReadonlyMap<string, number> = new Map([
   ['ms', 1], ['s', 1_000], ['sec', 1_000], ['second', 1_000], ['m', 60_000], ['min', 60_000], ['minute', 60_000],
   ['h', 3_600_000], ['hour', 3_600_000], ['d', 86_400_000], ['day', 86_400_000],
@@ -38,6 +48,8 @@ export class Meter {
   readonly #keys_max: number;
   readonly #empty_at = new Map<string, number>();
   #next_sweep = 0;
+  /** Counters that are to be kept and have changed since they were last asked for; absent where nobody keeps them. */
+  #counted: Map<string, number> | undefined;
 
   constructor(now: () => number, keys_max: number = limit_keys_max) {
     this.#now = now;
@@ -52,7 +64,7 @@ export class Meter {
   /** The milliseconds to wait before one more would pass; 0 when it passes now, `Infinity` when no counter is free. */
   wait(key: string, limit: RateLimit): number {
     const now = this.#now();
-    const known = this.#empty_at.get(key);
+    const known = this.#known(key, limit, now);
     if (known === undefined && !this.#hasRoom(now)) return Infinity;
     const interval_ms = limit.period_ms / limit.count;
     const full_in = Math.max(known ?? now, now) - now + interval_ms - limit.period_ms;
@@ -63,7 +75,31 @@ export class Meter {
   /** Counts one. Only after {@link wait} said 0. */
   charge(key: string, limit: RateLimit): void {
     const now = this.#now();
-    this.#empty_at.set(key, Math.max(this.#empty_at.get(key) ?? now, now) + limit.period_ms / limit.count);
+    const empty_at = Math.max(this.#empty_at.get(key) ?? now, now) + limit.period_ms / limit.count;
+    this.#empty_at.set(key, empty_at);
+    if (limit.period_ms >= limit_kept_period_ms_min) this.#counted?.set(key, empty_at);
+  }
+
+  /** Goes on counting where an earlier kernel has ended; from now on {@link counted} says what is to be kept. */
+  keep(counters: Iterable<Counter>): void {
+    this.#counted ??= new Map();
+    for (const { key, empty_at_ms } of counters) this.#empty_at.set(key, Math.max(this.#empty_at.get(key) ?? 0, empty_at_ms));
+  }
+
+  /** The counters that have changed since this was last asked. */
+  counted(): readonly Counter[] {
+    if (this.#counted === undefined || this.#counted.size === 0) return [];
+    const counted = [...this.#counted].map(([key, empty_at_ms]) => ({ key, empty_at_ms }));
+    this.#counted.clear();
+    return counted;
+  }
+
+  /** No counter is more than full: one that seems to be was counted by a clock that was ahead, and would hold its agent for as long. */
+  #known(key: string, { period_ms }: RateLimit, now: number): number | undefined {
+    const known = this.#empty_at.get(key);
+    if (known === undefined || known <= now + period_ms) return known;
+    this.#empty_at.set(key, now + period_ms);
+    return now + period_ms;
   }
 
   #hasRoom(now: number): boolean {

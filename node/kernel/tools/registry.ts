@@ -12,17 +12,16 @@ import type { Store } from '../../../storage/store.ts';
 import type { Action, Outcome } from '../call.ts';
 import type { KernelSpace } from '../kernel.ts';
 import { snapshot } from '../snapshot.ts';
-import { changedMembers, parseTool, type Tool } from './descriptor.ts';
-import { ToolShelf, type Edition, type Shelved } from './shelf.ts';
+import { parseTool, type Tool } from './descriptor.ts';
+import { changed, misfit, refusalOf, taken, unknown, unserved } from './refusals.ts';
+import { isFor, shelvedFrom, tools_per_agent_max, ToolShelf, type Edition, type Shelved } from './shelf.ts';
 import { parseToolToken } from './token.ts';
 import { resourceOf } from '../memory/mounts.ts';
-
-/** What a tool does: gets what was decided about, gives back plain data. */
-export type ToolRunner = (input: Json, signal: AbortSignal) => unknown;
+import { ToolServices, type Serving, type ToolCall, type ToolRunner, type ToolService } from './services.ts';
 
 /** Who does something with tools, under which kernel. */
 export interface Party {
-  readonly kernel: Pick<KernelSpace, 'run' | 'decide'>;
+  readonly kernel: Pick<KernelSpace, 'run' | 'decide' | 'current' | 'taints'>;
   /** DID or local name. */
   readonly agent: string;
   /** Who acts in the agent's place, where it is not the agent itself. */
@@ -53,23 +52,10 @@ export interface ToolRegistryParts {
 export const open_world_label = 'open-world';
 const agents_max = 256;
 
-function unknown(name: string): Failure {
-  return { code: 'TOOL_UNKNOWN', reason: `there is no tool ${JSON.stringify(name.slice(0, 128))} for this agent`, fix: 'list the tools that there are' };
-}
-
-function changed(name: string, pinned: Edition, offered: Edition): Failure {
-  const members = changedMembers(pinned.tool.document, offered.tool.document);
-  const publisher = pinned.publisher === offered.publisher ? '' : `, and its publisher is ${offered.publisher ?? 'nobody'} instead of ${pinned.publisher ?? 'nobody'}`;
-  return fail('TOOL_CHANGED', `the tool ${name} is not the one that was accepted: it differs in ${members.join(', ')}${publisher}`, {
-    fix: `look at it, then: agentmesh tools accept ${name} --digest ${offered.tool.digest}`,
-    detail: { pinned: pinned.tool.digest, offered: offered.tool.digest, differs_in: members },
-  }).failure;
-}
-
-function actionOf(type: string, { pinned }: Pick<Shelved, 'pinned'>): Action & { readonly [name: string]: Json } {
+function actionOf(type: string, { pinned, owner }: Pick<Shelved, 'pinned' | 'owner'>): Action & { readonly [name: string]: Json } {
   const { tool, publisher } = pinned;
   return {
-    type, tool: tool.name, resource: resourceOf(tool.name.split('/')), version: tool.version, digest: tool.digest, publisher,
+    type, tool: tool.name, resource: resourceOf(tool.name.split('/')), version: tool.version, digest: tool.digest, publisher, owner,
     side_effects: tool.side_effects, risk: tool.risk, requires_approval: tool.requires_approval, data_classes: tool.data_classes, capabilities: tool.capabilities,
     read_only: tool.read_only, destructive: tool.destructive, idempotent: tool.idempotent, open_world: tool.open_world,
   };
@@ -80,7 +66,7 @@ export class ToolRegistry {
   readonly #parts: ToolRegistryParts;
   readonly #shelf: ToolShelf;
   readonly #writing = new Map<string, Promise<unknown>>();
-  readonly #runners = new Map<string, { readonly digest: string; readonly run: ToolRunner }>();
+  readonly #services = new ToolServices();
 
   constructor(parts: ToolRegistryParts) {
     this.#parts = parts;
@@ -104,7 +90,7 @@ export class ToolRegistry {
 
   /** Whether the work of a tool can be done at present. */
   isServed(name: string): boolean {
-    return this.#runners.get(name)?.digest === this.#shelf.get(name)?.pinned.tool.digest && this.#runners.has(name);
+    return this.#services.get(name) !== undefined && this.#services.get(name)?.digest === this.#shelf.get(name)?.pinned.tool.digest;
   }
 
   /** The tools that an agent may call or have approved, as its scopes and policies are now. Records and charges nothing. */
@@ -122,34 +108,57 @@ export class ToolRegistry {
     const edition = await this.#edition(offer);
     const owner = party.by ?? party.agent;
     const known = edition.ok ? this.#shelf.get(edition.value.tool.name) : undefined;
-    const problem = edition.ok ? refusalOf(edition.value, known, owner, offer) : edition.failure;
-    const shelved = edition.ok ? shelvedFrom(edition.value, known, owner, offer) : undefined;
+    const problem = edition.ok ? refusalOf(edition.value, known, owner, offer.agents) : edition.failure;
+    const shelved = edition.ok ? shelvedFrom(edition.value, known, owner, offer.agents) : undefined;
     const action: Action = shelved === undefined ? { type: 'tool.register' } : actionOf('tool.register', shelved);
-    const done = await this.#run(party, action, problem, async () => (shelved === undefined ? fail('TOOL_INVALID', 'there is no tool') : this.#put(shelved, known)));
+    const done = await this.#run(party, action, problem, async () => (shelved === undefined ? fail('TOOL_INVALID', 'there is no tool') : this.#put(shelved, known, party.by === undefined)));
     if (!edition.ok) return edition;
     const { name } = edition.value.tool;
     // Who may not act at all changes nothing, not even that its tool is closed.
     const is_changed = !done.ok && done.failure.code === 'TOOL_CHANGED';
-    if (done.ok || is_changed) {
-      if (offer.run !== undefined) this.#runners.set(name, { digest: edition.value.tool.digest, run: offer.run });
-    }
-    if (is_changed && known !== undefined && known.offered?.tool.digest !== edition.value.tool.digest) {
-      const kept = await this.#shelf.put({ ...known, offered: edition.value });
+    if ((done.ok || is_changed) && offer.run !== undefined) this.#services.put(name, { by: owner, digest: edition.value.tool.digest, run: offer.run });
+    if (is_changed) {
+      const kept = await this.#putOffered(edition.value, owner);
       if (!kept.ok) return kept;
     }
     return done.ok ? ok(edition.value.tool) : done;
   }
 
-  /** Keeps a tool, one after the other, unless its name became that of another one while this was decided. */
-  async #put(shelved: Shelved, known: Shelved | undefined): Promise<Result<void>> {
+  /** Keeps a tool, unless its name became that of another one while this was decided, or an agent has its share already. */
+  #put(shelved: Shelved, known: Shelved | undefined, is_agents: boolean): Promise<Result<void>> {
     const { name, digest } = shelved.pinned.tool;
+    return this.#change(name, (since) => {
+      if (since === undefined && is_agents && this.#shelf.ownedBy(shelved.owner) >= tools_per_agent_max) {
+        return Promise.resolve(fail('TOOLS_FULL', `${shelved.owner} has registered ${tools_per_agent_max} tools`, { fix: 'the operator removes some: agentmesh tools remove' }));
+      }
+      if (since === known || (since?.owner === shelved.owner && since.pinned.tool.digest === digest)) return this.#shelf.put(shelved);
+      return Promise.resolve(fail('TOOL_NAME_TAKEN', `another tool ${name} was registered meanwhile`, { fix: 'look at it: agentmesh tools show' }));
+    });
+  }
+
+  /** Keeps what its owner has offered in the place of a tool, unless that was removed or changed hands while this was decided. */
+  #putOffered(offered: Edition, owner: string): Promise<Result<void>> {
+    const { name, digest } = offered.tool;
+    return this.#change(name, (since) => {
+      const is_news = since?.owner === owner && since.pinned.tool.digest !== digest && since.offered?.tool.digest !== digest;
+      return is_news ? this.#shelf.put({ ...since, offered }) : Promise.resolve(ok(undefined));
+    });
+  }
+
+  /** Puts what was offered in force, if it is still the one that was looked at. */
+  #putAccepted(name: string, digest: string): Promise<Result<void>> {
+    return this.#change(name, (since) => {
+      const offered = since?.offered ?? null;
+      if (since !== undefined && offered?.tool.digest === digest) return this.#shelf.put({ ...since, pinned: offered, offered: null });
+      return Promise.resolve(fail('TOOL_NOT_OFFERED', `what was offered under the name ${name} has changed meanwhile`, { fix: 'agentmesh tools show' }));
+    });
+  }
+
+  /** Changes what is kept under a name, one change after the other: each begins from what the one before has left. */
+  async #change(name: string, work: (since: Shelved | undefined) => Promise<Result<void>>): Promise<Result<void>> {
     while (this.#writing.has(name)) await this.#writing.get(name);
-    const since = this.#shelf.get(name);
-    if (since !== known && (since?.owner !== shelved.owner || since.pinned.tool.digest !== digest)) {
-      return fail('TOOL_NAME_TAKEN', `another tool ${name} was registered meanwhile`, { fix: 'look at it: agentmesh tools show' });
-    }
-    const written = this.#shelf.put(shelved).finally(() => this.#writing.delete(name));
-    this.#writing.set(name, written);
+    const written = work(this.#shelf.get(name)).finally(() => this.#writing.delete(name));
+    this.#writing.set(name, written.catch(() => undefined));
     return written;
   }
 
@@ -162,8 +171,9 @@ export class ToolRegistry {
       : offered?.tool.digest === digest ? undefined
         : fail('TOOL_NOT_OFFERED', offered === null ? `nothing else was offered under the name ${name}` : `what was offered has the digest ${offered.tool.digest}`, { fix: 'agentmesh tools show' }).failure;
     const action: Action = { type: 'tool.accept', tool: name.slice(0, 128), digest: digest.slice(0, 64) };
-    const done = await this.#run(party, action, problem, async () => (known === undefined || offered === null ? fail('TOOL_UNKNOWN', 'there is no tool') : this.#shelf.put({ ...known, pinned: offered, offered: null })));
+    const done = await this.#run(party, action, problem, () => this.#putAccepted(name, digest));
     if (!done.ok) return done;
+    if (this.#services.get(name)?.digest !== digest) this.#services.end(name, 'another descriptor was accepted');
     return offered === null ? fail('TOOL_NOT_OFFERED', 'nothing was offered') : ok(offered.tool);
   }
 
@@ -174,11 +184,30 @@ export class ToolRegistry {
   async remove(party: Party, name: string): Promise<Result<void>> {
     const known = this.#shelf.get(name);
     const problem = known === undefined ? unknown(name) : party.by === undefined && known.owner !== party.agent ? taken(name, known) : undefined;
-    return this.#run(party, { type: 'tool.remove', tool: name.slice(0, 128) }, problem, async () => {
-      this.#runners.delete(name);
+    return this.#run(party, { type: 'tool.remove', tool: name.slice(0, 128) }, problem, () => this.#change(name, async () => {
+      this.#services.end(name, 'the tool was taken away');
       if (party.by !== undefined) await this.#shelf.remove(name);
       return ok(undefined);
-    });
+    }));
+  }
+
+  /**
+   * Has an agent do the work of a tool that it has registered, or whose descriptor it has signed.
+   * Fails with `TOOL_UNKNOWN`, `TOOL_CHANGED`, `TOOL_SERVER_REFUSED` or `TOOL_SERVED`.
+   */
+  serve(service: ToolService): Result<Serving> {
+    const { by, digest } = service;
+    const shelved = this.#shelf.all().find(({ pinned, offered }) => pinned.tool.digest === digest || offered?.tool.digest === digest);
+    if (shelved === undefined) return fail('TOOL_UNKNOWN', `no tool has the digest ${digest.slice(0, 64)}`, { fix: 'register it first: what comes back has the digest' });
+    const { pinned, offered, owner } = shelved;
+    const { tool, publisher } = pinned;
+    if (by !== owner && by !== publisher) return fail('TOOL_SERVER_REFUSED', `the tool ${tool.name} was registered by ${owner}`, { fix: 'who registers a tool serves it, or who has signed its descriptor' });
+    if (tool.digest !== digest) return { ok: false, failure: changed(tool.name, pinned, offered ?? pinned) };
+    const before = this.#services.get(tool.name);
+    // Within one process the younger code is meant; anything else is a second server.
+    const is_renewed = before?.by === by && before.ended === undefined && service.ended === undefined;
+    if (before?.digest === digest && !is_renewed) return fail('TOOL_SERVED', `another program serves the tool ${tool.name} already`, { fix: 'end that one first' });
+    return ok({ tool, release: this.#services.put(tool.name, service) });
   }
 
   /**
@@ -192,25 +221,29 @@ export class ToolRegistry {
     const copied = snapshot(input);
     const problem = shelved === undefined ? unknown(name) : this.#closed(shelved) ?? this.#withinScope(party, shelved) ?? (copied.ok ? misfit('TOOL_INPUT_INVALID', shelved.pinned.tool.input.problem(copied.value)) : copied.failure);
     const tool = shelved?.pinned.tool;
+    // What its server has read is known when it has answered.
+    const labels: string[] = tool?.open_world === true ? [open_world_label] : [];
     const outcome = await kernel.run<unknown>({
       agent,
       action: shelved === undefined ? { type: 'tool', tool: name.slice(0, 128) } : actionOf('tool', shelved),
       ...(problem === undefined ? {} : { problem }),
       ...(copied.ok ? { data: copied.value } : {}),
       ...(tool?.requires_approval === true ? { approval: { rule: tool.name, policy: 'tools', reason: `the tool ${tool.name} is only called with approval` } } : {}),
-      ...(tool?.open_world === true ? { taints: [open_world_label] } : {}),
+      taints: labels,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       output: { type: 'tool_result' },
-      effect: (signal, data) => this.#work(name, tool, data ?? null, signal),
+      effect: (signal, data) => this.#work(name, tool, data ?? null, signal, {
+        agent, call_id: kernel.current()?.call_id ?? null, labels: kernel.taints.labels(agent), taint: (of_server) => void labels.push(...of_server),
+      }),
     });
     if (outcome.ok || outcome.failure.code !== 'EFFECT_FAILED' || !(outcome.failure.cause instanceof FailureError)) return outcome;
     return { ok: false, failure: { ...outcome.failure.cause.failure, detail: outcome.failure.detail ?? {} } };
   }
 
-  async #work(name: string, tool: Tool | undefined, input: Json, signal: AbortSignal): Promise<unknown> {
-    const runner = this.#runners.get(name);
+  async #work(name: string, tool: Tool | undefined, input: Json, signal: AbortSignal, call: Omit<ToolCall, 'tool'>): Promise<unknown> {
+    const runner = this.#services.get(name);
     if (tool === undefined || runner?.digest !== tool.digest) throw new FailureError(unserved(name));
-    const value: unknown = await runner.run(input, signal);
+    const value: unknown = await runner.run(input, signal, { ...call, tool });
     if (tool.output === undefined) return value;
     const copied = unwrap(snapshot(value));
     const problem = misfit('TOOL_OUTPUT_INVALID', tool.output.problem(copied));
@@ -221,7 +254,7 @@ export class ToolRegistry {
   /** Why a tool is not to be called at present: what serves it is not what was accepted, or nothing does. */
   #closed({ pinned, offered }: Shelved): Failure | undefined {
     const { name, digest } = pinned.tool;
-    const runner = this.#runners.get(name);
+    const runner = this.#services.get(name);
     if (offered !== null && runner?.digest !== digest) return changed(name, pinned, offered);
     return runner?.digest === digest ? undefined : unserved(name);
   }
@@ -263,37 +296,4 @@ export class ToolRegistry {
     if (failure.code === problem?.code) return { ok: false, failure: { ...problem, detail: { ...problem.detail, ...failure.detail } } };
     return { ok: false, failure: failure.code === 'EFFECT_FAILED' && failure.cause instanceof FailureError ? failure.cause.failure : failure };
   }
-}
-
-/** What is kept of an offer that is taken: of a known tool the signature that it was accepted with. */
-function shelvedFrom(edition: Edition, known: Shelved | undefined, owner: string, { agents }: ToolOffer): Shelved {
-  const is_known = known !== undefined && known.pinned.tool.digest === edition.tool.digest;
-  return { pinned: is_known ? known.pinned : edition, offered: null, owner, agents: agents ?? known?.agents ?? null };
-}
-
-function isFor({ agents }: Shelved, agent: string): boolean {
-  return agents === null || agents.includes(agent);
-}
-
-function unserved(name: string): Failure {
-  return { code: 'TOOL_UNAVAILABLE', reason: `no program serves the tool ${name} at present`, fix: 'start the program that registers it' };
-}
-
-function taken(name: string, { owner }: Shelved): Failure {
-  return { code: 'TOOL_NAME_TAKEN', reason: `the tool ${name} was registered by ${owner}`, fix: 'choose another name' };
-}
-
-function misfit(code: 'TOOL_INPUT_INVALID' | 'TOOL_OUTPUT_INVALID', problem: string | undefined): Failure | undefined {
-  return problem === undefined ? undefined : { code, reason: `${code === 'TOOL_INPUT_INVALID' ? 'the input' : 'what came back'} does not fit the schema: ${problem}`, fix: 'the descriptor says what fits' };
-}
-
-/** Why an offer is not taken, if so. The owner's offer of what is pinned already opens the tool again. */
-function refusalOf(edition: Edition, known: Shelved | undefined, owner: string, { agents }: ToolOffer): Failure | undefined {
-  if (known === undefined) return undefined;
-  const { name } = edition.tool;
-  if (known.owner !== owner) return taken(name, known);
-  const is_wider = agents !== undefined && known.agents !== null && agents.some((agent) => !known.agents?.includes(agent));
-  if (is_wider) return { code: 'TOOL_NAME_TAKEN', reason: `the tool ${name} was registered for fewer agents`, fix: 'remove it first' };
-  const is_same = edition.tool.digest === known.pinned.tool.digest && (edition.publisher === known.pinned.publisher || edition.publisher === null);
-  return is_same ? undefined : changed(name, known.pinned, edition);
 }

@@ -7,6 +7,8 @@ import { parseTool, type Tool } from './descriptor.ts';
 
 /** Tools of one host. */
 export const tools_max = 1024;
+/** Those that one agent registers: none may leave the others, and the operator, without room. */
+export const tools_per_agent_max = 128;
 
 /** A descriptor with who signed it. */
 export interface Edition {
@@ -29,6 +31,17 @@ export interface Shelved {
   readonly owner: string;
   /** The agents that may know of it; null for all. */
   readonly agents: readonly string[] | null;
+}
+
+/** What is kept of an offer that is taken: of a known tool the signature that it was accepted with. */
+export function shelvedFrom(edition: Edition, known: Shelved | undefined, owner: string, agents: readonly string[] | undefined): Shelved {
+  const is_known = known !== undefined && known.pinned.tool.digest === edition.tool.digest;
+  return { pinned: is_known ? known.pinned : edition, offered: null, owner, agents: agents ?? known?.agents ?? null };
+}
+
+/** Whether an agent may know of a tool. */
+export function isFor({ agents }: Shelved, agent: string): boolean {
+  return agents === null || agents.includes(agent);
 }
 
 function packedEdition({ tool, publisher, token, time_ms }: Edition): Json {
@@ -84,6 +97,13 @@ export class ToolShelf {
   /** Every tool, by name. */
   all(): readonly Shelved[] {
     return [...this.#tools.values()].toSorted((a, b) => (a.pinned.tool.name < b.pinned.tool.name ? -1 : 1));
+  }
+
+  /** How many tools somebody has registered. */
+  ownedBy(owner: string): number {
+    let count = 0;
+    for (const shelved of this.#tools.values()) if (shelved.owner === owner) count += 1;
+    return count;
   }
 
   /** The tool of a name. */

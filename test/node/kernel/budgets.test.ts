@@ -82,6 +82,33 @@ test('what a call is expected to use is kept for it, so that many at once cannot
   assert.is(kernel.spending('a').tokens, 20, 'and what was not used is given back');
 });
 
+test('a call that was under way when the budget was given anew counts with what it really used, and gives nothing back of before', async () => {
+  for (const [used, tokens] of [[10, 10], [undefined, 0], [60, 60]] as const) {
+    const { kernel } = space({ budgets: { tokens: 100 } });
+    const gate = pending();
+    const asked = kernel.run({ ...call(gate.effect), expected: { tokens: 40, cost: 3 }, usage: () => (used === undefined ? undefined : { tokens: used, cost: 0 }) });
+    await turn();
+    kernel.resetSpending('a');
+    gate.end();
+    unwrap(await asked);
+    assert.equal(kernel.spending('a'), { calls: 0, tokens, cost: 0, wall_time_ms: 0 });
+  }
+});
+
+test('what is given back never makes a spending less than nothing, not by what fractions lose either', async () => {
+  const { kernel } = space({ budgets: { cost: 10 } });
+  const gates = [0.7, 0.1].map((cost) => {
+    const gate = pending();
+    return { gate, asked: kernel.run({ ...call(gate.effect), expected: { cost }, usage: () => ({ cost: 0 }) }) };
+  });
+  await turn();
+  for (const { gate, asked } of gates) {
+    gate.end();
+    unwrap(await asked);
+  }
+  assert.is(kernel.spending('a').cost, 0);
+});
+
 test('usage that is no amount uses the budget up', async () => {
   for (const usage of [{ tokens: Number.NaN }, { tokens: -5 }, { tokens: 'many' }, { tokens: Infinity }, { total_tokens: -1 }, { cost: -1 }]) {
     const { kernel } = space({ budgets: { tokens: 1_000, cost: 1_000 } });

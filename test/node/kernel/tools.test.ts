@@ -1,8 +1,10 @@
 import * as assert from 'uvu/assert';
+import { isFields } from '../../../crypto/canonical.ts';
 import { keyFor } from '../../../crypto/did-record.ts';
 import { fail, ok, unwrap, type Result } from '../../../crypto/result.ts';
-import { KernelSpace, memoryRecorder, Policy, type DecisionRecord, type KernelInit, type OutcomeRecord } from '../../../node/kernel/index.ts';
+import { KernelSpace, memoryRecorder, Policy, type DecisionRecord, type FlightRecorder, type KernelInit, type OutcomeRecord } from '../../../node/kernel/index.ts';
 import { changedMembers, parseTool } from '../../../node/kernel/tools/descriptor.ts';
+import { tools_per_agent_max } from '../../../node/kernel/tools/shelf.ts';
 import { signTool } from '../../../node/kernel/tools/token.ts';
 import { open_world_label, ToolRegistry, type Party } from '../../../node/kernel/tools/registry.ts';
 import { openStore, type Store } from '../../../storage/store.ts';
@@ -64,7 +66,7 @@ test('a tool is called under rules that see what it is, and gives back what its 
   assert.equal(outcome.value, { hits: ['{"query":"x"}'] });
   const [record] = decisions('analyst');
   assert.equal(record?.action, {
-    type: 'tool', tool: 'search', resource: 'search', version: '1.0', digest: unwrap(parseTool(search)).digest, publisher: null, side_effects: 'read', risk: 0.1,
+    type: 'tool', tool: 'search', resource: 'search', version: '1.0', digest: unwrap(parseTool(search)).digest, publisher: null, owner: 'operator', side_effects: 'read', risk: 0.1,
     requires_approval: false, data_classes: [], capabilities: [], read_only: true, destructive: false, idempotent: false, open_world: false,
   });
 });
@@ -281,6 +283,79 @@ test('tools outlive the process, and what is offered with them; without a progra
   const damaged = await world(allowed, { store });
   assert.equal(await damaged.tools.load(), ['search']);
   assert.is(codeOf(await damaged.tools.call(damaged.agent('analyst'), 'search', { query: 'x' })), 'TOOL_UNKNOWN');
+});
+
+test('what the operator does while a record is written is not undone by what was asked before it', async () => {
+  const recorder = memoryRecorder();
+  const held = { type: '', waits: Promise.withResolvers<void>() };
+  const slow: FlightRecorder = {
+    unavailable: () => undefined,
+    decision: async (record, attach) => {
+      if (isFields(record.action) && record.action['type'] === held.type) await held.waits.promise;
+      return recorder.decision(record, attach);
+    },
+    outcome: (record, attach) => recorder.outcome(record, attach),
+  };
+  const { tools, operator, agent } = await world(allowed, { init: { flight_recorder: slow } });
+  const hold = (type: string): void => void Object.assign(held, { type, waits: Promise.withResolvers<void>() });
+  const release = <T>(asked: Promise<T>): Promise<T> => {
+    held.waits.resolve();
+    return asked;
+  };
+  unwrap(await tools.register(agent('maker'), { descriptor: search }));
+  hold('tool.register');
+  const swapped = tools.register(agent('maker'), { descriptor: poisoned });
+  unwrap(await tools.remove(operator, 'search'));
+  assert.is(codeOf(await release(swapped)), 'TOOL_CHANGED');
+  assert.is(tools.get('search'), undefined, 'what was removed stays so');
+
+  held.type = '';
+  unwrap(await tools.register(agent('maker'), { descriptor: search }));
+  await tools.register(agent('maker'), { descriptor: poisoned });
+  const { digest } = unwrap(parseTool(poisoned));
+  hold('tool.accept');
+  const accepted = tools.accept(operator, 'search', digest);
+  unwrap(await tools.remove(operator, 'search'));
+  assert.is(codeOf(await release(accepted)), 'TOOL_NOT_OFFERED');
+  assert.is(tools.get('search'), undefined);
+
+  held.type = '';
+  unwrap(await tools.register(agent('maker'), { descriptor: search }));
+  await tools.register(agent('maker'), { descriptor: poisoned });
+  hold('tool.register');
+  const third = tools.register(agent('maker'), { descriptor: { ...search, version: '3' } });
+  unwrap(await tools.accept(operator, 'search', digest));
+  await release(third);
+  assert.equal([tools.get('search')?.pinned.tool.digest, tools.get('search')?.offered?.tool.version], [digest, '3'], 'what was accepted stays so');
+});
+
+test('an agent fills its own share of the shelf and nobody else\'s', async () => {
+  const { tools, operator, agent } = await world(allowed, { init: { loops: 'none' } });
+  for (let each = 0; each < tools_per_agent_max; each += 1) unwrap(await tools.register(agent('maker'), { descriptor: { ...search, name: `tool${each}` } }));
+  const beyond = { descriptor: { ...search, name: 'beyond' } };
+  assert.is(codeOf(await tools.register(agent('maker'), beyond)), 'TOOLS_FULL');
+  unwrap(await tools.register(agent('maker'), { descriptor: { ...search, name: 'tool0' } }));
+  unwrap(await tools.register(agent('other'), beyond));
+  for (let each = 0; each <= tools_per_agent_max; each += 1) unwrap(await tools.register(operator, { descriptor: { ...search, name: `own${each}` } }));
+});
+
+test('an agent serves what it has registered; its younger code takes the place of the older, whose end changes nothing then', async () => {
+  const { tools, agent, operator } = await world();
+  unwrap(await tools.register(agent('maker'), { descriptor: search }));
+  const { digest } = tools.get('search')?.pinned.tool ?? { digest: '' };
+  const first = unwrap(tools.serve({ by: 'maker', digest, run: () => ({ hits: ['first'] }) }));
+  unwrap(tools.serve({ by: 'maker', digest, run: () => ({ hits: ['second'] }) }));
+  first.release();
+  assert.equal(unwrap(await tools.call(agent('a'), 'search', { query: 'x' })).value, { hits: ['second'] });
+  assert.is(codeOf(tools.serve({ by: 'stranger', digest, run: hits })), 'TOOL_SERVER_REFUSED');
+  assert.is(codeOf(tools.serve({ by: 'operator', digest, run: hits })), 'TOOL_SERVER_REFUSED');
+  const reasons: string[] = [];
+  assert.is(codeOf(tools.serve({ by: 'maker', digest, run: hits, ended: (reason) => void reasons.push(reason) })), 'TOOL_SERVED', 'a program elsewhere is a second server');
+  unwrap(await tools.remove(agent('maker'), 'search'));
+  const served = unwrap(tools.serve({ by: 'maker', digest, run: hits, ended: (reason) => void reasons.push(reason) }));
+  unwrap(await tools.remove(operator, 'search'));
+  served.release();
+  assert.equal([reasons, codeOf(tools.serve({ by: 'maker', digest, run: hits }))], [['the tool was taken away'], 'TOOL_UNKNOWN']);
 });
 
 test('a tool that throws or never ends is the caller\'s failure and nobody else\'s', async () => {

@@ -126,6 +126,6 @@ test('up --sidecar opens the socket, with a port the loopback interface too, and
   ]);
   assert.match(plain.stderr, /^error ADDRESS_INVALID/, 'the flag needs no value');
   assert.equal([wrong.code, wrong.stderr.split(':')[0]], [2, 'error SIDECAR_INVALID']);
-}, { ms: 30_000 });
+});
 
 test.run();

@@ -1,6 +1,6 @@
 /** A real node with an open sidecar, and clients of it whose every answer is checked against the OpenAPI document. */
 import { Validator } from '@cfworker/json-schema';
-import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { request, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
@@ -33,6 +33,9 @@ const policy = `version: "1.0"
 name: desk
 rules:
   - { name: reads, condition: "action.type in ['read', 'execute', 'vfs.read', 'vfs.list', 'tool', 'tool_result']", action: allow }
+  - { name: serves, condition: "action.type in ['tool.register', 'tool.serve'] and action.tool != 'unwanted'", action: allow }
+  - { name: no-leaks, condition: "action.type == 'tool_result' and action.tool == 'leak' and data.contains_pii", action: deny }
+  - { name: stays-here, condition: "action.type == 'command_result' and action.tool == 'vault' and data.contains_pii", action: deny }
   - { name: memory, condition: "action.type in ['vfs.write', 'vfs.delete']", action: allow }
   - { name: greets, condition: "action.type == 'greet'", action: allow }
   - { name: no-secrets-file, condition: "action.type == 'read' && action.resource == 'secrets'", action: deny }
@@ -92,21 +95,28 @@ export class SidecarWorld {
     return Number(new URL(this.node.sidecar?.url ?? '').port);
   }
 
-  /** Sends a request and gives the answer as it begins. */
-  begin(method: string, target: string, { token = this.tokens['analyst'] ?? '', body, bytes, headers = {}, over = 'socket' }: Sent = {}): Promise<IncomingMessage> {
+  /** Sends a request, which can be given up. */
+  open(method: string, target: string, { token = this.tokens['analyst'] ?? '', body, bytes, headers = {}, over = 'socket' }: Sent = {}): ClientRequest {
     const content = bytes ?? (body === undefined ? undefined : Buffer.from(JSON.stringify(body)));
+    const asked = request({
+      ...(over === 'socket' ? { socketPath: this.node.sidecar?.socket_path } : { host: '127.0.0.1', port: this.port }),
+      method, path: target, agent: false,
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(content === undefined ? {} : { 'content-type': bytes === undefined ? 'application/json' : 'application/octet-stream', 'content-length': String(content.length) }),
+        ...headers,
+      },
+    });
+    asked.end(content);
+    return asked;
+  }
+
+  /** Sends a request and gives the answer as it begins. */
+  begin(method: string, target: string, sent: Sent = {}): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const asked = request({
-        ...(over === 'socket' ? { socketPath: this.node.sidecar?.socket_path } : { host: '127.0.0.1', port: this.port }),
-        method, path: target, agent: false,
-        headers: {
-          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-          ...(content === undefined ? {} : { 'content-type': bytes === undefined ? 'application/json' : 'application/octet-stream', 'content-length': String(content.length) }),
-          ...headers,
-        },
-      }, resolve);
+      const asked = this.open(method, target, sent);
       asked.on('error', reject);
-      asked.end(content);
+      asked.on('response', resolve);
     });
   }
 

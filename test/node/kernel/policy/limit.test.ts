@@ -55,6 +55,22 @@ test('in no stretch of time does more pass than the count and what the stretch r
   }));
 });
 
+test('a counter of a clock that was ahead is full for a period of the right time, and no longer', () => {
+  let now = 4_000_000_000_000;
+  const limit = { count: 2, period_ms: 60_000 };
+  const meter = new Meter(() => now);
+  meter.charge('k', limit);
+  now = 1_700_000_000_000;
+  assert.is(meter.wait('k', limit), 30_000);
+  now += 30_000;
+  assert.is(meter.wait('k', limit), 0);
+  meter.charge('k', limit);
+  assert.is(meter.wait('k', limit), 30_000);
+  const kept = new Meter(() => now);
+  kept.keep([{ key: 'k', empty_at_ms: 4_000_000_000_000 }]);
+  assert.is(kept.wait('k', limit), 30_000);
+});
+
 test('a clock that goes back gives nothing away', () => {
   let now = 1_000_000;
   const meter = new Meter(() => now);
