@@ -50,6 +50,6 @@ export class BundleLooks {
   /** Begins none any more, and waits for those under way. */
   async stop(): Promise<void> {
     this.#is_stopped = true;
-    await Promise.all([...this.#under_way.values()].flatMap((looks) => [...looks.values()]).map(({ done }) => done));
+    await Promise.all([...this.#under_way.keys()].map((organisation) => this.over(organisation)));
   }
 }

@@ -1,4 +1,5 @@
 /** What becomes of a remote command, as its caller is told. */
+import { isApprovalRequest } from '../crypto/approval.ts';
 import { toBase64url } from '../crypto/bytes.ts';
 import { isFields, isWhole } from '../crypto/canonical.ts';
 import type { Chain } from '../crypto/chain.ts';
@@ -60,7 +61,7 @@ export function approvalIn({ receipt, result }: Pick<Answered, 'receipt' | 'resu
   const { approval } = result;
   if (!isFields(approval)) return undefined;
   const { request, expires_ms } = approval;
-  return typeof request === 'string' && isWhole(expires_ms) ? { request, expires_ms } : undefined;
+  return typeof request === 'string' && isApprovalRequest(request) && isWhole(expires_ms) ? { request, expires_ms } : undefined;
 }
 
 /** Rules see the result of an answer, and redact nothing else of it: the rest is signed. */

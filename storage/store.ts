@@ -6,8 +6,10 @@ import { MemoryLevel } from 'memory-level';
 import { fromUtf8, utf8 } from '../crypto/bytes.ts';
 import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
 
-/** The layout version of what is stored; an older folder is migrated, a newer one refused. */
-export const store_schema_version = 2;
+/** The layout version of what is stored: since 3 the memory of agents is sealed. Any other is refused, but for {@link store_schema_version_before}. */
+export const store_schema_version = 3;
+/** The layout version that is brought to the present one by the parts of the host that own what differs. */
+export const store_schema_version_before = 2;
 
 /** One change of a batch: `value` absent means the key is deleted. */
 export interface Change {
@@ -239,6 +241,25 @@ async function leftOut(folder: string): Promise<string | undefined> {
 }
 
 const version_key = utf8('schema-version');
+// While it is brought to the present layout no other program may open it: the one before would take what is done for lost.
+const version_between = `${store_schema_version_before} to ${store_schema_version}`;
+const versions_earlier: ReadonlySet<string> = new Set([String(store_schema_version_before), version_between]);
+
+function isKnown(stored: Uint8Array | undefined): boolean {
+  const version = stored === undefined ? '' : fromUtf8(stored) ?? '';
+  return version === String(store_schema_version) || versions_earlier.has(version);
+}
+
+/** Whether what is stored has the layout before the present one, or is being brought to it. */
+export async function hasEarlierLayout(store: Pick<Store, 'get'>): Promise<boolean> {
+  const stored = await store.get('meta', version_key);
+  return stored !== undefined && versions_earlier.has(fromUtf8(stored) ?? '');
+}
+
+/** Says that the store is being brought to the present layout, or, once nothing of the one before is left to be changed, that it has it. */
+export function raiseVersion(store: Pick<Store, 'batch'>, state: 'begun' | 'done'): Promise<void> {
+  return store.batch([{ space: 'meta', key: version_key, value: utf8(state === 'begun' ? version_between : String(store_schema_version)) }], { sync: true });
+}
 
 async function isEmpty(level: BackEnd['level']): Promise<boolean> {
   return (await level.keys({ limit: 1 }).all()).length === 0;
@@ -266,7 +287,7 @@ export async function openStore(place: StorePlace): Promise<Result<Store>> {
     const stored = await store.get('meta', version_key);
     if (stored === undefined && await isEmpty(level)) {
       await store.batch([{ space: 'meta', key: version_key, value: utf8(String(store_schema_version)) }], { sync: true });
-    } else if (stored === undefined || fromUtf8(stored) !== String(store_schema_version)) {
+    } else if (!isKnown(stored)) {
       await level.close();
       return versionFailure(stored);
     }

@@ -67,3 +67,15 @@ export async function readContent(objects: TreeObjects, content: Content, offset
   const whole = pieces.length === 1 ? pieces[0] ?? new Uint8Array() : concat(...pieces);
   return ok(whole.subarray(offset - first * chunk_bytes, end - first * chunk_bytes));
 }
+
+/** Takes a content into a draft as it is. Fails with `VFS_DAMAGED`. */
+export async function copied(objects: TreeObjects, draft: Draft, content: Content): Promise<Result<Content>> {
+  const refs = await chunksOf(objects, content);
+  if (!refs.ok) return refs;
+  for (const ref of refs.value) {
+    const piece = await objects.read(ref);
+    if (!piece.ok) return piece;
+    draft.chunk(piece.value);
+  }
+  return ok(contentOf(draft, refs.value, content.bytes));
+}

@@ -1,13 +1,16 @@
 /** Folders under change: each function takes a node and gives the one that would replace it, made in a draft. Nothing that exists is touched. */
 import { fail, ok, type Result } from '../crypto/result.ts';
 import {
-  countOf, empty_node, entryOf, leaf_entries_max, shardOf, sharded, totalsOf, withEntry, type Entry, type FileEntry, type FolderEntry, type Node, type Shard,
+  countOf, empty_node, entryOf, leaf_entries_max, shardOf, sharded, totalsOf, withEntry, type Entry, type FileEntry, type FolderEntry, type Node, type Ref, type Shard,
 } from './vfs-node.ts';
 import type { Draft, TreeObjects } from './vfs-objects.ts';
 import { vfsPathText, type VfsPath } from './vfs-path.ts';
 
 /** Where folders are read from. */
-export type Nodes = Pick<TreeObjects, 'node'>;
+export type Nodes = Pick<TreeObjects, 'node' | 'known'>;
+
+// The moment at which nothing has expired.
+const before_all = Number.NEGATIVE_INFINITY;
 
 /** Every entry of a folder, in no order. Fails with `VFS_DAMAGED`. */
 export async function entriesOf(nodes: Nodes, node: Node): Promise<Result<readonly Entry[]>> {
@@ -24,22 +27,13 @@ export async function entriesOf(nodes: Nodes, node: Node): Promise<Result<readon
   return ok(entries);
 }
 
-/** The entry of a name in a folder. Fails with `VFS_DAMAGED`. */
-async function lookUp(nodes: Nodes, node: Node, name: string, level: number = 0): Promise<Result<Entry | undefined>> {
-  if (node.kind === 'leaf') return ok(entryOf(node.entries, name));
-  const shard = node.shards[shardOf(name, level)];
-  if (shard === null || shard === undefined) return ok(undefined);
-  const inner = await nodes.node(shard.node);
-  return inner.ok ? lookUp(nodes, inner.value, name, level + 1) : inner;
-}
-
 function shardFor(draft: Draft, node: Node): Shard | null {
   const count = countOf(node);
   return count === 0 ? null : { node: draft.node(node), count, ...totalsOf(node) };
 }
 
 /** A folder of these sorted entries in its one form. */
-function folded(draft: Draft, entries: readonly Entry[], level: number): Node {
+export function folded(draft: Draft, entries: readonly Entry[], level: number): Node {
   if (entries.length <= leaf_entries_max) return { kind: 'leaf', entries };
   return { kind: 'branch', shards: sharded(entries, level).map((part) => shardFor(draft, folded(draft, part, level + 1))) };
 }
@@ -62,6 +56,7 @@ async function changed(nodes: Nodes, draft: Draft, node: Node, name: string, ent
 /** Folders as they are in a draft, and where it has none of that name as they are. */
 export function overDraft(nodes: Nodes, draft: Draft): Nodes {
   return {
+    known: (ref) => draft.nodes.get(ref) ?? nodes.known(ref),
     node(ref) {
       const made = draft.nodes.get(ref);
       return made === undefined ? nodes.node(ref) : Promise.resolve(ok(made));
@@ -70,7 +65,7 @@ export function overDraft(nodes: Nodes, draft: Draft): Nodes {
 }
 
 /** A folder as its parent knows it. */
-function folderEntry(draft: Draft, name: string, node: Node): FolderEntry {
+export function folderEntry(draft: Draft, name: string, node: Node): FolderEntry {
   return { kind: 'folder', name, node: draft.node(node), ...totalsOf(node) };
 }
 
@@ -88,19 +83,30 @@ export function isExpired(entry: Entry, now_ms: number): boolean {
   return entry.kind === 'file' && entry.expires_ms !== null && entry.expires_ms <= now_ms;
 }
 
-/** The entry at a path below a folder; `undefined` where nothing is or its time is over. Fails with `VFS_NOT_FOLDER` or `VFS_DAMAGED`. */
+/** The entry at a path below a folder; `undefined` where nothing is or its time is over. Waits only for folders that are not at hand. Fails with `VFS_NOT_FOLDER` or `VFS_DAMAGED`. */
 export async function entryAt(nodes: Nodes, root: Node, path: VfsPath, now_ms: number): Promise<Result<Entry | undefined>> {
-  let folder = root;
-  for (const [index, name] of path.entries()) {
-    const found = await lookUp(nodes, folder, name);
-    if (!found.ok || found.value === undefined || isExpired(found.value, now_ms)) return found.ok ? ok(undefined) : found;
-    if (index === path.length - 1) return found;
-    if (found.value.kind === 'file') return notFolder(path.slice(0, index + 1));
-    const node = await nodes.node(found.value.node);
-    if (!node.ok) return node;
-    folder = node.value;
+  let part = root;
+  for (let depth = 0, level = 0; ;) {
+    const name = path[depth] ?? '';
+    const found = part.kind === 'branch' ? part.shards[shardOf(name, level)] ?? undefined : entryOf(part.entries, name);
+    if (found === undefined) return ok(undefined);
+    let below: Ref;
+    if (!('kind' in found)) {
+      below = found.node;
+      level += 1;
+    } else {
+      if (isExpired(found, now_ms)) return ok(undefined);
+      if (depth >= path.length - 1) return ok(found);
+      if (found.kind === 'file') return notFolder(path.slice(0, depth + 1));
+      below = found.node;
+      level = 0;
+      depth += 1;
+    }
+    const known = nodes.known(below);
+    const inner = known === undefined ? await nodes.node(below) : undefined;
+    if (inner?.ok === false) return inner;
+    part = known ?? inner?.value ?? empty_node;
   }
-  return ok(undefined);
 }
 
 /** What stands at a path before a change, and what is to stand there after it; `undefined` for nothing. */
@@ -117,7 +123,7 @@ export interface FolderTerms {
  */
 export async function replaceAt(nodes: Nodes, draft: Draft, root: Node, path: VfsPath, replace: Replace, terms: FolderTerms, at: number = 0): Promise<Result<Node>> {
   const name = path[at] ?? '';
-  const found = await lookUp(nodes, root, name);
+  const found = await entryAt(nodes, root, [name], before_all);
   if (!found.ok) return found;
   const existing = found.value;
   if (at === path.length - 1) {

@@ -1,8 +1,6 @@
 /** What of a tree of the memory file system is no object: which root is the present one, and which earlier ones are kept. */
-import { fromUtf8, toHex, utf8 } from '../crypto/bytes.ts';
+import { fromUtf8, utf8 } from '../crypto/bytes.ts';
 import { isFields, isWhole } from '../crypto/canonical.ts';
-import { sha256Text } from '../crypto/hash.ts';
-import { fail, ok, type Result } from '../crypto/result.ts';
 import type { Ref } from './vfs-node.ts';
 
 /** An earlier state of a tree that is kept. */
@@ -42,19 +40,19 @@ function isHead(value: unknown): value is Head {
     && Array.isArray(value['snapshots']) && value['snapshots'].every(isSnapshot);
 }
 
-/** The bytes of a head, behind the hash of them. */
+/** The bytes of a head. */
 export function encodeHead(head: Head): Uint8Array {
-  const text = JSON.stringify(head);
-  return utf8(toHex(sha256Text(text)) + text);
+  return utf8(JSON.stringify(head));
 }
 
-/** Reads a head. Fails with `VFS_DAMAGED`. */
-export function decodeHead(bytes: Uint8Array): Result<Head> {
-  const text = fromUtf8(bytes) ?? '';
-  const body = text.slice(64);
-  if (text.slice(0, 64) === toHex(sha256Text(body))) {
-    const value: unknown = JSON.parse(body);
-    if (isHead(value)) return ok(value);
+/** Reads a head; `undefined` for bytes that are none. */
+export function decodeHead(bytes: Uint8Array): Head | undefined {
+  const text = fromUtf8(bytes);
+  if (text === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isHead(value) ? value : undefined;
+  } catch {
+    return undefined;
   }
-  return fail('VFS_DAMAGED', 'what names the root of the tree is not what was written', { fix: 'restore the data folder from a backup' });
 }

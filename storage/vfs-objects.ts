@@ -1,20 +1,24 @@
 /**
- * The objects of one tree of the memory file system: bytes that are named by
- * their hash and counted by how often others name them. A change is settled
- * into one atomic batch: what is named for the first time is written, what is
- * named by nobody any more is deleted, and nothing else is touched.
+ * The objects of one generation of a tree of the memory file system: bytes that
+ * are named by their hash, sealed for that name, and counted by how often others
+ * name them. A change is settled into one atomic batch: what is named for the
+ * first time is written, what is named by nobody any more is deleted, and
+ * nothing else is touched.
  */
 import { assert } from '../crypto/assert.ts';
-import { bigEndian, concat, fromBigEndian, fromHex, toHex, utf8 } from '../crypto/bytes.ts';
+import { bigEndian, concat, fromBigEndian, fromHex, toHex } from '../crypto/bytes.ts';
 import { digest_bytes, sha256 } from '../crypto/hash.ts';
 import { RecentMap } from '../crypto/recent.ts';
 import { fail, ok, type Result } from '../crypto/result.ts';
-import type { Change, Store } from './store.ts';
+import type { Store } from './store.ts';
 import { childrenOf, decodeNode, encodeNode, type Node, type Ref } from './vfs-node.ts';
-import type { WriteQueue } from './write-queue.ts';
+import { object_seal_bytes, openObject, sealObject, type TreeSeal } from './vfs-seal.ts';
+import type { TreeChange, TreeWrites } from './vfs-writes.ts';
 
 const count_bytes = 4;
-const nodes_kept_max = 512;
+// A count that cannot be read: what it belongs to stays.
+const names_unreadable = 0x4000_0000;
+const nodes_kept_max = 1024;
 const counts_kept_max = 4096;
 
 interface Made {
@@ -22,9 +26,11 @@ interface Made {
   readonly children: readonly Ref[];
 }
 
-/** Something on its way to the disk: a value, or that there is none. */
+/** An object or a count on its way to the disk, or that it goes. */
 interface Flying {
+  readonly ref: Ref;
   readonly value: Uint8Array | undefined;
+  readonly is_new: boolean;
 }
 
 /** How often an object is named, and its length; zeros for one that does not exist. */
@@ -35,7 +41,7 @@ interface Counted {
 
 /** What a settled change writes, and by how much it changes the bytes that are stored. */
 export interface Settlement {
-  readonly changes: readonly Change[];
+  readonly changes: readonly Flying[];
   /** What of the objects that are touched holds afterwards. */
   readonly counts: ReadonlyMap<Ref, Counted>;
   readonly bytes: number;
@@ -82,39 +88,50 @@ function digestOf(ref: Ref): Uint8Array {
   return digest;
 }
 
-/** The objects of one tree. */
+/** The name under which the count of an object stands. */
+function countRef(ref: Ref): Ref {
+  return ref.slice(0, 1).toUpperCase() + ref.slice(1);
+}
+
+function isCount(ref: Ref): boolean {
+  return ref.charCodeAt(0) < 97;
+}
+
+/** What objects are kept in. */
+export interface ObjectsParts {
+  readonly store: Pick<Store, 'get'>;
+  readonly writes: TreeWrites;
+  readonly seal: TreeSeal;
+  random(length: number): Uint8Array;
+}
+
+/** The objects of one generation of a tree. */
 export class TreeObjects {
-  readonly #store: Pick<Store, 'get'>;
-  readonly #writes: WriteQueue;
-  readonly #tree: Uint8Array;
-  readonly #flying = new Map<string, Flying>();
+  readonly #parts: ObjectsParts;
+  readonly #flying = new Map<Ref, Flying>();
   readonly #nodes = new RecentMap<Ref, Node>(nodes_kept_max);
   /** Of objects that were changed lately. What they say is written, or will be before anything that rests on it. */
   readonly #counts = new RecentMap<Ref, Counted>(counts_kept_max);
 
-  /** `tree` is the prefix of its keys. */
-  constructor(store: Pick<Store, 'get'>, writes: WriteQueue, tree: Uint8Array) {
-    this.#store = store;
-    this.#writes = writes;
-    this.#tree = tree;
+  constructor(parts: ObjectsParts) {
+    this.#parts = parts;
   }
 
-  /** The key of an object, and with a capital letter of the count of its names. */
-  #key(ref: Ref): Uint8Array {
-    return concat(utf8(ref.slice(0, 1)), this.#tree, digestOf(ref));
-  }
-
-  /** What a key holds, what is on its way to the disk included. */
-  async #get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    const flying = this.#flying.get(toHex(key));
-    return flying === undefined ? await this.#store.get('vfs', key) : flying.value;
-  }
-
-  /** An object whose bytes have the hash that it is named by. Fails with `VFS_DAMAGED`. */
+  /** An object whose bytes were sealed for the hash that it is named by. Fails with `VFS_DAMAGED`. */
   async read(ref: Ref): Promise<Result<Uint8Array>> {
-    const bytes = await this.#get(this.#key(ref));
-    if (bytes === undefined) return damaged(ref, 'is missing');
-    return toHex(sha256(bytes)) === ref.slice(1) ? ok(bytes) : damaged(ref, 'is not what was written');
+    const { store, seal } = this.#parts;
+    const flying = this.#flying.get(ref);
+    if (flying !== undefined) return flying.value === undefined ? damaged(ref, 'is missing') : ok(flying.value);
+    const place = seal.place(ref);
+    const sealed = await store.get('vfs', place.key);
+    if (sealed === undefined) return damaged(ref, 'is missing');
+    const bytes = openObject(place, sealed);
+    return bytes === undefined ? damaged(ref, 'is not what was written') : ok(bytes);
+  }
+
+  /** A folder, or a part of one, that was used lately. */
+  known(ref: Ref): Node | undefined {
+    return this.#nodes.get(ref);
   }
 
   /** A folder, or a part of one. Fails with `VFS_DAMAGED`. */
@@ -132,10 +149,26 @@ export class TreeObjects {
   async #count(ref: Ref): Promise<Counted> {
     const known = this.#counts.get(ref);
     if (known !== undefined) return known;
-    const bytes = await this.#get(this.#key(ref));
-    if (bytes === undefined) return { names: 0, bytes: 0 };
-    const count = await this.#get(this.#key(ref.slice(0, 1).toUpperCase() + ref.slice(1)));
-    return { names: count === undefined ? 1 : fromBigEndian(count) ?? 1, bytes: bytes.length };
+    const bytes = await this.#length(ref);
+    return bytes === undefined ? { names: 0, bytes: 0 } : { names: await this.#names(countRef(ref)), bytes };
+  }
+
+  async #length(ref: Ref): Promise<number | undefined> {
+    const { store, seal } = this.#parts;
+    const flying = this.#flying.get(ref);
+    if (flying !== undefined) return flying.value?.length;
+    const sealed = await store.get('vfs', seal.place(ref).key);
+    return sealed === undefined ? undefined : Math.max(0, sealed.length - object_seal_bytes);
+  }
+
+  async #names(ref: Ref): Promise<number> {
+    const { store, seal } = this.#parts;
+    const { key } = seal.place(ref);
+    const flying = this.#flying.get(ref);
+    const sealed = flying === undefined ? await store.get('vfs', key) : undefined;
+    if (sealed === undefined && flying?.value === undefined) return 1;
+    const count = sealed === undefined ? flying?.value : seal.openChanging(key, sealed);
+    return count === undefined ? names_unreadable : fromBigEndian(count) ?? names_unreadable;
   }
 
   /** What the object names, as far as it can be read: what is damaged must be removable all the same. */
@@ -188,7 +221,7 @@ export class TreeObjects {
   }
 
   async #settlement(deltas: ReadonlyMap<Ref, number>, born: ReadonlyMap<Ref, Made>, dead: ReadonlyMap<Ref, number>): Promise<Settlement> {
-    const changes: Change[] = [];
+    const changes: Flying[] = [];
     const counts = new Map<Ref, Counted>();
     let bytes = 0;
     for (const [ref, delta] of deltas) {
@@ -197,11 +230,10 @@ export class TreeObjects {
       const old = made === undefined ? await this.#count(ref) : { names: 0, bytes: made.bytes.length };
       // A new object may stand for one that the disk has lost, and that a dying folder still named.
       const names = made === undefined ? old.names + delta : Math.max(1, delta);
-      const counted = { space: 'vfs', key: this.#key(ref.slice(0, 1).toUpperCase() + ref.slice(1)) } as const;
-      if (made !== undefined) changes.push({ space: 'vfs', key: this.#key(ref), value: made.bytes });
-      else if (dead.has(ref)) changes.push({ space: 'vfs', key: this.#key(ref) });
-      if (names > 1) changes.push({ ...counted, value: bigEndian(names, count_bytes) });
-      else if (old.names > 1) changes.push(counted);
+      if (made !== undefined) changes.push({ ref, value: made.bytes, is_new: true });
+      else if (dead.has(ref)) changes.push({ ref, value: undefined, is_new: false });
+      if (names > 1) changes.push({ ref: countRef(ref), value: bigEndian(names, count_bytes), is_new: false });
+      else if (old.names > 1) changes.push({ ref: countRef(ref), value: undefined, is_new: false });
       bytes += made === undefined ? -(dead.get(ref) ?? 0) : made.bytes.length;
       counts.set(ref, names > 0 ? { names, bytes: old.bytes } : { names: 0, bytes: 0 });
     }
@@ -209,13 +241,24 @@ export class TreeObjects {
   }
 
   /** Writes what was settled, and the head that names it, behind all earlier ones. Reads see them at once; the promise resolves when they are on the disk. */
-  async write(settled: Settlement, head: Change): Promise<void> {
-    for (const [ref, counted] of settled.counts) this.#counts.set(ref, counted);
-    const changes = [...settled.changes, head];
-    const flying = changes.map(({ key, value }) => [toHex(key), { value }] as const);
-    for (const [name, change] of flying) this.#flying.set(name, change);
-    await this.#writes.write(changes);
-    for (const [name, change] of flying) if (this.#flying.get(name) === change) this.#flying.delete(name);
+  async write({ changes, counts }: Settlement, head: TreeChange): Promise<void> {
+    for (const [ref, counted] of counts) this.#counts.set(ref, counted);
+    for (const change of changes) this.#flying.set(change.ref, change);
+    await this.#parts.writes.write([...changes.map((change) => this.#sealed(change)), head]);
+    for (const change of changes) if (this.#flying.get(change.ref) === change) this.#flying.delete(change.ref);
+  }
+
+  // Sealed when it is written: of what many changes at once make anew, only the last is.
+  #sealed({ ref, value, is_new }: Flying): TreeChange {
+    const { seal, random } = this.#parts;
+    return {
+      name: seal.name + ref, is_new, removes: value === undefined,
+      change: () => {
+        const place = seal.place(ref);
+        if (value === undefined) return { space: 'vfs', key: place.key };
+        return { space: 'vfs', key: place.key, value: isCount(ref) ? seal.sealChanging(place.key, value, random) : sealObject(place, value) };
+      },
+    };
   }
 }
 

@@ -50,6 +50,14 @@ export interface VfsUsage extends Omit<VfsSnapshot, 'taken_ms' | 'by' | 'note'> 
   readonly snapshots: number;
 }
 
+/** What an erasure made unreadable, as far as it was still there to be seen. */
+export interface VfsErased {
+  /** Files and folders. */
+  readonly inodes: number;
+  readonly bytes: number;
+  readonly snapshots: number;
+}
+
 /** A file or folder as it is told of. */
 export function statOf(path: VfsPath, entry: Entry): VfsStat {
   if (entry.kind === 'folder') return { kind: 'folder', path: vfsPathText(path), inodes: entry.inodes, bytes: entry.bytes, labels: entry.labels };

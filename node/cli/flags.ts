@@ -1,5 +1,6 @@
 /** Flags and values that several commands share. A parser throws what the usage error will say. */
 import type { TypedFlagParameter, TypedPositionalParameter } from '@stricli/core';
+import type { ErasureBasis } from '../../storage/audit-entry.ts';
 import type { Outcome } from './ask.ts';
 import type { Context } from './context.ts';
 
@@ -98,6 +99,12 @@ export function neededRepeatedFlag(placeholder: string, brief: string): TypedFla
 export function argument(placeholder: string, brief: string): TypedPositionalParameter<string, Context> {
   return { parse: someText, placeholder, brief };
 }
+
+/** `--basis` of what erases for good. */
+export const basis_flag: TypedFlagParameter<ErasureBasis, Context> = {
+  kind: 'enum', values: ['art17', 'consent', 'retention', 'order', 'mistake'],
+  brief: 'Why: art17 (request under article 17 GDPR), consent (withdrawn), retention (its time is over), order (of a court or authority), mistake (should never have been recorded)',
+};
 
 /** The help of a command: one line, what it does in full, and examples that work as they stand. */
 export function docs(brief: string, text: string, examples: readonly string[]): { readonly brief: string; readonly fullDescription: string } {

@@ -139,13 +139,15 @@ async function erase(host: Host, { subject, index, basis, log: which }: ControlA
   if (index !== undefined && number.value < host.past_logs.count) return erasePast(host, number.value, index, basis);
   if (subject === undefined) {
     const erased = await host.log.erase(await entryTarget(host.log, index ?? -1), basis);
-    return erased.ok ? ok({ entry: erased.value.index ?? null, payloads: erased.value.entries, past_payloads: 0, subject: null }) : erased;
+    return erased.ok ? ok({ entry: erased.value.index ?? null, payloads: erased.value.entries, past_payloads: 0, subject: null, memory: null }) : erased;
   }
   if (which !== undefined) return fail('PARAMS_INVALID', 'the payloads of a subject are erased in all logs at once', { fix: 'leave out the log' });
   const name = subjectOf(host, subject);
   const past_payloads = await host.past_logs.payloadsOf(name);
-  const erased = await host.log.erase({ subject: name }, basis);
-  return erased.ok ? ok({ entry: erased.value.index ?? null, payloads: erased.value.entries + past_payloads, past_payloads, subject: name }) : erased;
+  const erased = await host.files.eraseWith(name, () => host.log.erase({ subject: name }, basis));
+  if (!erased.ok) return erased;
+  const { done: { index: entry = null, entries: payloads }, memory } = erased.value;
+  return ok({ entry, payloads: payloads + past_payloads, past_payloads, subject: name, memory });
 }
 
 /** Erases in a log before the newest, which takes no entry any more: the newest says it, before it is done. */
@@ -159,7 +161,7 @@ async function erasePast({ log, past_logs, identities }: Host, number: number, i
   const told = is_told ? await log.append({ subject: identities.node.did, payload }) : undefined;
   if (told?.ok === false) return told;
   const erased = await past.value.erase(await entryTarget(past.value, index), basis);
-  return erased.ok ? ok({ entry: told?.value.index ?? null, payloads: erased.value.entries, past_payloads: erased.value.entries, subject: null }) : erased;
+  return erased.ok ? ok({ entry: told?.value.index ?? null, payloads: erased.value.entries, past_payloads: erased.value.entries, subject: null, memory: null }) : erased;
 }
 
 async function take(host: Host, { lines, subject, source }: ControlApi['audit.import']['params']): Promise<Result<ImportView>> {

@@ -1,5 +1,6 @@
 /** What the control methods about the entries of a log answer with. */
 import type { HeadView } from './audit-views.ts';
+import type { MemoryErasedView } from './vfs-api.ts';
 
 /** What a verified proof says of the entry that it proves. */
 export interface VerifiedView {
@@ -54,6 +55,8 @@ export interface ErasedView {
   /** How many of them are in logs before the newest. */
   readonly past_payloads: number;
   readonly subject: string | null;
+  /** What the subject remembered, where it was an agent of this host. */
+  readonly memory: MemoryErasedView | null;
 }
 
 /** What became of entries from elsewhere; `at` counts those that were sent, from 0. */

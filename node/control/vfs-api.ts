@@ -30,6 +30,17 @@ export interface SnapshotView {
   readonly bytes: number;
 }
 
+/** What an erasure took of an agent's memory. */
+export interface MemoryErasedView {
+  /** Files and folders that it had. */
+  readonly inodes: number;
+  readonly bytes: number;
+  /** Kept states. */
+  readonly snapshots: number;
+  /** Files among those that agents share, which it wrote last. */
+  readonly shared: number;
+}
+
 /** The methods about the memory of agents. `agent` may be left out where the host has one agent only. */
 export interface VfsControlApi {
   'vfs.list': { params: { agent?: Who; path: string; after?: string }; value: { readonly files: readonly FileView[]; /** The name after which to go on. */ readonly next: string | null } };
@@ -41,6 +52,8 @@ export interface VfsControlApi {
   'vfs.snapshots': { params: { agent?: Who }; value: readonly SnapshotView[] };
   'vfs.restore': { params: { agent?: Who; root: string; path?: string }; value: { readonly root: string; readonly path: string } };
   'vfs.drop': { params: { agent?: Who; root: string }; value: { readonly root: string } };
+  /** `entry` is where it stands in the audit log, `null` where that is frozen. */
+  'vfs.erase': { params: { agent?: Who; basis: string }; value: MemoryErasedView & { readonly agent: string; readonly entry: number | null } };
   'vfs.diff': { params: { agent?: Who; from: string; to?: string }; value: readonly { readonly path: string; readonly change: 'added' | 'removed' | 'changed' }[] };
 }
 
@@ -58,5 +71,6 @@ export const vfs_params: { readonly [Method in keyof VfsControlApi]: { readonly 
   'vfs.snapshots': { agent: text_optional },
   'vfs.restore': { agent: text_optional, root: text, path: text_optional },
   'vfs.drop': { agent: text_optional, root: text },
+  'vfs.erase': { agent: text_optional, basis: text },
   'vfs.diff': { agent: text_optional, from: text, to: text_optional },
 };

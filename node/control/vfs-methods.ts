@@ -1,8 +1,10 @@
 /** The control methods about the memory of agents: as the owner of the host has it. */
 import { fromBase64, toBase64 } from '../../crypto/bytes.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
+import { erasure_bases, isErasureBasis } from '../../storage/audit-entry.ts';
 import type { VfsStat } from '../../storage/vfs.ts';
 import type { Host } from '../host.ts';
+import type { LocalIdentity } from '../identities.ts';
 import { vfs_page_entries_max } from '../kernel/memory/options.ts';
 import type { Vfs } from '../kernel/memory/vfs.ts';
 import type { ControlMethods } from './api.ts';
@@ -20,18 +22,26 @@ export function fileView(stat: VfsStat): FileView {
   return { kind, path, bytes, inodes: null, hash, modified_ms, expires_ms, writer, call_id: call_id === '' ? null : call_id, tags, labels };
 }
 
-/** The files of the agent that is named, or of the only one. Fails with `IDENTITY_UNKNOWN` or `PARAMS_INVALID`. */
-function filesOf(host: Host, agent: string | undefined): Result<Vfs> {
+/** The agent that is named, or the only one. Fails with `IDENTITY_UNKNOWN` or `PARAMS_INVALID`. */
+function agentOf(host: Host, agent: string | undefined): Result<LocalIdentity> {
   const agents = host.identities.list('agent');
   if (agent === undefined) {
     const [only, ...others] = agents;
     if (only === undefined) return fail('PARAMS_INVALID', 'this host has no agent', { fix: 'agentmesh agent create' });
-    return others.length === 0 ? ok(host.files.asOperator(only)) : fail('PARAMS_INVALID', `this host has ${agents.length} agents`, { fix: 'say whose memory it is: AGENT:/path' });
+    return others.length === 0 ? ok(only) : fail('PARAMS_INVALID', `this host has ${agents.length} agents`, { fix: 'say whose memory it is: AGENT:/path' });
   }
   const did = host.identities.didOf(agent);
   if (!did.ok) return did;
   const found = agents.find((one) => one.did === did.value);
-  return found === undefined ? fail('PARAMS_INVALID', `${agent} is no agent of this host`, { fix: 'agentmesh agent list' }) : ok(host.files.asOperator(found));
+  return found === undefined ? fail('PARAMS_INVALID', `${agent} is no agent of this host`, { fix: 'agentmesh agent list' }) : ok(found);
+}
+
+async function erase(host: Host, { agent, basis }: VfsControlApi['vfs.erase']['params']): Promise<Result<VfsControlApi['vfs.erase']['value']>> {
+  if (!isErasureBasis(basis)) return fail('PARAMS_INVALID', `the basis of an erasure is one of ${Object.keys(erasure_bases).join(', ')}`);
+  const found = agentOf(host, agent);
+  const erased = found.ok ? await host.files.erase(found.value.did, basis) : found;
+  if (!found.ok) return found;
+  return erased.ok ? ok({ agent: found.value.did, ...erased.value }) : erased;
 }
 
 async function read(files: Vfs, path: string, offset: number): Promise<Result<VfsControlApi['vfs.read']['value']>> {
@@ -58,8 +68,8 @@ async function done<T>(work: Promise<Result<unknown>>, value: T): Promise<Result
 /** The methods about the memory of agents. */
 export function vfsMethods(host: Host): Pick<ControlMethods, keyof VfsControlApi> {
   const using = async <T>(agent: string | undefined, use: (files: Vfs) => Promise<Result<T>>): Promise<Result<T>> => {
-    const files = filesOf(host, agent);
-    return files.ok ? use(files.value) : files;
+    const found = agentOf(host, agent);
+    return found.ok ? use(host.files.asOperator(found.value)) : found;
   };
   return {
     'vfs.list': ({ agent, path, after = '' }) => using(agent, async (files) => {
@@ -75,6 +85,7 @@ export function vfsMethods(host: Host): Pick<ControlMethods, keyof VfsControlApi
     'vfs.snapshots': ({ agent }) => using(agent, (files) => files.snapshots()),
     'vfs.restore': ({ agent, root, path = '/' }) => using(agent, (files) => done(files.restore(root, path), { root, path })),
     'vfs.drop': ({ agent, root }) => using(agent, (files) => done(files.drop(root), { root })),
+    'vfs.erase': (params) => erase(host, params),
     'vfs.diff': ({ agent, from, to }) => using(agent, (files) => files.diff(from, to)),
   };
 }

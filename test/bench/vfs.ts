@@ -1,10 +1,14 @@
 /** The memory file system beside the bare store, the same bytes on the same disk. */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { unwrap } from '../../crypto/result.ts';
 import { KernelSpace, Policy } from '../../node/kernel/index.ts';
 import { treeOf } from '../../node/kernel/memory/mounts.ts';
 import { Vfs } from '../../node/kernel/memory/vfs.ts';
+import { diskFiles } from '../../storage/files.ts';
 import { openStore, type Store } from '../../storage/store.ts';
+import { openVault } from '../../storage/vault.ts';
 import { VfsTrees, type VfsTree } from '../../storage/vfs.ts';
 import { line, measure, perCpuSecondInTurns, short, type Sample } from './stats.ts';
 
@@ -45,7 +49,9 @@ async function pair(print: (text: string) => void, name: string, ours: () => Pro
 /** Writes and reads of 1 KiB files among 2,000, beside puts and gets of the same bytes; then under a kernel. */
 export async function benchVfs(home: string, print: (text: string) => void): Promise<void> {
   const store = unwrap(await openStore({ kind: 'disk', folder: join(home, 'vfs'), create: true }));
-  const trees = new VfsTrees({ store, now: () => Date.now() });
+  mkdirSync(join(home, 'vfs-vault'));
+  const vault = unwrap(await openVault({ files: diskFiles(join(home, 'vfs-vault')), random: (length) => new Uint8Array(randomBytes(length)), create: true }));
+  const trees = new VfsTrees({ store, vault, now: () => Date.now() });
   const tree = unwrap(trees.tree(treeOf('agent')));
   await fill(store, tree);
   let version = files_count;

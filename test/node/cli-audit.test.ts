@@ -134,7 +134,9 @@ test('nothing is erased without a confirmation, of nothing or of two things', as
   const { run, asked } = await host(context);
   const unsure = await run('audit', 'erase', '--subject', 'analyst', '--basis', 'art17');
   assert.equal([unsure.code, unsure.stdout], [2, '']);
-  assert.match(unsure.stderr, /^error CONFIRMATION_NEEDED: erase every payload of analyst: nobody is at a terminal to confirm it\nfix: the same command with --yes\n$/);
+  assert.match(unsure.stderr, /^error CONFIRMATION_NEEDED: erase every payload of analyst, and all that it remembers where it is an agent of this host: nobody is at a terminal to confirm it\nfix: the same command with --yes\n$/);
+  assert.match((await run('vfs', 'erase', 'analyst', '--basis', 'art17')).stderr, /^error CONFIRMATION_NEEDED: erase everything that analyst remembers, with all kept states: nobody/);
+  assert.match((await run('vfs', 'erase', 'analyst:/mem', '--basis', 'art17', '--yes')).stderr, /^error USAGE_INVALID: the memory of an agent is erased as a whole\nfix: /);
   for (const inputs of [[], ['--subject', 'a', '--entry', '1']]) {
     const wrong = await run('audit', 'erase', '--basis', 'art17', '--yes', ...inputs);
     assert.equal([wrong.code, wrong.stderr], [2, 'error USAGE_INVALID: an erasure is of a subject or of one entry\nfix: give either --subject or --entry\n']);
@@ -149,7 +151,7 @@ test('nothing is erased without a confirmation, of nothing or of two things', as
 test('an erasure says what is left to do, also when the log is frozen', async (context) => {
   const erased = await (await host(context)).run('audit', 'erase', '--entry', '3', '--basis', 'order', '--yes');
   assert.match(erased.stderr, /^backups of the file "vault" still hold the key: destroy those made before now/);
-  const frozen = await host(context, { 'audit.erase': () => Promise.resolve(ok({ entry: null, payloads: 1, past_payloads: 0, subject: null })) });
+  const frozen = await host(context, { 'audit.erase': () => Promise.resolve(ok({ entry: null, payloads: 1, past_payloads: 0, subject: null, memory: null })) });
   assert.match((await frozen.run('audit', 'erase', '--entry', '3', '--basis', 'order', '--yes')).stdout, /^erased: 1 payload is unreadable for good\nwritten down +nowhere: the audit log is frozen and takes no entry\n$/);
 });
 

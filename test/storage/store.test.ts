@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { utf8 } from '../../crypto/bytes.ts';
 import { unwrap, type Result } from '../../crypto/result.ts';
-import { openStore, store_schema_version, type Store } from '../../storage/store.ts';
+import { hasEarlierLayout, openStore, raiseVersion, store_schema_version, store_schema_version_before, type Store } from '../../storage/store.ts';
 import { storeContract } from '../contract/store.ts';
 import { suite, type Test } from '../harness.ts';
 
@@ -97,7 +97,7 @@ test('a folder that holds something else, or a damaged store, is unreadable and 
 });
 
 test('a store of a newer layout, or of none that we know, is refused and left as it is', async (context) => {
-  for (const version of [String(store_schema_version + 1), String(store_schema_version - 1), '0', '', 'x', '\u00ff']) {
+  for (const version of [String(store_schema_version + 1), String(store_schema_version_before - 1), '0', '', 'x', '\u00ff']) {
     const folder = context.folder();
     const store = unwrap(await open(folder, true));
     const stored = version === '\u00ff' ? Uint8Array.of(0xff) : utf8(version);
@@ -105,6 +105,24 @@ test('a store of a newer layout, or of none that we know, is refused and left as
     await store.close();
     for (const create of [false, true]) assert.is(codeOf(await open(folder, create)), 'STORE_VERSION', `version ${version}`);
   }
+});
+
+test('a store of the layout before is opened, and has the present one once somebody says so', async (context) => {
+  const folder = context.folder();
+  const store = unwrap(await open(folder, true));
+  assert.not.ok(await hasEarlierLayout(store));
+  await store.batch([{ space: 'meta', key: utf8('schema-version'), value: utf8(String(store_schema_version_before)) }], durable);
+  await store.close();
+  const again = unwrap(await open(folder, false));
+  assert.ok(await hasEarlierLayout(again));
+  await raiseVersion(again, 'begun');
+  assert.ok(await hasEarlierLayout(again), 'it is begun, and a program that knows the one before alone refuses it');
+  assert.not.equal(await again.get('meta', utf8('schema-version')), utf8(String(store_schema_version_before)));
+  await again.close();
+  const third = unwrap(await open(folder, false));
+  await raiseVersion(third, 'done');
+  assert.not.ok(await hasEarlierLayout(third));
+  await third.close();
 });
 
 test('an existing database that is not one of ours is refused', async (context) => {

@@ -60,6 +60,8 @@ function summary({ state, about, subject, payload }: LogEntryView): string {
     case 'completion': return `of ${shortId(field(payload, 'worker'))} for ${shortId(field(payload, 'issuer'))}`;
     case 'imported': return `of ${shortId(field(payload, 'agent'))}${'record' in payload ? `: ${jsonText(payload.record).replace(/\n\s*/g, ' ')}` : ''}`;
     case 'approval-rejected': return `${field(payload, 'code')}: ${field(payload, 'reason')}`;
+    case 'approval-answered': return `${field(payload, 'verdict')} of a call that ${shortId(field(payload, 'agent'))} was sent, by ${shortId(field(payload, 'by'))}`;
+    case 'approvals-page-rejected': return `${field(payload, 'code')} at the page for approvals`;
     case 'import-key': return `under which entries of ${shortId(subject ?? '')} are known again`;
     default: return jsonText(payload).replace(/\n\s*/g, ' ');
   }

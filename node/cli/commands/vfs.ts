@@ -1,12 +1,14 @@
 /** What the `vfs` commands do: the memory of an agent, as the owner of its host has it. */
 import { FailureError, fail, ok, type Result } from '../../../crypto/result.ts';
 import { vfs_limits } from '../../../storage/vfs-rules.ts';
-import type { FileView, SnapshotView, VfsControlApi } from '../../control/vfs-api.ts';
+import type { ErasureBasis } from '../../../storage/audit-entry.ts';
+import type { FileView, MemoryErasedView, SnapshotView, VfsControlApi } from '../../control/vfs-api.ts';
 import { ask, printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
+import { confirmed } from '../confirm.ts';
 import type { Context } from '../context.ts';
 import { readInput, writeOutput } from '../input.ts';
 import { details, table } from '../view/table.ts';
-import { bytesText, count, distanceTo, moment, shortId, visibleLines } from '../view/text.ts';
+import { bytesText, count, distanceTo, moment, shortId, visible, visibleLines } from '../view/text.ts';
 
 // In base64, with what stands around it, below what one request may have.
 const page_bytes = 720_000;
@@ -45,6 +47,12 @@ export interface RootFlags extends CommonFlags {
 export interface DiffFlags extends CommonFlags {
   readonly from: string;
   readonly to?: string | undefined;
+}
+
+/** Flags of `vfs erase`. */
+export interface EraseMemoryFlags extends CommonFlags {
+  readonly basis: ErasureBasis;
+  readonly yes: boolean;
 }
 
 /** Whose memory, and what in it: `AGENT:/PATH`, `/PATH` or `AGENT`. */
@@ -178,5 +186,27 @@ export function diff(context: Context, flags: DiffFlags, whose: string = '/'): P
   return show(context, flags, 'vfs.diff', { ...owner(whose), from: flags.from, ...(flags.to === undefined ? {} : { to: flags.to }) }, (changes) => {
     if (changes.length === 0) context.talk('the two are the same');
     else printLines(context, table([{ title: 'CHANGE' }, { title: 'PATH' }], changes.map(({ change, path }) => [change, path]), context.width));
+  });
+}
+
+/** What an erasure took of an agent's memory, in words. */
+export function memoryText({ inodes, bytes, snapshots, shared }: MemoryErasedView): string {
+  const parts = [`${count(inodes, 'entry', 'entries')} of ${bytesText(bytes)}`, count(snapshots, 'kept state')];
+  return [...parts, ...(shared === 0 ? [] : [`${count(shared, 'file')} in /ipc`])].join(', ');
+}
+
+/** `agentmesh vfs erase`. */
+export async function erase(context: Context, flags: EraseMemoryFlags, whose: string = ''): Promise<Outcome> {
+  if (whose.includes('/')) return new FailureError({ code: 'USAGE_INVALID', reason: 'the memory of an agent is erased as a whole', fix: 'name the agent alone; vfs rm removes a file or folder' });
+  const who = whose === '' ? {} : { agent: whose };
+  const sure = flags.yes ? undefined : await confirmed(context, `erase everything that ${whose === '' ? 'the agent' : visible(whose)} remembers, with all kept states`);
+  if (sure?.ok === false) return new FailureError(sure.failure);
+  return show(context, flags, 'vfs.erase', { ...who, basis: flags.basis }, (erased) => {
+    context.print(context.paint('green', `erased: ${memoryText(erased)}: unreadable for good`));
+    printLines(context, details([
+      ['agent', erased.agent],
+      ['written down', erased.entry === null ? 'nowhere: the audit log is frozen and takes no entry' : `as entry ${erased.entry} of the log`],
+    ]));
+    context.talk('what the audit log says of its calls, paths of files among it, goes with agentmesh audit erase --subject; backups of the file "vault" still hold the key: destroy those made before now');
   });
 }

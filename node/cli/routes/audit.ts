@@ -11,7 +11,7 @@ import type { ExportFlags } from '../commands/audit-export.ts';
 import type { ImportFlags } from '../commands/audit-import.ts';
 import type { DidFlags, LogFlags, ProveFlags, VerifyProofFlags } from '../commands/audit.ts';
 import type { Context } from '../context.ts';
-import { common_flags, docs, lazily, momentFlag, neededFlag, numberFlag, textFlag, wholeNumber } from '../flags.ts';
+import { basis_flag, common_flags, docs, lazily, momentFlag, neededFlag, numberFlag, textFlag, wholeNumber } from '../flags.ts';
 
 const entry_argument = { parse: wholeNumber, placeholder: 'index', brief: 'Index of the entry, as a call prints it' } as const;
 const log_flag = textFlag('which', 'Which log of the node: its number, 0 for the first, or its origin, as audit logs lists them (default: the newest)');
@@ -108,14 +108,14 @@ const erase: Command<Context> = buildCommand<EraseFlags, [], Context>({
   parameters: {
     flags: {
       ...common_flags,
-      subject: textFlag('who', 'Whose payloads: the name or DID of an agent or person, or a name elsewhere'),
+      subject: textFlag('who', 'Whose payloads, and whose memory where it is an agent of this host: the name or DID of an agent or person, or a name elsewhere'),
       entry: numberFlag('index', 'The entry whose payload it is'),
       log: log_flag,
-      basis: { kind: 'enum', values: ['art17', 'consent', 'retention', 'order', 'mistake'], brief: 'Why: art17 (request under article 17 GDPR), consent (withdrawn), retention (its time is over), order (of a court or authority), mistake (should never have been recorded)' },
+      basis: basis_flag,
       yes: { kind: 'boolean', default: false, withNegated: false, brief: 'Do not ask at the terminal' },
     },
   },
-  docs: docs('Make payloads unreadable for good', 'Destroys the keys of payloads. The entries, the tree and every proof stay valid, and the erasure is itself an entry, of the newest log also where the payload is in an earlier one; those of a subject are erased in all logs. Backups of the file "vault" must be destroyed as well.', [
+  docs: docs('Make payloads unreadable for good', 'Destroys the keys of payloads. The entries, the tree and every proof stay valid, and the erasure is itself an entry, of the newest log also where the payload is in an earlier one; those of a subject are erased in all logs, and with them, under the same key, all that it remembers where it is an agent of this host (vfs erase takes the memory alone). Backups of the file "vault" must be destroyed as well.', [
     'audit erase --subject analyst --basis art17', 'audit erase --entry 12 --basis mistake --yes', 'audit erase --entry 12 --log 0 --basis order',
   ]),
 });

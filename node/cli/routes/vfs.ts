@@ -1,9 +1,9 @@
 /** The commands about the memory of agents: their flags and help; what they do is loaded when one runs. */
 import { buildCommand, buildRouteMap, type Command, type RouteMap, type TypedPositionalParameter } from '@stricli/core';
 import type { CommonFlags } from '../ask.ts';
-import type { CatFlags, DiffFlags, PutFlags, RemoveFlags, RootFlags, SnapshotFlags } from '../commands/vfs.ts';
+import type { CatFlags, DiffFlags, EraseMemoryFlags, PutFlags, RemoveFlags, RootFlags, SnapshotFlags } from '../commands/vfs.ts';
 import type { Context } from '../context.ts';
-import { argument, common_flags, docs, lazily, lifetime, neededFlag, numberFlag, repeatedFlag, textFlag } from '../flags.ts';
+import { argument, basis_flag, common_flags, docs, lazily, lifetime, neededFlag, numberFlag, repeatedFlag, textFlag } from '../flags.ts';
 
 const place = argument('[agent:]path', 'Whose memory, and what in it; the agent may be left out where the host has one only');
 const whole: TypedPositionalParameter<string | undefined, Context> = { ...place, optional: true };
@@ -79,8 +79,19 @@ const diff: Command<Context> = buildCommand<DiffFlags, [string | undefined], Con
   docs: docs('Show what changed since a kept state', 'The files in which two states differ; folders that are equal are not looked into.', ['vfs diff analyst --from <hash>', 'vfs diff analyst --from <hash> --to <hash>']),
 });
 
+const erase: Command<Context> = buildCommand<EraseMemoryFlags, [string | undefined], Context>({
+  loader: lazily(async () => (await import('../commands/vfs.ts')).erase),
+  parameters: {
+    flags: { ...common_flags, basis: basis_flag, yes: yes_or_no('Do not ask at the terminal') },
+    positional: { kind: 'tuple', parameters: [{ ...argument('agent', 'Whose memory; may be left out where the host has one agent only'), optional: true }] },
+  },
+  docs: docs('Make an agent\'s memory unreadable for good', 'Destroys the key of everything that the agent ever wrote, removed files and kept states included, and takes what it wrote last out of /ipc. The agent goes on with an empty memory, and the erasure is an entry of the audit log. What the log itself says of the agent stays: audit erase --subject takes that and the memory in one. Backups of the file "vault" must be destroyed as well.', [
+    'vfs erase analyst --basis art17', 'vfs erase analyst --basis mistake --yes --json',
+  ]),
+});
+
 /** `agentmesh vfs …`. */
 export const vfs_routes: RouteMap<Context> = buildRouteMap<string, Context>({
-  routes: { ls, cat, put, rm, snapshot, snapshots, restore, drop, diff },
+  routes: { ls, cat, put, rm, snapshot, snapshots, restore, drop, diff, erase },
   docs: { brief: 'Look into the memory of agents, and mend it' },
 });

@@ -53,7 +53,7 @@ const phone_rules: readonly PiiRule[] = [
   },
   labelled({
     type: 'phone', confidence: 0.8, validator: 'context', value: phone_value.replace('{6,14}', '{5,14}'),
-    words: 'tele?phones?|phones?|tel|tlf|mobiles?|mob|cells?|cell ?phone|telefon|telefax|fax|handy|whatsapp(?: me)?(?: at| on)?|téléphone|tél|teléfono|telefono|telefone|móvil|movil|celular|rufnummer|mobilnummer|portable|desk|office|cellulare|telefoon|puhelin|телефон|тел|電話|电话|手机号?|手機|携帯',
+    words: 'tele?phones?|phones?|tel|tlf|mobiles?|mob|cells?|cell ?phone|telefon|telefax|fax|handy|whatsapp(?: me)?(?: at| on)?|téléphone|tél|teléfono|telefono|telefone|móvil|movil|celular|rufnummer|mobilnummer|portable|desk|office|cellulare|telefoon|puhelin|телефон|тел|電話(?:番号)?は?|电话(?:号码)?是?|手机号?码?是?|手機(?:號碼)?是?|携帯(?:番号|電話)?は?',
   }),
   labelled({
     type: 'phone', confidence: 0.6, validator: 'context', value: phone_value,

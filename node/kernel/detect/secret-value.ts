@@ -5,6 +5,8 @@ const placeholder_words = /(?:^|[^a-z])(?:your|my|example|sample|dummy|placehold
 /** Stars, dots and other masks, variables, templates, angle brackets, words such as `changeme` or `YOUR_API_KEY`, one character repeated. */
 export function isPlaceholder(value: string): boolean {
   if (/^[*•.x#_?-]+$/i.test(value) || /^(.)\1*$/.test(value)) return true;
+  // The beginning of a value, and dots for the rest.
+  if (/^.{0,8}(?:\.{3,}|…)$/.test(value)) return true;
   if (/^\$|^%[A-Za-z_]+%$|^\{\{|^<|^\[|^@|\$\{|\$\(|\{\{|process\.env|os\.environ|getenv|\benv\(|secrets\.|vault:/i.test(value)) return true;
   if (/^(?:changeme|changeit|letmein|example\w*|redacted|secret|password|passw0rd|pass|token|undefined|your\w*|placeholder)[.!]?$/i.test(value)) return true;
   return /(.)\1{7}/.test(value) || (value.length < 40 && !/\d/.test(value) && placeholder_words.test(value));

@@ -38,10 +38,10 @@ const vendor_rules: readonly SecretRule[] = marked_secrets.map(([type, hint, sou
   type, hint, pattern: new RegExp(`(?<![0-9A-Za-z_])(?:${source})(?![0-9A-Za-z_])`, 'g'), confidence: 0.95, validator: 'format', confirm: (value) => /[0-9A-Z]/.test(value.slice(5)) && !/(.)\1{7}/.test(value),
 }));
 
-const names = String.raw`pass(?:word|wd|phrase|code)?|pwd|pw|psk|secret|api[_.-]?key|api[_.-]?secret|auth[_.-]?token|access[_.-]?token|refresh[_.-]?token|bearer[_.-]?token|token|client[_.-]?secret|secret[_.-]?(?:access[_.-]?)?key|private[_.-]?key|encryption[_.-]?key|signing[_.-]?(?:key|secret)|master[_.-]?key|access[_.-]?key|account[_.-]?key|shared[_.-]?access[_.-]?key|auth[_.-]?key|service[_.-]?key|session[_.-]?key|credentials?|(?:hmac|aes|crypto|cipher)[_.-]?key|kennwort|passwort|contrase[ñn]a|clave|mot de passe|senha|hasło|пароль|密码|パスワード`;
+const names = String.raw`pass(?:word|wd|phrase|code)?|pwd|pw|psk|secret|api[ _.-]?key|api[ _.-]?secret|auth[ _.-]?token|access[ _.-]?token|refresh[ _.-]?token|bearer[ _.-]?token|token|client[ _.-]?secret|secret[ _.-]?(?:access[ _.-]?)?key|private[ _.-]?key|encryption[ _.-]?key|signing[ _.-]?(?:key|secret)|master[ _.-]?key|access[ _.-]?key|account[ _.-]?key|shared[ _.-]?access[ _.-]?key|auth[ _.-]?key|service[ _.-]?key|session[ _.-]?key|credentials?|(?:hmac|aes|crypto|cipher)[ _.-]?key|kennwort|passwort|contrase[ñn]a|clave|mot de passe|senha|hasło|пароль|密码|パスワード`;
 
 /** What stands between a name and its value in a sentence. */
-const is = 'is|ist|lautet|es|est|è|é|är|jest|wynosi';
+const is = 'is|set to|changed to|reset to|ist|lautet|es|est|è|é|är|jest|wynosi';
 
 /** The name that ends with what was matched first, such as `x-service-key`. */
 function nameOf(match: RegExpExecArray, ending: number): string {
@@ -77,7 +77,7 @@ const structured_rules: readonly SecretRule[] = [
   // Names that run together with what stands before them, as in PGPASSWORD and dbPassword.
   { type: 'assigned-secret', hint: /\p{L}(?:password|passwd|passphrase)/iu, pattern: /(?<=\p{L})(?:password|passwd|passphrase)["'\]]{0,2}(?:: ?[a-z][\w<>|[\] ]{0,30}(?==))? {0,3}(?:=|:|=>|:=) {0,3}["'\x60]?([^\s"'\x60<>,;&]{5,512})/giu, confirm: (value) => !isPlaceholder(value) && looksChosen(value) && !isCode(value), confidence: 0.7, validator: 'context' },
   // The value first, as in "… is my password": of what chance made whoever it belongs to, of what a person chose only as somebody's own.
-  { type: 'assigned-secret', hint: / (?:is|ist|es|est) /i, pattern: new RegExp(String.raw`(?<![^\s"'\x60(])([^\s"'\x60<>,;()]{8,256})["'\x60)]? (?:is|ist|es|est) (my|our|your|his|her|their|the|an?|meine?|unser|mi|mon|das|der|la|el|le) (?:[\w-]{1,24} ){0,3}(?:${names.replace('private[_.-]?key', 'private[ _.-]?key').replace('api[_.-]?key', 'api[ _.-]?key')})(?= ?(?:$|[.,;:!?)"'\n]| (?:and|but|so|now|please|here|again|und|y|et)(?![\p{L}])))`, 'giu'), confirm: (value, match) => !isPlaceholder(value) && !isCode(value) && !value.includes('://') && (looksDrawn(value) ? /\d/.test(value) && !/^[a-z]+(?:[-_.\d][a-z]*)+$/.test(value) || /^(?:0x)?[0-9a-f]{32,}$/i.test(value) : /^(?:my|our|your|his|her|their|meine?|unser|mi|mon)$/i.test(match[2] ?? '') && looksChosen(value) && /\d/.test(value)), confidence: 0.6, validator: 'context' },
+  { type: 'assigned-secret', hint: / (?:is|ist|es|est) /i, pattern: new RegExp(String.raw`(?<![^\s"'\x60(])([^\s"'\x60<>,;()]{8,256})["'\x60)]? (?:is|ist|es|est) (my|our|your|his|her|their|the|an?|meine?|unser|mi|mon|das|der|la|el|le) (?:[\w-]{1,24} ){0,3}(?:${names})(?= ?(?:$|[.,;:!?)"'\n]| (?:and|but|so|now|please|here|again|und|y|et)(?![\p{L}])))`, 'giu'), confirm: (value, match) => isCalledSecret(value, match[2] ?? ''), confidence: 0.6, validator: 'context' },
   // Words that open a wallet (BIP 39): 12 to 24 of three to eight letters; the commonest words of English are not in its list.
   { type: 'recovery-phrase', hint: /mnemonic|phrase|seed[ _-]?words/i, pattern: /(?:mnemonic|(?:seed|recovery|backup|secret|wallet)[ _-]?phrase|seed[ _-]?words)["']? {0,2}(?:is|are|[:=])[:\s"'\x60]{1,6}((?:[a-z]{3,8}[ ,]{1,2}){11,23}[a-z]{3,8})(?![a-z])/gi, confirm: (value) => !/\b(?:the|and|with|your|for|are|from|has|its|our)\b/i.test(value), confidence: 0.8, validator: 'format' },
   // Any name that ends like a key's, when chance made the value: neither a hash nor the identifier of a row.
@@ -110,6 +110,14 @@ const structured_rules: readonly SecretRule[] = [
   { type: 'assigned-secret', hint: 'login ', pattern: /(?<!\w)login\s{1,4}\S{1,128}\s{1,8}password\s{1,4}["']?([^\s"']{5,512})/g, confirm: (value) => !isPlaceholder(value) && looksChosen(value) && !isCode(value), confidence: 0.8, validator: 'context' },
   { type: 'command-line-password', hint: '-p', pattern: /(?:mysql|mysqldump|mariadb|sshpass|mongo|redis-cli|psql|(?:docker|podman|registry|oc|az) login)(?: [^\n]{0,128})? -p ?["']?([^\s"'-][^\s"']{3,128})/g, confirm: (value) => !isPlaceholder(value) && looksChosen(value), confidence: 0.7, validator: 'context' },
 ];
+
+/** Whether a value before "is my password" is one; `article` is the word that says whose. */
+function isCalledSecret(value: string, article: string): boolean {
+  if (isPlaceholder(value) || isCode(value) || value.includes('://') || !/\d/.test(value)) return false;
+  if (/^(?:0x)?[0-9a-f]{32,}$/i.test(value)) return true;
+  if (looksDrawn(value)) return !/^[a-z]+(?:[-_.\d][a-z]*)+$/.test(value);
+  return /^(?:my|our|your|his|her|their|meine?|unser|mi|mon)$/i.test(article) && looksChosen(value);
+}
 
 function isTokenHeader(part: string): boolean {
   try {

@@ -20,6 +20,18 @@ export function treeOf(agent: string): string {
   return `agent ${agent}`;
 }
 
+const own_prefix = treeOf('');
+
+/** The subject of the vault under which a tree is sealed: of an agent's own the agent, so that erasing it takes its memory along. */
+export function subjectOf(tree: string): string {
+  return tree.startsWith(own_prefix) ? tree.slice(own_prefix.length) : `${tree} memory`;
+}
+
+/** The tree that is sealed under a subject of the vault, where there is one: what {@link subjectOf} is asked, turned around. */
+export function treeOfSubject(subject: string): string {
+  return subject === subjectOf(shared_tree) ? shared_tree : treeOf(subject);
+}
+
 const mount_paths: readonly { readonly mount: VfsMount; readonly path: VfsPath }[] = vfs_mounts.map((mount) => ({ mount, path: mount.slice(1).split('/') }));
 const read_only: ReadonlySet<VfsMount> = new Set(['/tools', '/policy']);
 

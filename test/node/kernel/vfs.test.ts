@@ -4,7 +4,7 @@ import { unwrap } from '../../../crypto/result.ts';
 import type { ReadOnlyFolder } from '../../../node/kernel/memory/made.ts';
 import { shared_tree } from '../../../node/kernel/memory/mounts.ts';
 import { suite } from '../../harness.ts';
-import { bytes, codeOf, textOf } from '../../storage/vfs-world.ts';
+import { bytes, codeOf, recordsOf, textOf } from '../../storage/vfs-world.ts';
 import { fileWorld, files_allowed } from './vfs-world.ts';
 
 const test = suite('node/kernel/vfs');
@@ -246,8 +246,11 @@ test('poisoned memory: bytes that were changed behind the kernel are not given o
   const world = await fileWorld();
   const vfs = world.agent('analyst');
   unwrap(await vfs.write('/mem/semantic/fact', 'the limit is 100'));
-  for await (const [key, value] of world.store.entries('vfs', { gte: bytes('c'), lt: bytes('d') })) {
-    await world.store.batch([{ space: 'vfs', key, value: bytes(textOf(value).replace('100', '900')) }], { sync: true });
+  for (const { ref, key, sealed } of (await recordsOf(world.store, world.vault)).objects) {
+    if (!ref.startsWith('c')) continue;
+    const changed = Uint8Array.from(sealed);
+    changed[13] = (changed[13] ?? 0) ^ '1'.charCodeAt(0) ^ '9'.charCodeAt(0);
+    await world.store.batch([{ space: 'vfs', key, value: changed }], { sync: true });
   }
   const read = await vfs.read('/mem/semantic/fact');
   assert.is(codeOf(read), 'VFS_DAMAGED');
