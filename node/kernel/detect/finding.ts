@@ -17,6 +17,17 @@ export interface Finding {
   readonly validator: Validator;
 }
 
+/** Every match of a global pattern in a text. `matchAll` would make the pattern anew for each text, which for most takes longer than the search. */
+export function matchesOf(pattern: RegExp, text: string): readonly RegExpExecArray[] {
+  const matches: RegExpExecArray[] = [];
+  pattern.lastIndex = 0;
+  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
+    matches.push(match);
+    if (match[0] === '') pattern.lastIndex += 1;
+  }
+  return matches;
+}
+
 /** Findings in one text; the more they are, the less each matters. */
 export const findings_per_text_max = 4_096;
 

@@ -3,7 +3,7 @@
  * and by the word beside it where the number alone says nothing. Names and
  * addresses in free prose are found only where words give them away.
  */
-import { withoutOverlaps, type Finding } from './finding.ts';
+import { matchesOf, withoutOverlaps, type Finding } from './finding.ts';
 import { general_rules } from './pii-general.ts';
 import { national_rules } from './pii-national.ts';
 import { people_rules } from './pii-people.ts';
@@ -22,6 +22,7 @@ export interface PiiOptions {
 }
 
 const all_rules: readonly PiiRule[] = [...general_rules, ...national_rules, ...people_rules];
+const no_beginnings = new Uint8Array();
 const around_characters = 32;
 const field_characters_max = 64;
 
@@ -37,10 +38,10 @@ export function findPii(text: string, options: PiiOptions = {}): readonly Findin
   const reading = readingOf(label + text);
   const kinds = kindsOf(reading.text);
   const lower = reading.text.toLowerCase();
-  const begins = beginningsIn(kinds.has('digit') ? lower : '');
+  const begins = kinds.has('digit') ? beginningsIn(lower) : no_beginnings;
   const findings: Finding[] = [];
-  for (const rule of all_rules) {
-    if (!kinds.has(rule.needs) || rule.begins?.some((begin) => begins[begin] === 1) === false || rule.hint?.test(lower) === false) continue;
+  for (const rule of rulesFor(kinds)) {
+    if (rule.begins?.some((begin) => begins[begin] === 1) === false || rule.hint?.test(lower) === false) continue;
     if (rule.jurisdiction !== undefined && jurisdictions !== undefined && !jurisdictions.includes(rule.jurisdiction)) continue;
     for (const { start, end } of placesOf(rule, reading.text)) {
       const finding = { type: rule.type, start: Math.max(0, reading.at(start) - label.length), end: reading.at(end) - label.length, confidence: rule.confidence, validator: rule.validator };
@@ -61,15 +62,28 @@ function kindsOf(text: string): ReadonlySet<PiiRule['needs']> {
   return kinds;
 }
 
-function* placesOf({ pattern, confirm }: PiiRule, text: string): Generator<{ readonly start: number; readonly end: number }> {
-  for (const match of text.matchAll(pattern())) {
+const rules_by_kinds = new Map<string, readonly PiiRule[]>();
+
+/** The rules that a text with such characters can fit. There are few such sets, and most texts need few rules. */
+function rulesFor(kinds: ReadonlySet<PiiRule['needs']>): readonly PiiRule[] {
+  const name = [...kinds].join(' ');
+  const known = rules_by_kinds.get(name);
+  if (known !== undefined) return known;
+  const rules = all_rules.filter(({ needs }) => kinds.has(needs));
+  rules_by_kinds.set(name, rules);
+  return rules;
+}
+
+function placesOf({ pattern, confirm }: PiiRule, text: string): readonly { readonly start: number; readonly end: number }[] {
+  const places: { readonly start: number; readonly end: number }[] = [];
+  for (const match of matchesOf(pattern(), text)) {
     const value = match[1] ?? match[0];
     const start = match.index + match[0].lastIndexOf(value);
     const end = start + value.length;
     const confirmed = confirm?.(value, text.slice(Math.max(0, start - around_characters), start), text.slice(end, end + around_characters)) ?? true;
-    if (confirmed === false) continue;
-    yield { start, end: typeof confirmed === 'number' ? start + confirmed : end };
+    if (confirmed !== false) places.push({ start, end: typeof confirmed === 'number' ? start + confirmed : end });
   }
+  return places;
 }
 
 /** Texts of one field that are joined and looked at as one. */

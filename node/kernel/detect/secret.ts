@@ -4,7 +4,7 @@
  * such as `password` and do not look like a placeholder.
  */
 import { crc32 } from 'node:zlib';
-import { withoutOverlaps, type Finding, type Validator } from './finding.ts';
+import { matchesOf, withoutOverlaps, type Finding, type Validator } from './finding.ts';
 import { readingOf } from './reading.ts';
 import type { PayloadText } from './payload.ts';
 import { marked_secrets } from './secret-formats.ts';
@@ -154,7 +154,7 @@ export function findSecrets(text: string, field = ''): readonly Finding[] {
   }
   for (const rule of token_run.test(reading.text) ? every_rule : structured_rules) {
     if (typeof rule.hint === 'string' ? !reading.text.includes(rule.hint) : rule.hint?.test(reading.text) === false) continue;
-    for (const match of reading.text.matchAll(rule.pattern)) {
+    for (const match of matchesOf(rule.pattern, reading.text)) {
       const value = match.slice(1).find((group) => group !== undefined) ?? match[0];
       if (rule.confirm?.(value, match) === false) continue;
       const from = rule.type === 'jwt' ? match.index : match.index + match[0].lastIndexOf(value);
