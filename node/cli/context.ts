@@ -29,6 +29,21 @@ export interface CliProcess {
   readonly now_ms?: () => number;
 }
 
+/** Writes a line and waits until it is taken, so that a slow reader holds us back instead of filling the memory. False where nobody reads any more, as behind `| head`. */
+export async function lineTaken(screen: Screen, line: string): Promise<boolean> {
+  if (!screen.writable) return false;
+  if (screen.write(`${line}\n`)) return true;
+  const events = ['drain', 'close', 'error'] as const;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      for (const event of events) screen.removeListener(event, done);
+      resolve();
+    };
+    for (const event of events) screen.on(event, done);
+  });
+  return screen.writable;
+}
+
 /** What every command is called with as `this`. */
 export interface Context extends CommandContext {
   readonly process: CliProcess;

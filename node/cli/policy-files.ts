@@ -9,6 +9,9 @@ import { readText } from './input.ts';
 const folder_files_max = 100_000;
 const folder_depth_max = 16;
 
+/** What files of tests of policies are called. */
+export const test_file: RegExp = /_test\.ya?ml$/;
+
 /** Reads and compiles a policy file. Fails as {@link readText} does, or with `POLICY_INVALID`. */
 export async function readPolicy(path: string, strict: boolean): Promise<Result<CompiledPolicy>> {
   const read = await readPolicySource(path, strict);
@@ -35,7 +38,7 @@ export async function readPolicies(paths: readonly string[], strict: boolean): P
   return ok(policies);
 }
 
-/** The files that paths name: a file itself, of a folder those whose name ends like this. Fails with `FILE_UNREADABLE`. */
+/** The files that paths name: a file itself, `-` for standard input, of a folder those whose name ends like this. Fails with `FILE_UNREADABLE`. */
 export async function filesIn(paths: readonly string[], ending: RegExp): Promise<Result<readonly string[]>> {
   const files: string[] = [];
   const walk = async (path: string, depth: number): Promise<void> => {
@@ -48,7 +51,7 @@ export async function filesIn(paths: readonly string[], ending: RegExp): Promise
   };
   for (const path of paths) {
     try {
-      if ((await stat(path)).isDirectory()) await walk(path, 0);
+      if (path !== '-' && (await stat(path)).isDirectory()) await walk(path, 0);
       else files.push(path);
     } catch (error) {
       return fail('FILE_UNREADABLE', `${path} cannot be read: ${messageOf(error)}`, { fix: 'name a file or folder that exists' });

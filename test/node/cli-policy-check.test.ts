@@ -1,7 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import * as assert from 'uvu/assert';
 import { isFields } from '../../crypto/canonical.ts';
+import { lineTaken } from '../../node/cli/context.ts';
 import { suite, type TestContext } from '../harness.ts';
 import { inside } from './run-cli.ts';
 
@@ -35,6 +37,30 @@ function parsed(text: string): { readonly [name: string]: unknown } {
 test('check of a sound file finds nothing and ends with 0', async (context) => {
   const path = files(context, { 'a.yaml': sound });
   assert.equal(await inside(['policy', 'check', path('a.yaml')]), { code: 0, stdout: `${path('a.yaml')}: 3 rules, nothing found\n`, stderr: '' });
+});
+
+test('check looks through a folder and leaves tests to those who run them', async (context) => {
+  const folder = context.folder();
+  writeFileSync(join(folder, 'sound.yaml'), sound);
+  writeFileSync(join(folder, 'sound_test.yaml'), 'policy: sound.yaml\ntests: []\n');
+  const ended = await inside(['policy', 'check', folder]);
+  assert.equal([ended.code, ended.stdout.split('\n').length - 1, ended.stderr], [0, 1, '1 file of tests left out: agentmesh policy test\n']);
+  const alone = await inside(['policy', 'check', join(folder, 'sound_test.yaml')]);
+  assert.is(alone.code, 1);
+  assert.match(alone.stderr, /^error POLICY_MISSING: [^\n]*\nfix: these are tests of policies: agentmesh policy test /);
+});
+
+test('a reader that went away ends what is written to it', async () => {
+  const screen = new PassThrough({ highWaterMark: 8 });
+  const waiting = lineTaken(screen, 'a line that is too long to be taken at once');
+  screen.destroy();
+  assert.is(await waiting, false);
+  assert.is(await lineTaken(screen, 'another'), false);
+  const read = new PassThrough({ highWaterMark: 8 });
+  const held = lineTaken(read, 'a line that is too long to be taken at once');
+  read.resume();
+  assert.is(await held, true);
+  assert.equal(['drain', 'close', 'error'].map((event) => read.listenerCount(event)), [0, 0, 0]);
 });
 
 test('check names file, line and column, what is wrong and what to write; errors end with 1, warnings only with --strict', async (context) => {

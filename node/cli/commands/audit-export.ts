@@ -6,7 +6,7 @@ import { FailureError, messageOf, type Failure, type Result } from '../../../cry
 import { cloudEvent } from '../../cloud-events.ts';
 import type { LogPageView } from '../../control/audit-entry-views.ts';
 import { ask, printLines, show, type Outcome } from '../ask.ts';
-import type { Context } from '../context.ts';
+import { lineTaken, type Context } from '../context.ts';
 import { details } from '../view/table.ts';
 import { logParam } from './audit.ts';
 import type { SelectFlags } from './audit-entries.ts';
@@ -81,9 +81,7 @@ export async function exportLog(context: Context, flags: ExportFlags): Promise<O
   if (wrong !== undefined) return new FailureError(wrong);
   if (flags.format === 'cloudevents' && flags.file !== undefined) return toFile(context, flags, resolve(flags.file));
   if (flags.format === 'cloudevents') {
-    const written = await writeEvents(context, flags, async (line) => {
-      if (!context.process.stdout.write(`${line}\n`)) await new Promise((done) => void context.process.stdout.once('drain', () => done(undefined)));
-    });
+    const written = await writeEvents(context, flags, async (line) => void await lineTaken(context.process.stdout, line));
     return written instanceof FailureError ? written : undefined;
   }
   return show(context, flags, 'audit.export', { folder: resolve(flags.dir ?? ''), ...logParam(flags) }, ({ folder, size, files }) => printLines(context, details([

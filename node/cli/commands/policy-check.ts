@@ -7,7 +7,7 @@ import type { CompiledPolicy } from '../../kernel/policy/policy.ts';
 import type { CommonFlags, Outcome } from '../ask.ts';
 import type { Context, Style } from '../context.ts';
 import { exit_codes } from '../exit.ts';
-import { readPolicy, readPolicySource } from '../policy-files.ts';
+import { filesIn, readPolicy, readPolicySource, test_file } from '../policy-files.ts';
 import { count, duration, shellWord, visible } from '../view/text.ts';
 
 /** Flags of `policy check`. */
@@ -32,9 +32,15 @@ interface CheckedFile {
 }
 
 /** `agentmesh policy check`. */
-export async function check(context: Context, flags: CheckFlags, ...files: string[]): Promise<Outcome> {
+export async function check(context: Context, flags: CheckFlags, ...paths: string[]): Promise<Outcome> {
   const parent = flags.narrows === undefined ? undefined : await readPolicy(flags.narrows, false);
   if (parent?.ok === false) return new FailureError(parent.failure);
+  const named = await filesIn(paths, /\.ya?ml$/);
+  if (!named.ok) return new FailureError(named.failure);
+  const files = named.value.filter((file) => !test_file.test(file));
+  const tests = named.value.length - files.length;
+  if (files.length === 0) return new FailureError({ code: 'POLICY_MISSING', reason: `there is no policy in ${paths.join(', ')}`, fix: tests > 0 ? `these are tests of policies: agentmesh policy test ${paths.join(' ')}` : 'name a file, or a folder with files that end in .yaml' });
+  if (tests > 0 && !flags.json) context.talk(`${count(tests, 'file')} of tests left out: agentmesh policy test`);
   const checked: CheckedFile[] = [];
   for (const file of files) checked.push(await checkFile(file, parent?.value));
   if (flags.json) context.printJson({ files: checked });

@@ -5,7 +5,7 @@ import type { PolicyRequest } from '../../kernel/policy/scope.ts';
 import { requestOf } from '../../policy-tools/request.ts';
 import { Trial } from '../../policy-tools/trial.ts';
 import type { CommonFlags, Outcome } from '../ask.ts';
-import type { Context } from '../context.ts';
+import { lineTaken, type Context } from '../context.ts';
 import { exit_codes } from '../exit.ts';
 import { line_bytes_max, linesOf, type Line } from '../lines.ts';
 import { readPolicies } from '../policy-files.ts';
@@ -76,12 +76,6 @@ function answerOf(line: number, read: Result<Read>, trial: Trial, now_ms: number
   return { line, ...(id === undefined ? {} : { id }), verdict: effect, policy: policy === '' ? null : policy, rule, reason, obligations, ...more, ...(errors.length === 0 ? {} : { errors }) };
 }
 
-/** Waits until a line is taken, so that a slow reader holds us back instead of filling the memory. */
-async function write(context: Context, line: string): Promise<void> {
-  const { stdout } = context.process;
-  if (!stdout.write(`${line}\n`)) await new Promise((done) => void stdout.once('drain', () => done(undefined)));
-}
-
 function inWords(context: Context, { line, verdict, rule, reason, error, fix }: Answer): string {
   const colour = verdict === 'allow' ? 'green' : verdict === 'deny' ? 'red' : 'yellow';
   const what = error === undefined ? visible(reason) : `${error}: ${visible(reason)}${fix === undefined ? '' : ` (${fix})`}`;
@@ -107,7 +101,7 @@ export async function evaluateLines(context: Context, flags: EvalFlags): Promise
     if (!line.ok) return new FailureError(line.failure);
     const answer = answerOf(line.value.number, readLine(line.value), trial, context.now_ms());
     if (answer.error !== undefined) bad += 1;
-    await write(context, flags.json ? JSON.stringify(answer) : inWords(context, answer));
+    if (!await lineTaken(context.process.stdout, flags.json ? JSON.stringify(answer) : inWords(context, answer))) break;
   }
   if (bad === 0) return;
   context.process.exitCode = exit_codes.failed;

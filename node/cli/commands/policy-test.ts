@@ -6,7 +6,7 @@ import type { CommonFlags, Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { exit_codes } from '../exit.ts';
 import { readText } from '../input.ts';
-import { filesIn, readPolicy } from '../policy-files.ts';
+import { filesIn, readPolicy, test_file } from '../policy-files.ts';
 import { count, visible } from '../view/text.ts';
 
 const progress_ms = 2_000;
@@ -56,7 +56,7 @@ function printReport(context: Context, report: TestReport, flags: TestFlags): vo
 
 /** Runs every test file that is named or lies in a named folder. */
 export async function test(context: Context, flags: TestFlags, ...paths: string[]): Promise<Outcome> {
-  const files = await filesIn(paths, /_test\.ya?ml$/);
+  const files = await filesIn(paths, test_file);
   if (!files.ok) return new FailureError(files.failure);
   if (files.value.length === 0) return new FailureError({ code: 'POLICY_TESTS_MISSING', reason: `there is no test in ${paths.join(', ')}`, fix: 'name a file, or a folder with files that end in _test.yaml; agentmesh policy test --help shows one' });
   const reports: TestReport[] = [];

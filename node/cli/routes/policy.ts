@@ -15,12 +15,12 @@ const check: Command<Context> = buildCommand<CheckFlags, string[], Context>({
       strict: { kind: 'boolean', default: false, withNegated: false, brief: 'Fail on warnings too' },
       narrows: textFlag('file', 'Prove that each file allows nothing that this policy does not'),
     },
-    positional: { kind: 'array', parameter: { parse: someText, placeholder: 'file', brief: 'A policy file' }, minimum: 1 },
+    positional: { kind: 'array', parameter: { parse: someText, placeholder: 'path', brief: 'A policy file, or a folder of them' }, minimum: 1 },
   },
   docs: docs('Find mistakes in policy files', [
     'Reads each file and says what can be proven about it: rules that never match or never decide, a policy that denies or allows everything, comparisons off the scale or with the wrong kind of value, names that are close to a known one. A finding that speaks of a request shows one.',
     'Exits with 0 when there is no error, with 1 when there is one, or a warning with --strict; with --narrows also with 1 unless the proof succeeds. No node needs to run.',
-  ].join('\n\n'), ['policy check policies/analyst.yaml', 'policy check policies/*.yaml --strict', 'policy check child.yaml --narrows parent.yaml --json']),
+  ].join('\n\n'), ['policy check policies/analyst.yaml', 'policy check policies --strict', 'policy check child.yaml --narrows parent.yaml --json']),
 });
 
 const diff: Command<Context> = buildCommand<CommonFlags, [string, string], Context>({

@@ -26,7 +26,7 @@ const register: Command<Context> = buildCommand<RegisterFlags, [string], Context
     flags: { ...common_flags, token: textFlag('token', 'The publisher\'s signature (agentmesh tools sign)'), agent: repeatedFlag('who', 'Only this agent may know of it, repeatable (default: all)') },
     positional: { kind: 'tuple', parameters: [file] },
   },
-  docs: docs('Register a tool', 'Takes a descriptor of the Model Context Protocol, with side_effects, risk, requires_approval, capabilities and data_classes beside. From then on exactly this descriptor is accepted under its name. What it does is served by a program that starts the node itself (createNode) and registers it with node.tools.register; without one it cannot be called.', ['tools register search.json', 'tools register pay.json --agent analyst --token <token>']),
+  docs: docs('Register a tool', 'Takes a descriptor of the Model Context Protocol, with side_effects, risk, requires_approval, capabilities and data_classes beside. From then on exactly this descriptor is accepted under its name. What it does is served by a program that starts the node itself (createNode, node.tools.register), by the handler module of an agent (export const tools), or by an agent in any language over the sidecar (GET /v1/tools/serve); until one of them does, it cannot be called.', ['tools register search.json', 'tools register pay.json --agent analyst --token <token>']),
 });
 
 const sign: Command<Context> = buildCommand<SignFlags, [string], Context>({
