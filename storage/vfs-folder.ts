@@ -71,7 +71,7 @@ export function folderEntry(draft: Draft, name: string, node: Node): FolderEntry
 
 /** The failure of a path that leads nowhere. */
 export function missing(path: VfsPath): Result<never> {
-  return fail('VFS_MISSING', `there is nothing at ${vfsPathText(path)}`, { fix: 'list the folder above it' });
+  return fail('VFS_MISSING', `there is nothing at ${vfsPathText(path)}`, { fix: 'agentmesh vfs ls AGENT:FOLDER shows what there is' });
 }
 
 function notFolder(path: VfsPath): Result<never> {

@@ -83,7 +83,7 @@ export function unavailable(why: string): Result<never> {
 
 /** The failure of a snapshot that is not kept. */
 export function unknownSnapshot(root_hash: string): Result<never> {
-  return fail('VFS_SNAPSHOT_UNKNOWN', `no snapshot ${root_hash.slice(0, 64)} is kept`, { fix: 'list the snapshots' });
+  return fail('VFS_SNAPSHOT_UNKNOWN', `no snapshot ${root_hash.slice(0, 64)} is kept`, { fix: 'agentmesh vfs snapshots AGENT' });
 }
 
 /** The failure of a folder where a file is needed. */

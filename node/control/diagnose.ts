@@ -58,7 +58,7 @@ export async function diagnose(node: Node): Promise<readonly CheckView[]> {
     else if (agent === undefined) add(`agent ${identity.name}`, 'failed', 'its policy or handler cannot be loaded', 'check the files that agentmesh agent list shows, then agentmesh policy reload, or restart where it is the handler');
     else if (agent.kernel.stateOf(identity.did) === 'killed') add(`agent ${identity.name}`, 'warning', `killed for good: ${agent.kernel.standingOf(identity.did).reason ?? 'by a signal'}`, 'create a new agent');
     else if (agent.kernel.stateOf(identity.did) === 'stopped') add(`agent ${identity.name}`, 'warning', `stopped: ${agent.kernel.standingOf(identity.did).reason ?? 'by a signal'}`, `agentmesh signal ${identity.name} SIGCONT`);
-    else if (agent.handler === undefined) add(`agent ${identity.name}`, 'warning', 'no handler serves its commands', 'create it with --handler FILE, or register one in a program');
+    else if (agent.handler === undefined) add(`agent ${identity.name}`, 'ok', 'ready; without a handler it takes no commands from others');
     else add(`agent ${identity.name}`, 'ok', 'ready');
   }
   return checks;

@@ -166,7 +166,7 @@ test('the commands carry any bytes in and out of a real node, and what they were
   assert.ok(readFileSync(out).equals(content));
   assert.is((await cli(['vfs', 'cat', '/mem/working/notes', '--data', data])).stdout, 'typed by hand\n');
   const missing = await cli(['vfs', 'cat', 'analyst:/mem/working/nothing', '--data', data]);
-  assert.equal([missing.code, missing.stderr], [1, 'error VFS_MISSING: there is nothing at /mem/working/nothing\nfix: list the folder above it\n']);
+  assert.equal([missing.code, missing.stderr], [1, 'error VFS_MISSING: there is nothing at /mem/working/nothing\nfix: agentmesh vfs ls AGENT:FOLDER shows what there is\n']);
 }, { ms: 60_000 });
 
 test.run();

@@ -22,7 +22,7 @@ export function madeFile(made: ReadOnlyFolder, { path, entry }: Place, now_ms: n
   const at = vfsPathText(path);
   if (entry === '') return fail('VFS_NOT_FILE', `${at} is a folder`, { fix: 'list it' });
   const bytes = made().get(entry)?.();
-  return bytes === undefined ? fail('VFS_MISSING', `there is nothing at ${at}`, { fix: 'list the folder above it' }) : ok(fileOf(at, bytes, now_ms));
+  return bytes === undefined ? fail('VFS_MISSING', `there is nothing at ${at}`, { fix: 'agentmesh vfs ls AGENT:FOLDER shows what there is' }) : ok(fileOf(at, bytes, now_ms));
 }
 
 function fileOf(path: string, bytes: Uint8Array, now_ms: number): ReadFile {

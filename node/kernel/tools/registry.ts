@@ -150,7 +150,7 @@ export class ToolRegistry {
     return this.#change(name, (since) => {
       const offered = since?.offered ?? null;
       if (since !== undefined && offered?.tool.digest === digest) return this.#shelf.put({ ...since, pinned: offered, offered: null });
-      return Promise.resolve(fail('TOOL_NOT_OFFERED', `what was offered under the name ${name} has changed meanwhile`, { fix: 'agentmesh tools show' }));
+      return Promise.resolve(fail('TOOL_NOT_OFFERED', `what was offered under the name ${name} has changed meanwhile`, { fix: `agentmesh tools show ${name}` }));
     });
   }
 
@@ -169,7 +169,7 @@ export class ToolRegistry {
     const problem = party.by === undefined ? fail('TOOL_CHANGED', 'only the operator of a host accepts a tool that has changed', { fix: 'agentmesh tools accept' }).failure
       : known === undefined ? unknown(name)
       : offered?.tool.digest === digest ? undefined
-        : fail('TOOL_NOT_OFFERED', offered === null ? `nothing else was offered under the name ${name}` : `what was offered has the digest ${offered.tool.digest}`, { fix: 'agentmesh tools show' }).failure;
+        : fail('TOOL_NOT_OFFERED', offered === null ? `nothing else was offered under the name ${name}` : `what was offered has the digest ${offered.tool.digest}`, { fix: `agentmesh tools show ${name}` }).failure;
     const action: Action = { type: 'tool.accept', tool: name.slice(0, 128), digest: digest.slice(0, 64) };
     const done = await this.#run(party, action, problem, () => this.#putAccepted(name, digest));
     if (!done.ok) return done;
