@@ -110,6 +110,11 @@ export function isBound({ iss, host, agent, action_hash }: Approval, { pending, 
     : fail('APPROVAL_SIGNER', `${iss} does not answer for ${pending.agent_name}`, { fix: `one of ${pending.approvers.join(', ')} must sign` });
 }
 
+/** What is told to whoever comes again, mostly from another host, for what waits no more: `APPROVAL_UNKNOWN`. */
+export function forgotten(): Result<never> {
+  return fail('APPROVAL_UNKNOWN', 'no call of yours waits under this request: it was taken up or timed out, or its host was started anew', { fix: 'ask again: the same call without the request' });
+}
+
 /** How a call has ended, for whoever watches. */
 export function settledOf(pending: PendingApproval, ending: Result<Approval>): SettledApproval {
   if (ending.ok) return { pending, outcome: 'granted', by: ending.value.iss, why: ending.value.why };

@@ -14,7 +14,7 @@ import type { Identity } from '../protocols/identity/index.ts';
 import type { Clock, Random } from '../protocols/ports.ts';
 import type { RevocationService } from '../protocols/revocation/index.ts';
 import { unixSeconds } from '../protocols/time.ts';
-import { isBound, settledOf, untilEnded, WaitingCalls, type PendingApproval, type SettledApproval, type TakingUp, type WaitingCall } from './approval-waiting.ts';
+import { forgotten, isBound, settledOf, untilEnded, WaitingCalls, type PendingApproval, type SettledApproval, type TakingUp, type WaitingCall } from './approval-waiting.ts';
 import type { LocalIdentity } from './identities.ts';
 import type { ApprovalGrant, ApprovalQuestion, Approvals } from './kernel/arbiter.ts';
 import type { KernelSpace } from './kernel/index.ts';
@@ -30,7 +30,7 @@ export const approval_ms_max: number = approval_lifetime_s_max * 1000;
 export const peer_approval_ms_max = 45_000;
 /** How long the command itself of a peer waits before the peer is told under which name its request goes on. */
 export const told_after_ms = 2_000;
-/** How long a peer that comes again is kept waiting before it is told that nobody has answered yet. */
+/** The longest that a peer that comes again is kept waiting before it is told that nobody has answered yet. */
 export const held_ms_max = 25_000;
 /** Answers that are refused within a minute before no more are looked at until it is over. */
 const wrong_answers: RateLimit = { count: 10, period_ms: 60_000 };
@@ -172,7 +172,7 @@ export class ApprovalDesk implements Approvals {
   /** A call that comes again: it gets what was answered, once, and only if it is the same call. */
   async #takeUp(id: string, question: ApprovalQuestion, signal: AbortSignal): Promise<Result<ApprovalGrant>> {
     const waiting = this.#calls.kept(id, question);
-    if (waiting === undefined) return unknown();
+    if (waiting === undefined) return forgotten();
     if (!equal(waiting.action_hash, approvalHash(question))) {
       return fail('APPROVAL_ACTION', 'the request was for another action, other arguments or other policies', { fix: 'repeat exactly what was asked then, or ask anew without the request' });
     }
@@ -180,7 +180,7 @@ export class ApprovalDesk implements Approvals {
     if (signal.aborted) return given_up;
     const { ending } = waiting;
     if (ending === undefined) return stillPending(waiting.pending);
-    if (!this.#calls.forget(waiting)) return unknown();
+    if (!this.#calls.forget(waiting)) return forgotten();
     if (!ending.ok) return ending;
     // Since it was given, its signer may have been revoked, or its time may be over.
     const holds = await this.#holds(ending.value);
@@ -188,13 +188,13 @@ export class ApprovalDesk implements Approvals {
   }
 
   /**
-   * Waits a while for the answer to a call that its peer takes up. Gives the call where there
-   * is none yet, and nothing where it has one, or where there is no such call of that peer.
+   * Waits for the answer to a call that its peer takes up, no longer than the peer does and
+   * {@link held_ms_max} at most. Gives the call where there is none yet, and nothing where it has one, or where there is no such call of that peer.
    */
-  async unanswered(id: string, who: TakingUp, signal: AbortSignal): Promise<PendingApproval | undefined> {
+  async unanswered(id: string, who: TakingUp, signal: AbortSignal, wait_ms: number = held_ms_max): Promise<PendingApproval | undefined> {
     const waiting = this.#calls.kept(id, who);
     if (waiting === undefined) return undefined;
-    await untilEnded(this.#parts.clock, waiting, signal, held_ms_max);
+    await untilEnded(this.#parts.clock, waiting, signal, Math.min(wait_ms, held_ms_max));
     return waiting.ending === undefined ? waiting.pending : undefined;
   }
 

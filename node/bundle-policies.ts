@@ -34,6 +34,13 @@ export async function openBundle(bytes: Uint8Array, { scope, seq }: NamedBundle)
   return compileBundle(content.value);
 }
 
+/** Whether policies that decide together as one layer allow nothing, whatever comes. What is in shadow mode does not decide, and guards alone leave the decision to other layers. */
+export function allowNothing(policies: readonly Policy[]): boolean {
+  const enforced = policies.filter(({ mode }) => mode === 'enforce');
+  return enforced.some(({ kind }) => kind !== 'guard')
+    && !enforced.some(({ rules }) => rules.some(({ effect }) => effect === 'allow' || effect === 'require_approval'));
+}
+
 function nothing(name: string, message: string): Policy {
   return unwrap(compilePolicy({ version: '1.0', name, rules: [{ name, condition: 'true', action: 'deny', message }] }));
 }

@@ -2,7 +2,7 @@
 import { fromBase64url } from '../crypto/bytes.ts';
 import { keyFor } from '../crypto/did-record.ts';
 import { bundle_lifetime_s_max, isBundleName, type PolicyBundle } from '../crypto/policy-bundle.ts';
-import { fail, messageOf, ok, type Result } from '../crypto/result.ts';
+import { fail, messageOf, ok, type Failure, type Result } from '../crypto/result.ts';
 import { parseStatement, signPolicyBundle } from '../crypto/statement.ts';
 import { encodeBundle, parseBundle, type BundleContent, type BundledPolicy } from '../protocols/bundle/index.ts';
 import type { Identity } from '../protocols/identity/index.ts';
@@ -10,9 +10,10 @@ import type { Clock, Recorder } from '../protocols/ports.ts';
 import type { Statements } from '../protocols/statements/index.ts';
 import { every, unixSeconds } from '../protocols/time.ts';
 import type { StatementStore } from '../storage/statements.ts';
-import { compileBundle } from './bundle-policies.ts';
+import { allowNothing, compileBundle } from './bundle-policies.ts';
 import { slotOf, type BundleShelf, type Publication } from './bundle-shelf.ts';
 import type { LocalIdentity } from './identities.ts';
+import type { Policy } from './kernel/index.ts';
 import type { NotePolicy } from './policy-changes.ts';
 
 /** Between two looks at what is to be signed again. */
@@ -35,8 +36,16 @@ export interface BundlePublishingParts {
   find(did: string): LocalIdentity | undefined;
 }
 
-/** What publishing came to. `unchanged`: it had been published before, under this version. */
-export type Published = Publication & { readonly unchanged: boolean };
+/** What publishing came to. `unchanged`: it had been published before, under this version. `warnings`: what its followers would not expect. */
+export type Published = Publication & { readonly unchanged: boolean; readonly warnings: readonly Failure[] };
+
+/** What publishing would publish. */
+interface PreparedBundle {
+  readonly bytes: Uint8Array;
+  readonly publication: Publication;
+  readonly policies: readonly Policy[];
+  readonly unchanged: boolean;
+}
 
 /** Publishes bundles, one after the other. */
 export class BundlePublishing {
@@ -100,13 +109,14 @@ export class BundlePublishing {
       const prepared = await this.#prepare(own, name, policies);
       if (!prepared.ok) return prepared;
       const { bytes, publication, unchanged } = prepared.value;
+      const warnings = await this.#warnings(own, name, prepared.value.policies);
       const published = unchanged || dry ? ok(undefined) : await this.#publish(own, bytes, publication);
-      return published.ok ? ok({ ...publication, unchanged }) : published;
+      return published.ok ? ok({ ...publication, unchanged, warnings }) : published;
     });
   }
 
   /** What publishing the policies would publish; where nothing has changed, what is published already. */
-  async #prepare(own: LocalIdentity, name: string, policies: readonly BundledPolicy[]): Promise<Result<{ readonly bytes: Uint8Array; readonly publication: Publication; readonly unchanged: boolean }>> {
+  async #prepare(own: LocalIdentity, name: string, policies: readonly BundledPolicy[]): Promise<Result<PreparedBundle>> {
     if (own.kind !== 'org') return fail('BUNDLE_ISSUER', `${own.name} is no organisation`, { fix: 'create one, under a name of its own: agentmesh sponsor create NAME --kind org' });
     if (!isBundleName(name)) return fail('BUNDLE_MALFORMED', 'the name of a bundle is 1 to 64 characters of a-z, 0-9 and, within, ".", "_" and "-"', { fix: 'for example --name default' });
     const newest = this.#versionOf(own.did, name);
@@ -119,7 +129,23 @@ export class BundlePublishing {
     const compiled = await compileBundle(content);
     if (!compiled.ok) return compiled;
     const { bytes, digest } = encoded.value;
-    return ok({ bytes, publication: { organisation: own.did, name, version: content.version, digest, bytes: bytes.length }, unchanged });
+    return ok({ bytes, publication: { organisation: own.did, name, version: content.version, digest, bytes: bytes.length }, policies: compiled.value, unchanged });
+  }
+
+  /** What is to be said of all bundles of an organisation that are at hand, with these policies as one of them: together they are one layer. */
+  async #warnings(own: LocalIdentity, name: string, policies: readonly Policy[]): Promise<readonly Failure[]> {
+    const { publications, standings } = this.#parts.shelf;
+    const others = new Set([...publications.values(), ...standings.values()].filter((each) => each.organisation === own.did && each.name !== name).map((each) => each.name));
+    const layer = [...policies];
+    for (const other of others) {
+      const content = await this.last(own.did, other);
+      const compiled = content.ok ? await compileBundle(content.value) : content;
+      if (compiled.ok) layer.push(...compiled.value);
+    }
+    if (!allowNothing(layer)) return [];
+    return [fail('DENIES_EVERYTHING', `no bundle of ${own.name} allows anything: an organisation is a layer of its own, so every agent of its followers is denied everything, whatever their own policies allow`, {
+      fix: 'add a rule that allows, e.g. - { name: ordinary, condition: "true", action: allow }; or write kind: guard in each policy that only forbids',
+    }).failure];
   }
 
   async #publish(own: LocalIdentity, bytes: Uint8Array, publication: Publication): Promise<Result<unknown>> {

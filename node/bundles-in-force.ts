@@ -24,6 +24,8 @@ export interface FollowedBundle {
 /** What putting bundles in force uses. */
 export interface BundlesInForceParts {
   readonly shelf: BundleShelf;
+  /** What an organisation is called here; its DID where nothing else is known. */
+  nameOf(organisation: string): string;
   /** Puts the layers of all organisations in force, at once. */
   enforce(organisations: readonly (readonly Policy[])[]): void;
 }
@@ -61,13 +63,20 @@ export class BundlesInForce {
 
   /** The layers of all organisations as they are now, in one step. What is in force and cannot be read denies everything. */
   enforce(): void {
-    const { shelf } = this.#parts;
+    const { shelf, nameOf } = this.#parts;
     const followed = [...shelf.followings.values()].filter(({ active }) => active).sort((a, b) => (a.organisation < b.organisation ? -1 : 1));
     const layers = followed.map(({ organisation, required }): readonly Policy[] => {
-      const slots = [...shelf.standings.keys()].filter((slot) => slot.startsWith(slotOf(organisation, ''))).sort();
-      return slots.length === 0 && required ? [awaited] : slots.flatMap((slot) => this.#compiled.get(slot) ?? [unavailable]);
+      const whose = (): string => `organisation ${nameOf(organisation)}`;
+      const prefix = slotOf(organisation, '');
+      const slots = [...shelf.standings.keys()].filter((slot) => slot.startsWith(prefix)).sort();
+      if (slots.length === 0 && required) return withOrigin(whose, [awaited]);
+      return slots.flatMap((slot) => withOrigin(() => `bundle ${slot.slice(prefix.length)} of ${whose()}`, this.#compiled.get(slot) ?? [unavailable]));
     });
     const damaged = [...shelf.damaged].map(() => [unavailable]);
     this.#parts.enforce([...damaged, ...layers.filter((layer) => layer.length > 0)]);
   }
+}
+
+function withOrigin(origin: () => string, policies: readonly Policy[]): readonly Policy[] {
+  return policies.map((policy) => ({ ...policy, origin }));
 }

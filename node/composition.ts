@@ -197,8 +197,8 @@ export class Composition implements Host {
       evidence: () => authority.evidence(),
       distrusted: (observer, subject, required) => authority.distrusted(observer, subject, Math.max(required, authority.requiredTrust(observer))),
       execute: (call, signal) => this.agents.execute(call, signal),
-      unanswered: async (approval, { executor, caller }, signal) => {
-        const pending = await this.approvals.unanswered(approval, { agent: executor, peer: caller }, signal);
+      unanswered: async (approval, { executor, caller, wait_ms }, signal) => {
+        const pending = await this.approvals.unanswered(approval, { agent: executor, peer: caller }, signal, wait_ms);
         return pending === undefined ? undefined : pendingExecution(pending, null);
       },
       entry_seal: new EntrySeal({ vault: built.vault, log_number: number, size: () => log.size() }),

@@ -30,6 +30,8 @@ export function checkPatience({ approval, wait_ms = 0 }: { readonly approval?: s
   return wait_ms >= 0 && wait_ms <= patience_ms_max ? ok(undefined) : fail('WAIT_INVALID', `a command comes again for at most ${patience_ms_max / 60_000} minutes`, { fix: `a wait of 0 to ${patience_ms_max} ms` });
 }
 
+/** What the other host says that has never seen the invocation that was lost: it is too old now, or names a session from before a restart. */
+const unseen_codes = new Set(['INVOCATION_EXPIRED', 'INVOCATION_SESSION']);
 const lost_codes = new Set(['PEER_UNREACHABLE', 'PEER_TIMEOUT', 'PEER_REFUSED']);
 
 /** The invocation of a request whose answer was lost: it may have been done, so only the same one may come again. */
@@ -45,17 +47,20 @@ function lostInvocation({ code, detail }: Failure): string | undefined {
  * Gives the last answer, also where that still is `APPROVAL_PENDING`. Fails as `Message.send` does.
  */
 export async function sendPatiently({ clock, message }: PatienceParts, { wait_ms, ...sending }: PatientSending): Promise<Result<Answered>> {
-  if (wait_ms <= 0) return message.send(sending);
+  if (wait_ms <= 0) return message.send({ ...sending, wait_ms: 0 });
+  let left_ms = Math.min(wait_ms, patience_ms_max);
+  const ends_ms = clock.now() + left_ms;
   // Timers, because the clock may be set back meanwhile.
   const over = new AbortController();
   const end = (): void => over.abort();
-  const cancel = clock.after(Math.min(wait_ms, patience_ms_max), end);
+  const cancel = clock.after(left_ms, end);
   sending.signal.addEventListener('abort', end, { once: true });
   try {
     let next: Sending = sending;
     for (;;) {
       const rested = sleep(clock, repetition_ms_min, over.signal);
-      const answered = await message.send(next);
+      left_ms = over.signal.aborted ? 0 : Math.max(0, Math.min(left_ms, ends_ms - clock.now()));
+      const answered = await message.send({ ...next, wait_ms: Math.ceil(left_ms) });
       const following = repetition(sending, next, answered);
       if (following === undefined || (over.signal.aborted && !sending.signal.aborted)) return answered;
       await rested;
@@ -79,6 +84,5 @@ function repetition(first: Sending, last: Sending, answered: Result<Answered>): 
   const pending = approvalIn(answered.value);
   const { invocation: _, ...anew } = first;
   if (pending !== undefined) return { ...anew, approval: pending.request };
-  // The other host has never seen the invocation that was lost, and it is too old now.
-  return answered.value.receipt.code === 'INVOCATION_EXPIRED' && approval !== undefined && last.invocation !== undefined ? { ...anew, approval } : undefined;
+  return unseen_codes.has(answered.value.receipt.code ?? '') && approval !== undefined && last.invocation !== undefined ? { ...anew, approval } : undefined;
 }

@@ -1,4 +1,5 @@
 /** Where the policies of a host come from while it runs: bundles of organisations, and its own files. */
+import { calledIn, type DidRecord } from '../crypto/did-record.ts';
 import { bundleExchange, type BundleExchange } from '../protocols/bundle/index.ts';
 import type { Identity } from '../protocols/identity/index.ts';
 import type { Clock, Network, Random, Recorder, Store } from '../protocols/ports.ts';
@@ -53,7 +54,11 @@ export class PolicySources {
     this.#exchange = bundleExchange({ clock, random, network, recorder, identity, content: (digest) => shelf.content(digest) });
     this.bundles = new PolicyBundles({
       clock, network, recorder, shelf, statement_store, note,
-      in_force: new BundlesInForce({ shelf, enforce: (organisations) => agents.replaceOrganisations(organisations) }),
+      in_force: new BundlesInForce({
+        shelf,
+        nameOf: (did) => identities.find(did)?.name ?? nameIn(identity.known(did)) ?? did,
+        enforce: (organisations) => agents.replaceOrganisations(organisations),
+      }),
       exchange: this.#exchange,
       judge: new BundleJudge({ clock, identity, revocation, statement_store }),
       operators: () => organisationsAbove({ identity, revocation }, identities.node.did),
@@ -79,6 +84,10 @@ export class PolicySources {
   stop(): Promise<void> {
     return stopEach(() => this.files.stop(), () => this.publishing.stop(), () => this.bundles.stop());
   }
+}
+
+function nameIn(record: DidRecord | undefined): string | undefined {
+  return record === undefined ? undefined : calledIn(record);
 }
 
 /** The organisations above who answers for a node, once their records can be had. */

@@ -48,11 +48,11 @@ function signalOf({ command, chain, executor }: RemoteCall, identity: LocalIdent
 
 /** A signal of another agent: the kernel acts, whatever the agent and its policies would say, and the receipt tells what came of it. */
 export async function signalled({ identity, kernel }: Pick<HousedAgent, 'identity' | 'kernel'>, call: RemoteCall, context: CallContext): Promise<Execution> {
-  // A refusal stands in the record like that of any other command.
+  // A refusal stands in the record like that of any other command, and is told whatever has stopped the agent: a signal is not for it to take.
   const refuse = async (problem: Failure): Promise<Execution> => {
     const { executor: agent, caller, command, begun } = call;
     const denied = await kernel.run({
-      agent, context, problem,
+      agent, context, unauthorised: problem,
       action: { type: verb, resource: command.path.join('/'), direction: 'in', caller },
       data: call.arguments,
       attach: new Attachment(begun, () => Promise.resolve([])),

@@ -5,7 +5,7 @@
 import { toBase64url } from '../../crypto/bytes.ts';
 import { approvalHash, approval_lifetime_s_max } from '../../crypto/approval.ts';
 import { isFields } from '../../crypto/canonical.ts';
-import type { PendingApproval, SettledApproval } from '../approvals.ts';
+import { taking_up_ms_max, type PendingApproval, type SettledApproval } from '../approvals.ts';
 import { jsonText, visible } from '../cli/view/text.ts';
 import type { Host } from '../host.ts';
 import { shown_characters_max } from './limits.ts';
@@ -56,6 +56,8 @@ export interface PageCall {
   readonly signers: readonly PageSigner[];
   /** How long a signed answer is good, in seconds. */
   readonly lifetime_s: number;
+  /** How long the answer is kept for whoever has to come again for it, in seconds. */
+  readonly taking_up_s: number;
 }
 
 /** A call that waits no more, as the page shows it. */
@@ -101,7 +103,7 @@ export function callView(host: PageHost, pending: PendingApproval): PageCall {
     is_whole: action_text.length <= shown_characters_max && data_text.length <= shown_characters_max,
     args_hash, action_hash: toBase64url(approvalHash(pending)), policies,
     policy: policy === null ? null : visible(policy), rule: rule === null ? null : visible(rule), reason: visible(reason), taint: taint.map(visible),
-    asked_ms: time_ms, expires_ms, lifetime_s: approval_lifetime_s_max,
+    asked_ms: time_ms, expires_ms, lifetime_s: approval_lifetime_s_max, taking_up_s: taking_up_ms_max / 1000,
     signers: approvers.map((did) => {
       const { name, is_named_here } = party(host, did);
       return { did, name, is_named_here, is_here: host.identities.find(did)?.deactivated === false };

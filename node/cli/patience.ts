@@ -24,6 +24,13 @@ export function pendingIn({ verdict, code, result }: Pick<CallView, 'verdict' | 
   return typeof request === 'string' && isApprovalRequest(request) && isWhole(expires_ms) ? { request, expires_ms } : undefined;
 }
 
+/** How long a call may yet wait under a request, as `--wait` takes it; nothing where that is over. Another host named the end. */
+export function waitWord(expires_ms: number, now_ms: number): string | undefined {
+  const left_s = Math.min(wait_s_max, Math.floor((expires_ms - now_ms) / 1000));
+  if (left_s < 1) return undefined;
+  return left_s < 60 ? `${left_s}s` : `${Math.floor(left_s / 60)}m`;
+}
+
 /** Calls, and with `--wait` again until a human has answered. Nothing comes back where Ctrl-C stopped the waiting. Fails with `USAGE_INVALID`, or as the call does. */
 export async function askPatiently(context: Context, flags: CommonFlags & { readonly wait?: number | undefined }, params: ControlApi['call']['params']): Promise<Result<CallView> | undefined> {
   const { wait } = flags;
@@ -43,16 +50,18 @@ export async function askPatiently(context: Context, flags: CommonFlags & { read
 }
 
 async function askUntil(context: Context, flags: CommonFlags, { params, wait_ms }: { readonly params: ControlApi['call']['params']; readonly wait_ms: number }, signal: AbortSignal): Promise<Result<CallView>> {
+  const began_ms = context.now_ms();
   const first = await ask(context, flags, 'call', params, signal);
   const pending = first.ok ? pendingIn(first.value) : undefined;
-  if (pending === undefined || signal.aborted) return first;
+  const left_ms = Math.min(wait_ms, wait_ms - (context.now_ms() - began_ms));
+  if (pending === undefined || signal.aborted || left_ms <= 0) return first;
   // `invocation` named the first one; those that follow are made anew.
   const { invocation: _, ...anew } = params;
   const ends = (): string => `the request ends ${distanceTo(pending.expires_ms, context.now_ms())}`;
   context.talk(`a human on the other host has to approve it; waiting, and Ctrl-C stops that: request ${visible(pending.request)}, ${ends()}`);
   const progress = context.process.stderr.isTTY === true ? setInterval(() => context.talk(`still waiting; ${ends()}`), progress_ms) : undefined;
   try {
-    return await ask(context, flags, 'call', { ...anew, approval: pending.request, wait_ms }, signal);
+    return await ask(context, flags, 'call', { ...anew, approval: pending.request, wait_ms: left_ms }, signal);
   } finally {
     clearInterval(progress);
     if (signal.aborted) context.talk(`stopped waiting; to take it up: the same command with --approval ${shellWord(pending.request)}`);

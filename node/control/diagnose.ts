@@ -1,4 +1,5 @@
 /** What a running node finds wrong with itself, each line with what mends it. */
+import { resumption } from '../kernel/index.ts';
 import type { Node } from '../node.ts';
 import { retentionChecks } from './audit-retention-methods.ts';
 import { logChecks } from './audit-keeper-methods.ts';
@@ -57,7 +58,7 @@ export async function diagnose(node: Node): Promise<readonly CheckView[]> {
     if (ended !== undefined) add(`agent ${identity.name}`, 'warning', `killed for good: ${ended.reason}`, 'create a new agent');
     else if (agent === undefined) add(`agent ${identity.name}`, 'failed', 'its policy or handler cannot be loaded', 'check the files that agentmesh agent list shows, then agentmesh policy reload, or restart where it is the handler');
     else if (agent.kernel.stateOf(identity.did) === 'killed') add(`agent ${identity.name}`, 'warning', `killed for good: ${agent.kernel.standingOf(identity.did).reason ?? 'by a signal'}`, 'create a new agent');
-    else if (agent.kernel.stateOf(identity.did) === 'stopped') add(`agent ${identity.name}`, 'warning', `stopped: ${agent.kernel.standingOf(identity.did).reason ?? 'by a signal'}`, `agentmesh signal ${identity.name} SIGCONT`);
+    else if (agent.kernel.stateOf(identity.did) === 'stopped') add(`agent ${identity.name}`, 'warning', `stopped: ${agent.kernel.standingOf(identity.did).reason ?? 'by a signal'}`, resumption(identity.name, agent.kernel.standingOf(identity.did).reason ?? ''));
     else if (agent.handler === undefined) add(`agent ${identity.name}`, 'ok', 'ready; without a handler it takes no commands from others');
     else add(`agent ${identity.name}`, 'ok', 'ready');
   }

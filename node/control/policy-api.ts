@@ -1,7 +1,7 @@
 /** The part of the control API about policies in force: those of organisations, and the files of the host. */
 import type { ParamSpec, Who } from './api.ts';
 
-/** Why something is not in force. */
+/** Why something is not in force, or does not do what is expected of it. */
 export interface RefusalView {
   readonly code: string;
   readonly reason: string;
@@ -74,6 +74,8 @@ export interface PublishedView {
   readonly bytes: number;
   /** Whether it was published before, as it is: nothing is published then. */
   readonly unchanged: boolean;
+  /** What its followers would not expect: `DENIES_EVERYTHING` where no bundle of the organisation allows anything. It is published all the same. */
+  readonly warnings: readonly RefusalView[];
 }
 
 /** The methods about policies in force, with their parameters and answers. `files` and `texts` belong together, place by place. */

@@ -70,7 +70,8 @@ async function publish(host: Policies, actions: Actions, { as, name = bundle_nam
   const own = actions.own(as);
   if (!own.ok) return own;
   if (files.length !== texts.length) return fail('PARAMS_INVALID', 'files and texts have the same length, place by place');
-  return host.policies.publishing.publish(own.value, name, files.map((file, place) => ({ file, text: texts[place] ?? '' })), { dry });
+  const published = await host.policies.publishing.publish(own.value, name, files.map((file, place) => ({ file, text: texts[place] ?? '' })), { dry });
+  return published.ok ? ok({ ...published.value, warnings: published.value.warnings.map(refusalView) }) : published;
 }
 
 /** The methods about policies in force. */

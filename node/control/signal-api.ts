@@ -10,7 +10,7 @@ export interface SignalView {
   readonly outcome: string;
   /** How far the agent may act now: `running`, `stopped` or `killed`. */
   readonly state: string;
-  /** The diagnosis of SIGUSR1, the snapshot of SIGUSR2. */
+  /** The diagnosis of SIGUSR1, the snapshot of SIGUSR2, the budget that stops the agent again after SIGCONT. */
   readonly detail: unknown;
   /** Of the record in the audit log of the agent's host. */
   readonly index: number | null;

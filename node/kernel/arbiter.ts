@@ -107,7 +107,7 @@ export class Arbiter {
   /** Copies a call with everything that it inherits from where it is made. */
   prepare(question: Omit<Question, 'data'>, data: unknown): Prepared {
     const { frames, taints } = this.#parts;
-    const { agent, problem, approval } = question;
+    const { agent, unauthorised, problem = unauthorised, approval } = question;
     const frame = frames.here();
     const inherited = frame.agent === agent ? frame.context : undefined;
     // An agent that another calls knows what that one has read.
@@ -145,6 +145,11 @@ export class Arbiter {
     const { layers, budgets, loop_terms } = this.#parts;
     const said = layers.terms(agent, context.agent_name);
     return { budgets: leastBudgets([said.budgets, budgets]), loops: said.loops ?? loop_terms };
+  }
+
+  /** The budget that the next call of an agent would go beyond, if so: `BUDGET_EXCEEDED`. */
+  overspent(agent: string): Failure | undefined {
+    return this.#parts.spendings.refusal(agent, {}, this.terms({ agent, context: this.#parts.contextOf(agent) ?? {} }).budgets);
   }
 
   /** Decides. What is allowed is counted, unless the question is only what would happen. */

@@ -2,6 +2,7 @@
 import type { Failure } from '../../crypto/result.ts';
 import type { Clock } from '../../protocols/ports.ts';
 import type { Budgets } from './policy/policy.ts';
+import { resumption } from './signals/gate.ts';
 
 /** Agents whose spending is counted; nobody beyond them gets anything where there is a budget. */
 export const spending_agents_max = 65_536;
@@ -117,11 +118,14 @@ const uncounted: Charged = { begin: () => undefined, end: () => undefined, settl
 /** The spending of all agents. */
 export class Spendings {
   readonly #clock: Clock;
+  readonly #nameOf: (agent: string) => string;
   readonly #agents = new Map<string, Account>();
   #keeper: SpendingKeeper | undefined;
 
-  constructor(clock: Clock) {
+  /** `nameOf`: what the operator calls an agent. */
+  constructor(clock: Clock, nameOf: (agent: string) => string = (agent) => agent) {
     this.#clock = clock;
+    this.#nameOf = nameOf;
   }
 
   /** What an agent has used up. */
@@ -178,10 +182,10 @@ export class Spendings {
       if (most === undefined) continue;
       // Of what is only known afterwards, something must be left.
       const used_up = measure !== 'calls' && (measure === 'tokens' ? tokens : cost) >= most;
-      if (asked[measure] > most || used_up) return exceeded(agent, measure, most, asked[measure]);
+      if (asked[measure] > most || used_up) return this.#exceeding(agent, measure, most, asked[measure]);
     }
     const most_ms = budgets.wall_time_ms;
-    return most_ms !== undefined && wall_time_ms >= most_ms ? exceeded(agent, 'wall_time_ms', most_ms, wall_time_ms) : undefined;
+    return most_ms !== undefined && wall_time_ms >= most_ms ? this.#exceeding(agent, 'wall_time_ms', most_ms, wall_time_ms) : undefined;
   }
 
   /** Counts a call and what it is expected to use. */
@@ -220,7 +224,7 @@ export class Spendings {
       const kept = this.kept(agent);
       if (kept !== undefined) this.#keeper?.passed(agent, kept);
       if (left_ms > 0) wait(left_ms);
-      else over(exceeded(agent, 'wall_time_ms', wall_time_ms, this.#runningTime(account)));
+      else over(this.#exceeding(agent, 'wall_time_ms', wall_time_ms, this.#runningTime(account)));
     };
     wait(Math.max(0, wall_time_ms - account.wall_time_ms));
   }
@@ -240,9 +244,16 @@ export class Spendings {
   #exceeded(agent: string, account: Account, budgets: Budgets): Failure | undefined {
     for (const measure of ['tokens', 'cost'] as const) {
       const most = budgets[measure];
-      if (most !== undefined && account[measure] > most) return exceeded(agent, measure, most, account[measure]);
+      if (most !== undefined && account[measure] > most) return this.#exceeding(agent, measure, most, account[measure]);
     }
     return undefined;
+  }
+
+  #exceeding(agent: string, measure: keyof Budgets, most: number, used: number): Failure {
+    return {
+      code: 'BUDGET_EXCEEDED', reason: `the budget of ${agent} is ${most} ${measure}, and this makes it ${used}`,
+      fix: `${resumption(this.#nameOf(agent), 'SIGBUDGET')} gives it the whole budget anew; or raise the budget in the policy`, detail: { budget: measure, most },
+    };
   }
 
   /** The account of an agent that was counted here or by an earlier kernel. */
@@ -271,13 +282,6 @@ function accountFrom(kept: KeptSpending | undefined): Account {
   return {
     calls, tokens, cost, wall_time_ms: wall_time_ms + (open > 0 ? spending_kept_interval_ms : 0), epoch,
     running: 0, open: 0, since_ms: 0, cancel: () => undefined, is_bounded: kept !== undefined, is_whole: false, resets: 0,
-  };
-}
-
-function exceeded(agent: string, measure: keyof Budgets, most: number, used: number): Failure {
-  return {
-    code: 'BUDGET_EXCEEDED', reason: `the budget of ${agent} is ${most} ${measure}, and this makes it ${used}`,
-    fix: 'raise the budget in the policy, or give the agent a new one', detail: { budget: measure, most },
   };
 }
 

@@ -44,6 +44,8 @@ export interface Question {
   readonly context?: CallContext;
   /** What whoever brings the call already found wrong with it: a denial at stage `call` under its code, recorded like any other. */
   readonly problem?: Failure;
+  /** Why who sends it has no authority for it: a problem that is told in whatever state the agent is, and nothing of that state. */
+  readonly unauthorised?: Failure;
   /** Who wants it approved besides the policies, and why: what they allow waits for that then. */
   readonly approval?: WantedApproval;
 }

@@ -21,5 +21,5 @@ export {
   enforcementOf, memoryRecorder, type ApprovalRecord, type DecisionRecord, type DelegationContext, type FlightRecorder, type LogFilter, type MemoryRecorder, type OutcomeRecord, type SandboxTier,
 } from './recorder.ts';
 export { runSandboxed, type SandboxEnd, type SandboxInit, type SandboxLimits, type SandboxPlan } from './sandbox/index.ts';
-export { parseSignal, signal_names, signals, type SignalName, type Standing } from './signals/gate.ts';
+export { parseSignal, resumption, signal_names, signals, type SignalName, type Standing } from './signals/gate.ts';
 export type { PolicyError, PolicyWarning, Verdict } from './policy/policy.ts';

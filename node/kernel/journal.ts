@@ -90,9 +90,10 @@ function unavailable(what: string, cause: Failure, effect_ran: boolean): Failure
 /** The failure of a call that was refused: the code, the reason, and in `detail` the stage, rule, policy and where it is recorded. */
 export function denied(decision: Decision, record: DecisionRecord, recorded: Recorded): Result<never> {
   const { verdict, stage } = decision;
+  // The reason of a default denial ends with the nearest miss already.
+  const fix = verdict.fix ?? (verdict.would_allow === undefined || verdict.reason.includes(verdict.would_allow) ? undefined : verdict.would_allow);
   return fail(decision.code ?? 'KERNEL_DENIED', verdict.reason, {
-    // The reason of a default denial ends with the nearest miss already.
-    ...(verdict.would_allow === undefined || verdict.reason.includes(verdict.would_allow) ? {} : { fix: verdict.would_allow }),
+    ...(fix === undefined ? {} : { fix }),
     detail: {
       stage,
       rule: verdict.rule,

@@ -63,16 +63,17 @@ export class KernelSpace {
     this.#journal = new Journal(clock, init.flight_recorder ?? memoryRecorder());
     this.#random = init.random ?? system_random;
     this.#layers = new PolicyLayers({ organisation: init.organisation ?? [], host, agents: init.agents ?? {} });
-    this.#gate = new Gate(init.calls_per_agent_max);
-    this.#spendings = new Spendings(clock);
+    const contextOf = (agent: string): CallContext | undefined => (this.#agent?.agent === agent ? this.#agent.context() : undefined);
+    const nameOf = (agent: string): string => contextOf(agent)?.agent_name ?? agent;
+    this.#gate = new Gate(init.calls_per_agent_max, nameOf);
+    this.#spendings = new Spendings(clock, nameOf);
     this.#meter = new Meter(() => clock.now());
     this.taints = new Taints(() => clock.now());
     const shared = { clock, folder, frames: this.#frames, spendings: this.#spendings, taints: this.taints, gate: this.#gate };
     this.#arbiter = new Arbiter({
       ...shared, layers: this.#layers, loops: this.#loops, meter: this.#meter, budgets: init.budgets ?? {}, approvals: () => this.#approvals,
       loop_terms: init.loops === 'none' ? undefined : init.loops ?? loop_terms_default,
-      contextOf: (agent) => (this.#agent?.agent === agent ? this.#agent.context() : undefined),
-      trustScore: (agent) => init.trustScore?.(agent),
+      contextOf, trustScore: (agent) => init.trustScore?.(agent),
     });
     const nextCall = (): string => this.#nextCall();
     this.#pipeline = new Pipeline({
@@ -85,6 +86,7 @@ export class KernelSpace {
       ...shared, dispositions: this.#dispositions, checkpoint: () => this.#checkpoint, term_grace_ms: init.term_grace_ms ?? term_grace_ms_default,
       record: (info, outcome, detail, why) => records.record(info, outcome, detail, why),
       diagnose: (agent) => records.diagnosis(agent),
+      overspent: (agent) => this.#arbiter.overspent(agent),
       resumed: (agent) => {
         this.#loops.forget(agent);
         this.#pipeline.forgive(agent);

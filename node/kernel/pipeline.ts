@@ -244,12 +244,12 @@ export class Pipeline {
     return { ok: false, failure: { ...refusal, detail: { ...refusal.detail, call_id: record.call_id, index } } };
   }
 
-  /** Why the agent may not act at all, or not at the word of this peer. */
-  refusal({ agent, context }: Pick<Call<unknown>, 'agent' | 'context'>): Failure | undefined {
+  /** Why the agent may not act at all, or not at the word of this peer. Who has no authority learns no more than that, and nothing of the agent. */
+  refusal({ agent, context, unauthorised }: Pick<Call<unknown>, 'agent' | 'context' | 'unauthorised'>): Failure | undefined {
     const { gate, frames, clock } = this.#parts;
     const { call, admission, context: inherited } = frames.here();
     const peer = context?.peer ?? inherited?.peer;
-    return gate.refusal(agent, admission) ?? abortion(call?.signal) ?? (peer === undefined ? undefined : this.#denials.refusal(`${agent} ${peer}`, clock.now()));
+    return (unauthorised === undefined ? gate.refusal(agent, admission) : undefined) ?? abortion(call?.signal) ?? (peer === undefined ? undefined : this.#denials.refusal(`${agent} ${peer}`, clock.now()));
   }
 
   /** Too many calls are under way: recorded once, and then together, since whoever floods would fill the record. */

@@ -158,7 +158,8 @@ export class MessageAnswering {
   /** What a caller is told who comes again before a human has answered. Its session has proven who it is, and only its own request is looked at. */
   async #unanswered({ request, invocation, executor }: Opened, signal: AbortSignal): Promise<Execution | undefined> {
     if (request.approval === undefined) return undefined;
-    return this.#parts.unanswered(request.approval, { executor: executor.identity.did, caller: invocation.iss }, signal);
+    const { approval, wait_ms } = request;
+    return this.#parts.unanswered(approval, { executor: executor.identity.did, caller: invocation.iss, ...(wait_ms === undefined ? {} : { wait_ms }) }, signal);
   }
 
   /** The answer that was kept. Where none can be read any more the command still is not run again. */

@@ -68,8 +68,8 @@ export interface MessageParts {
   /** Why the caller has too little trust for what a chain's caveats or the executor itself demand, if so. */
   distrusted(observer: string, subject: string, required_trust_score: number): Failure | undefined;
   readonly execute: Execute;
-  /** Waits a while for the answer to a request for approval. Gives what its caller is told where there is none yet; nothing where it may be decided now. */
-  unanswered(approval: string, parties: { readonly executor: string; readonly caller: string }, signal: AbortSignal): Promise<Execution | undefined>;
+  /** Waits for the answer to a request for approval, `wait_ms` at most and not beyond this host's own maximum. Gives what its caller is told where there is none yet; nothing where it may be decided now. */
+  unanswered(approval: string, asked: { readonly executor: string; readonly caller: string; readonly wait_ms?: number }, signal: AbortSignal): Promise<Execution | undefined>;
   /** Seals what is kept of a call for its repetition, so that it is erased with the payloads of its executor, or with the records of the call. */
   readonly entry_seal: EntrySeal;
   /** Records that a caller with a session was refused before the kernel; gives the index in our audit log, or `null` where too many are. */
@@ -90,6 +90,8 @@ export interface Sending {
   readonly invocation?: string;
   /** The request for approval that the same command began earlier: an answer `APPROVAL_PENDING` has named it. */
   readonly approval?: string;
+  /** How long the executor may wait for the answer to that request before it answers, in whole milliseconds; its own maximum where absent. */
+  readonly wait_ms?: number;
   readonly signal?: AbortSignal;
 }
 

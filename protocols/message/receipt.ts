@@ -23,6 +23,8 @@ export interface MessageRequest {
   readonly arguments: Uint8Array;
   /** The request for approval that the same command began earlier; a request of version 2 has it, and only that. */
   readonly approval?: string;
+  /** How long the caller still waits for the answer to that request, in milliseconds; the executor's own maximum where absent. */
+  readonly wait_ms?: number;
 }
 
 /** What the executor signs about an invocation. Times are Unix seconds. */
@@ -53,17 +55,18 @@ export function decodeRequest(bytes: Uint8Array): Result<MessageRequest> {
   const decoded = decodeCbor(bytes);
   if (!decoded.ok) return fail('MESSAGE_MALFORMED', decoded.failure.reason);
   const { value } = decoded;
-  if (!hasShape(value, ['version', 'invocation', 'chain', 'records', 'arguments'], ['approval']) || value['version'] !== (value['approval'] === undefined ? 1 : 2)) {
+  if (!hasShape(value, ['version', 'invocation', 'chain', 'records', 'arguments'], ['approval', 'wait_ms']) || value['version'] !== (value['approval'] === undefined ? 1 : 2)) {
     return fail('MESSAGE_MALFORMED', 'not a message of version 1, nor one of version 2 with the approval that it takes up');
   }
-  const { invocation, chain, records, arguments: given, approval }: Fields = value;
+  const { invocation, chain, records, arguments: given, approval, wait_ms }: Fields = value;
   const isBytes = (item: unknown): item is Uint8Array => item instanceof Uint8Array;
   if (typeof invocation !== 'string' || !isStrings(chain) || chain.length > chain_links_max
-    || !Array.isArray(records) || !records.every(isBytes) || !isBytes(given) || (approval !== undefined && (typeof approval !== 'string' || !isApprovalRequest(approval)))) {
+    || !Array.isArray(records) || !records.every(isBytes) || !isBytes(given) || (approval !== undefined && (typeof approval !== 'string' || !isApprovalRequest(approval)))
+    || (wait_ms !== undefined && (approval === undefined || !isWhole(wait_ms)))) {
     return fail('MESSAGE_MALFORMED', 'a field of the message has the wrong form');
   }
   if (given.length > arguments_bytes_max) return fail('MESSAGE_MALFORMED', `arguments have at most ${arguments_bytes_max} bytes`);
-  return ok({ invocation, chain, records, arguments: given, ...(approval === undefined ? {} : { approval }) });
+  return ok({ invocation, chain, records, arguments: given, ...(approval === undefined ? {} : { approval }), ...(wait_ms === undefined ? {} : { wait_ms }) });
 }
 
 /** Signs a receipt. Words that are too long for a token are shortened. */

@@ -13,6 +13,11 @@ import { arguments_bytes_max, invocation_lifetime_s, message_limits, message_pro
 import type { Answered, MessageParts, Sending } from './message.ts';
 import { decodeAnswer, encodeRequest, verifyReceipt, type MessageRequest } from './receipt.ts';
 
+/** Whether the executor knows none of our sessions, or by now only another than the one that we have named. An invocation that is repeated names its session for good. */
+function isSessionLost({ invocation }: Sending, answered: Result<Answered>): boolean {
+  return answered.ok ? invocation === undefined && answered.value.receipt.code === 'INVOCATION_SESSION' : answered.failure.code === 'SESSION_UNKNOWN';
+}
+
 /** The caller's side. */
 export class MessageSending {
   readonly #parts: MessageParts;
@@ -31,7 +36,7 @@ export class MessageSending {
     try {
       const first = await this.#exchange(sending, limit.signal);
       // The executor restarted and forgot the session: one new handshake, then no more.
-      if (first.ok || first.failure.code !== 'SESSION_UNKNOWN') return first;
+      if (!isSessionLost(sending, first)) return first;
       this.#parts.handshake.close(sending.to);
       return await this.#exchange(sending, limit.signal);
     } finally {
@@ -56,6 +61,7 @@ export class MessageSending {
 
   async #request(sending: Sending, session: Session): Promise<Result<MessageRequest>> {
     const { identity, random } = this.#parts;
+    const { approval, wait_ms } = sending;
     const given = canonicalJsonBytes(sending.arguments);
     if (given.length > arguments_bytes_max) return fail('MESSAGE_TOO_LARGE', `arguments have at most ${arguments_bytes_max} bytes, these ${given.length}`);
     const chain = sending.chain ?? [];
@@ -77,7 +83,7 @@ export class MessageSending {
     });
     // The records of all issuers travel with the chain, so that it can be verified where the DHT cannot be reached.
     const records = identity.accountable((links?.value ?? []).map((link) => link.iss));
-    return ok({ invocation, chain, records, arguments: given, ...(sending.approval === undefined ? {} : { approval: sending.approval }) });
+    return ok({ invocation, chain, records, arguments: given, ...(approval === undefined ? {} : { approval, ...(wait_ms === undefined ? {} : { wait_ms }) }) });
   }
 
   async #accept(bytes: Uint8Array, invocation: string, sending: Sending): Promise<Result<Answered>> {

@@ -17,7 +17,7 @@ interface Model {
   hindrance(call: { readonly id: string; readonly is_whole: boolean; readonly signers: readonly Signer[] }): { readonly grant: boolean; readonly refuse: boolean; readonly text: string } | null;
   signerChoices(call: { readonly signers: readonly Signer[] }): readonly { readonly value: string; readonly text: string; readonly is_open: boolean }[];
   claims(call: object, verdict: string, signer: Party, why: string): readonly (readonly [string, string])[];
-  consequence(call: { readonly comes_again: boolean }, verdict: string): string;
+  consequence(call: { readonly comes_again: boolean; readonly taking_up_s: number }, verdict: string): string;
   partyText(party: Party): string;
   jsonParts(text: string): readonly string[];
   reasonOf(text: string): string;
@@ -90,16 +90,17 @@ test('the only one who can answer is chosen; of several nobody is', () => {
 });
 
 test('what will be signed is said in full: verdict, signer, call, host, request, binding, reason', () => {
-  const call = { id: 'abc', what: 'delete records', agent: { did: 'did:mesh:clerk', name: 'clerk', is_named_here: true }, host: { did: 'did:mesh:host', name: 'records', is_named_here: true }, action_hash: 'HASH', lifetime_s: 900 };
+  const call = { id: 'abc', what: 'delete records', agent: { did: 'did:mesh:clerk', name: 'clerk', is_named_here: true }, host: { did: 'did:mesh:host', name: 'records', is_named_here: true }, action_hash: 'HASH', lifetime_s: 900, comes_again: true, taking_up_s: 60 };
   const said = new Map(model.claims(call, 'grant', alice, 'ticket 7'));
   assert.match(said.get('Verdict') ?? '', /^grant/);
   assert.equal([said.get('Signed by'), said.get('Call'), said.get('Of agent'), said.get('On host'), said.get('Request'), said.get('Reason')], ['alice (did:mesh:alice)', 'delete records', 'clerk (did:mesh:clerk)', 'records (did:mesh:host)', 'abc', 'ticket 7']);
   assert.match(said.get('Bound to') ?? '', 'HASH');
-  assert.match(said.get('Good for') ?? '', '15 minutes');
+  assert.match(said.get('Good for') ?? '', /^this call alone, once, within a minute of the answer \(the signature itself ends after 15 minutes\)$/);
+  assert.match(new Map(model.claims({ ...call, comes_again: false }, 'grant', alice, '')).get('Good for') ?? '', /once, right away \(/);
   assert.match(new Map(model.claims(call, 'refuse', company, '')).get('Verdict') ?? '', /^refuse/);
   assert.is(new Map(model.claims(call, 'refuse', company, '')).get('Signed by'), 'did:mesh:company');
-  assert.match(model.consequence({ comes_again: true }, 'grant'), 'comes again');
-  assert.not.equal(model.consequence({ comes_again: false }, 'grant'), model.consequence({ comes_again: false }, 'refuse'));
+  assert.match(model.consequence({ comes_again: true, taking_up_s: 120 }, 'grant'), /comes again for the answer, within 2 minutes,/);
+  assert.not.equal(model.consequence({ comes_again: false, taking_up_s: 60 }, 'grant'), model.consequence({ comes_again: false, taking_up_s: 60 }, 'refuse'));
 });
 
 test('a reason is one line of at most 200 characters that every encoder takes', () => {

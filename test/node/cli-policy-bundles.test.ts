@@ -42,6 +42,19 @@ test('what narrows is published without a word, and a dry run publishes nothing'
   assert.is(Object(asked[1]?.params).dry_run, true, 'the node judges it, and publishes nothing');
 });
 
+test('what would halt all who follow is said, with how to mend it, and published', async (context) => {
+  const warnings = [{ code: 'DENIES_EVERYTHING', reason: 'no bundle of acme allows anything', fix: 'add a rule' }];
+  const { run } = await host(context, { 'policy.publish': () => Promise.resolve(ok({ ...values['policy.publish'], warnings })) });
+  const file = join(context.folder(), 'analyst.yaml');
+  writeFileSync(file, policy('read'));
+  const warned = 'warning DENIES_EVERYTHING: no bundle of acme allows anything\nfix: add a rule\n';
+  const ended = await run('policy', 'publish', file, '--as', 'acme');
+  assert.is(ended.code, 0, ended.stderr);
+  assert.ok(ended.stdout.startsWith(`${warned}published\n`), ended.stdout);
+  assert.is((await run('policy', 'publish', file, '--as', 'acme', '--dry-run')).stdout, `${warned}1 policy would be published as version 3 of default\n`);
+  for (const more of [[], ['--dry-run']]) assert.equal(JSON.parse((await run('policy', 'publish', file, '--as', 'acme', '--json', ...more)).stdout).warnings, warnings);
+});
+
 test('what was published before is said to be so', async (context) => {
   const { run } = await host(context, { 'policy.publish': () => Promise.resolve(ok({ ...values['policy.publish'], version: 2, unchanged: true })) });
   const file = join(context.folder(), 'analyst.yaml');

@@ -2,7 +2,9 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { isFields } from '../../crypto/canonical.ts';
 import { fail, ok, type Result } from '../../crypto/result.ts';
+import { waitWord } from '../../node/cli/patience.ts';
 import { suite } from '../harness.ts';
 import { did, values } from './fake-methods.ts';
 import { cli, host, inside, routes, type Ended } from './run-cli.ts';
@@ -356,6 +358,23 @@ test('a denied call is a result on stdout with exit code 4, a failed one with 1'
   assert.is((await run(...inputs)).code, 1);
 });
 
+test('signal names the command that comes next, as it was sent, and where the past stands', async (context) => {
+  let answer = { ...values.signal };
+  const { run } = await host(context, {
+    'signal': () => Promise.resolve(ok(answer)),
+    'signal.show': () => Promise.resolve(ok({ ...values['signal.show'], signals: [] })),
+  });
+  assert.is((await run('signal', 'analyst', 'SIGSTOP')).stderr, 'to let it go on: agentmesh signal analyst SIGCONT\n');
+  assert.is((await run('signal', 'did:mesh:far', 'SIGSTOP', '--from', 'night watch', '--delegation', 'd1')).stderr, "to let it go on: agentmesh signal did:mesh:far SIGCONT --from 'night watch' --delegation d1\n");
+  answer = { ...answer, outcome: 'continued', state: 'running' };
+  assert.is((await run('signal', 'analyst', 'SIGCONT')).stderr, '');
+  answer = { ...answer, detail: { code: 'BUDGET_EXCEEDED', fix: 'agentmesh signal analyst SIGCONT --reset\u001b[2J' } };
+  assert.is((await run('signal', 'analyst', 'SIGCONT')).stderr, 'its budget is used up, and its next call stops it again; agentmesh signal analyst SIGCONT --reset\\u001b[2J\n');
+  answer = { ...answer, receipt: 'token' };
+  assert.match((await run('signal', 'did:mesh:far', 'SIGCONT', '--from', 'watchdog')).stderr, /stops it again; on its host: agentmesh signal analyst SIGCONT --reset/);
+  assert.is((await run('signal', 'analyst')).stderr, 'it has had no signal since its host started; earlier ones: agentmesh audit tail --agent analyst\n');
+});
+
 test('a peer that is not trusted enough ends verify-peer with code 4', async (context) => {
   const { run } = await host(context, { 'verify-peer': () => Promise.resolve(ok({ ...values['verify-peer'], verified: false })) });
   const ended = await run('verify-peer', 'bob', '--from', 'alice');
@@ -412,6 +431,31 @@ test('what a peer wrote never moves the cursor of the terminal', async (context)
   }
   const [shown] = JSON.parse((await run('peers', '--json')).stdout);
   assert.is(shown.name, evil);
+});
+
+test('who waits for a human elsewhere does so for the time that they said, and is offered no longer one than the request lives', async (context) => {
+  const began_ms = 1_000_000;
+  let now_ms = began_ms;
+  const request = 'A'.repeat(22);
+  const { data, asked } = await host(context, {
+    call: () => {
+      now_ms += 2_000;
+      return Promise.resolve(ok({ ...values.call, verdict: 'deny' as const, code: 'APPROVAL_PENDING', result: { approval: { request, expires_ms: began_ms + 300_000 } } }));
+    },
+  });
+  const call = async (...more: readonly string[]): Promise<string> => {
+    now_ms = began_ms;
+    asked.length = 0;
+    return (await inside(['call', 'a', 'b:c', '--from', 'x', ...more], { AGENTMESH_DATA: data }, { now_ms: () => now_ms })).stderr;
+  };
+  const waits = (): readonly unknown[] => asked.map(({ params }) => (isFields(params) ? [params['approval'], params['wait_ms']] : params));
+  assert.match(await call(), `--approval ${request}; with --wait 4m as well`);
+  await call('--wait', '5s');
+  assert.equal(waits(), [[undefined, undefined], [request, 3_000]]);
+  await call('--wait', '1s');
+  assert.equal(waits(), [[undefined, undefined]], 'the first took that long');
+  assert.equal([59_999, 60_000, 3_600_000, 1_000].map((left_ms) => waitWord(began_ms + left_ms, began_ms)), ['59s', '1m', '15m', '1s']);
+  assert.is(waitWord(began_ms, began_ms), undefined);
 });
 
 test('prove writes proof and policy to files, and says how to verify them', async (context) => {

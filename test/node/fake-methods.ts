@@ -93,7 +93,7 @@ export const values: { readonly [Method in ControlMethod]: ControlApi[Method]['v
   'approval.sign': { token: 'token' },
   'approval.import': answered,
   'approval.page': { url: 'http://127.0.0.1:4317/#link', expires_ms: 1_900_000_000_000, was_open: false },
-  'policy.publish': { organisation: did, name: 'default', version: 3, digest: 'ZGlnZXN0', bytes: 700, unchanged: false },
+  'policy.publish': { organisation: did, name: 'default', version: 3, digest: 'ZGlnZXN0', bytes: 700, unchanged: false, warnings: [] },
   'policy.bundle': { organisation: did, name: 'default', version: 2, policies: [{ file: 'analyst.yaml', text: 'version: "1.0"\nrules: [{ name: reads, condition: "action.type == \'read\'", action: allow }]\n' }] },
   'policy.bundles': { organisations: [organisation], foreign: [{ did, organisation_name: 'other', name: 'default', version: 7, code: 'BUNDLE_FOREIGN' }], files: [reloaded] },
   'policy.follow': organisation,

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { approvalHash, signApproval } from '../../crypto/approval.ts';
 import { encodeCbor, isFields, type Json } from '../../crypto/canonical.ts';
 import { fail, ok, unwrap, type Result } from '../../crypto/result.ts';
-import { approvals_per_peer_max, peer_approval_ms_max, peer_approvals_per_agent_max, taking_up_ms_max, told_after_ms } from '../../node/approvals.ts';
+import { approvals_per_peer_max, held_ms_max, peer_approval_ms_max, peer_approvals_per_agent_max, taking_up_ms_max, told_after_ms } from '../../node/approvals.ts';
 import type { AgentHandler } from '../../node/agents.ts';
 import { approvalIn } from '../../node/executions.ts';
 import { peer_approvals_max, untilEnded, WaitingCall, WaitingCalls } from '../../node/approval-waiting.ts';
@@ -138,6 +138,32 @@ test('with patience one governed call comes again by itself until a human has an
   assert.equal(at.done, [row]);
 });
 
+test('nobody is kept waiting for longer than they want to, nor for longer than the host wants to', async (context) => {
+  const at = await office(context);
+  const tookFor = async (asked: Asked): Promise<number> => {
+    const began_ms = at.world.simulator.now_ms;
+    assert.is(await answered(at, asked), 'APPROVAL_PENDING');
+    return at.world.simulator.now_ms - began_ms;
+  };
+  const approval = await begin(at);
+  assert.ok(await tookFor({ approval }) < 1_000, 'at once without a wait');
+  for (const wait_ms of [1_000, 3_000, 8_000, 28_000]) {
+    const took_ms = await tookFor({ approval, wait_ms });
+    assert.ok(took_ms >= wait_ms && took_ms < wait_ms + 1_000, `${wait_ms}: ${took_ms}`);
+  }
+  for (const wait_ms of [1_000, 3_000]) {
+    const took_ms = await tookFor({ data: { wait_ms }, wait_ms });
+    assert.ok(took_ms < Math.max(wait_ms, told_after_ms) + 1_000, `a new one, ${wait_ms}: ${took_ms}`);
+  }
+  const { approvals } = at.world.at(0).host;
+  for (const wait_ms of [undefined, 600_000]) {
+    const began_ms = at.world.simulator.now_ms;
+    const held = approvals.unanswered(approval, { agent: at.clerk.did, peer: at.caller.did }, new AbortController().signal, wait_ms);
+    assert.is((await at.world.finish(held))?.id, approval);
+    assert.is(at.world.simulator.now_ms - began_ms, held_ms_max);
+  }
+});
+
 test('another payload, caller, agent or policy gets nothing by a request, and the right one still gets its answer', async (context) => {
   const at = await office(context);
   await at.world.hire(1, 'other', { capabilities: ['delete:**'] });
@@ -269,6 +295,26 @@ test('a restart forgets what waited', async (context) => {
   assert.equal(at.done, []);
 });
 
+test('who waits while the other host is started anew is told that, and what to do', async (context) => {
+  let is_down = false;
+  const at = await office(context, (network, name) => (name === 'host-0' ? network : interposed(network, {
+    request: (peer, protocol, request, options) => (protocol === message_protocol && is_down ? Promise.resolve(fail('PEER_UNREACHABLE', 'it is down')) : network.request(peer, protocol, request, options)),
+  })));
+  const call = ask(at, { wait_ms: 120_000 });
+  await at.world.pass(4_000);
+  is_down = true;
+  await at.world.pass(30_000);
+  await at.world.restart(0);
+  at.world.employ(0, at.world.at(0).host.identities.find('clerk') ?? at.clerk, ({ arguments: given }) => at.done.push(given), [unwrap(await Policy.parse(policy_text, 'careful.yaml'))]);
+  await at.world.get(at.world.at(1).host.identity.resolve(at.clerk.did, { fresh: true }));
+  is_down = false;
+  const { receipt } = await at.world.get(call);
+  assert.is(receipt.code, 'APPROVAL_UNKNOWN');
+  assert.match(receipt.reason, /its host was started anew \(what would pass: ask again/);
+  assert.not.match(receipt.reason, 'approvals list');
+  assert.is(await answered(at), 'APPROVAL_PENDING', 'and that passes');
+});
+
 test('an answer that is lost on the way is asked for again, and what it tells of is not done twice', async (context) => {
   let lose = 0;
   const at = await office(context, (network, name) => (name === 'host-0' ? network : interposed(network, {
@@ -287,11 +333,11 @@ test('an answer that is lost on the way is asked for again, and what it tells of
   assert.equal(at.done, [row]);
 });
 
-test('an invocation that was lost and never arrived is made anew when it is too old', async (context) => {
+for (const code of ['INVOCATION_EXPIRED', 'INVOCATION_SESSION']) test(`an invocation that was lost and never arrived is made anew at ${code}`, async (context) => {
   const at = await office(context);
   const told = await at.world.get(ask(at));
   const request = approvalIn(told)?.request;
-  const expired = { ...told, receipt: { ...told.receipt, code: 'INVOCATION_EXPIRED' } };
+  const expired = { ...told, receipt: { ...told.receipt, code } };
   const done = { ...told, receipt: { ...told.receipt, verdict: 'allow', code: null } } as const;
   const answers: Result<Answered>[] = [ok(told), fail('PEER_TIMEOUT', 'lost', { detail: { invocation: 'lost-one' } }), ok(expired), ok(done)];
   const sent: unknown[] = [];
@@ -468,12 +514,14 @@ test('who hangs up while a call waits leaves nothing behind in it, however often
   assert.is(waiting.waiters, 0);
 });
 
-test('a request of version 2 has an approval, one of version 1 has none', () => {
+test('a request of version 2 has an approval, and maybe how long its answer is waited for; one of version 1 has neither', () => {
   const plain = { invocation: 'token', chain: [], records: [], arguments: new Uint8Array([0x31]) };
   const approval = 'A'.repeat(22);
   assert.equal(unwrap(decodeRequest(encodeRequest({ ...plain, approval }))), { ...plain, approval });
+  for (const wait_ms of [0, 3_000]) assert.equal(unwrap(decodeRequest(encodeRequest({ ...plain, approval, wait_ms }))), { ...plain, approval, wait_ms });
   assert.equal(unwrap(decodeRequest(encodeRequest(plain))), plain);
-  for (const wrong of [{ version: 1, ...plain, approval }, { version: 2, ...plain }, { version: 2, ...plain, approval: 'short' }, { version: 2, ...plain, approval: 7 }, { version: 3, ...plain, approval }, { version: 2, ...plain, approval: null }]) {
+  for (const wait_ms of [-1, 1.5, '3', null]) assert.is(codeOf(decodeRequest(encodeCbor({ version: 2, ...plain, approval, wait_ms }))), 'MESSAGE_MALFORMED', JSON.stringify(wait_ms));
+  for (const wrong of [{ version: 1, ...plain, approval }, { version: 2, ...plain }, { version: 1, ...plain, wait_ms: 1 }, { version: 2, ...plain, wait_ms: 1 }, { version: 2, ...plain, approval: 'short' }, { version: 2, ...plain, approval: 7 }, { version: 3, ...plain, approval }, { version: 2, ...plain, approval: null }]) {
     assert.is(codeOf(decodeRequest(encodeCbor(wrong))), 'MESSAGE_MALFORMED', JSON.stringify(wrong));
   }
 });

@@ -38,6 +38,9 @@ test('with real processes: published on one host, in force on another within sec
   await until('the organisation is known', async () => (await b.ask('policy.follow', { organisation: did })).ok ? true : undefined);
   const published = await inside(['policy', 'publish', file('acme.yaml', allowing('read')), '--as', 'acme', '--data', a.folder]);
   assert.is(published.code, 0, published.stderr);
+  const denying = file('denying.yaml', 'version: "1.0"\nrules: [{ name: none, condition: data.contains_pii, action: deny }]\n');
+  const halting = await inside(['policy', 'publish', denying, '--as', 'acme', '--dry-run', '--data', a.folder]);
+  assert.match(halting.stdout, /^warning DENIES_EVERYTHING: no bundle of acme allows anything.*\nfix: .*kind: guard.*\n1 policy would be published/m);
   await say(first);
   const shown = await inside(['policy', 'bundles', '--data', b.folder]);
   assert.match(shown.stdout, /acme\.?.* default +1 +in force/);

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { concat, fromBase64url, toBase64url, toHex, utf8 } from '../../crypto/bytes.ts';
 import { sha256 } from '../../crypto/hash.ts';
-import { unwrap } from '../../crypto/result.ts';
+import { unwrap, type Failure } from '../../crypto/result.ts';
 import { policyChecks } from '../../node/control/policy-methods.ts';
 import { Sponsoring } from '../../node/sponsoring.ts';
 import { encodeBundle, type BundleContent } from '../../protocols/bundle/index.ts';
@@ -56,6 +56,41 @@ test('what is published already makes no new version; a dry run tells what would
   await at.until(3, 1);
   const alice = await world.get(world.at(0).actions.createSponsor('alice', 'human'));
   assert.is(codeOf(await world.finish(publishing.publish(alice, 'default', files(allowing('read')), { dry: true }))), 'BUNDLE_ISSUER');
+});
+
+test('an organisation that only denies is told that it halts all who follow; who is denied hears whose bundle it was; both ways to mend it work', async (context) => {
+  const at = await bundleWorld(context, { count: 2, ...wires });
+  const { world } = at;
+  const { publishing } = world.at(0).host.policies;
+  const denying = 'version: "1.0"\nrules:\n  - { name: no-secrets, condition: "action.type == \'leak\'", action: deny }\n';
+  const give = async (text: string, name = 'default', dry = false): Promise<readonly Failure[]> => (await world.get(publishing.publish(at.org, name, [{ file: 'org.yaml', text }], { dry }))).warnings;
+  const refusal = async (type: string): Promise<readonly unknown[]> => {
+    const outcome = await world.finish(at.act(1, type));
+    return outcome.ok ? ['allow'] : [outcome.failure.code, outcome.failure.reason, outcome.failure.fix, outcome.failure.detail?.['policy']];
+  };
+  const shadow = allowing('read').replace('name:', 'mode: shadow\nname:');
+  assert.equal(await give(shadow, 'default', true), [], 'what is in shadow denies nothing');
+  const beside = await world.get(publishing.publish(at.org, 'default', [{ file: 'org.yaml', text: denying }, { file: 'shadow.yaml', text: shadow }], { dry: true }));
+  assert.is(beside.warnings.length, 1, 'nor does it allow anything');
+  const [dry, ...more] = await give(denying, 'default', true);
+  assert.equal([dry?.code, more], ['DENIES_EVERYTHING', []]);
+  assert.match(dry?.reason ?? '', /^no bundle of acme allows anything/);
+  assert.equal(await give(denying), [dry], 'it is published all the same');
+  assert.equal(await give(denying), [dry], 'and said again');
+  await at.until(1, 1);
+  assert.equal(await refusal('read'), ['KERNEL_DENIED', 'bundle default of organisation acme: no rule of default@1/org.yaml allows it', 'agentmesh policy bundles', 'default@1/org.yaml']);
+  const example = /- \{.*?\}/.exec(dry?.fix ?? '')?.[0] ?? '';
+  assert.equal(await give(`${denying}  ${example}\n`), []);
+  await at.until(2, 1);
+  assert.equal(await refusal('read'), ['allow']);
+  assert.match(String((await refusal('leak'))[1]), /^bundle default of organisation acme: rule no-secrets denies because /);
+  assert.equal(await give(`kind: guard\n${denying}`), []);
+  await at.until(3, 1);
+  assert.equal([(await refusal('read'))[0], (await refusal('leak'))[0]], ['allow', 'KERNEL_DENIED']);
+  // All bundles of an organisation are one layer.
+  assert.equal(await give(allowing('read'), 'more'), []);
+  assert.equal(await give(denying, 'default', true), [], 'another bundle of it allows something');
+  assert.equal((await give(denying, 'more', true)).map(({ code }) => code), ['DENIES_EVERYTHING'], 'a guard allows nothing beside what only denies');
 });
 
 test('who begins to follow hears whether what is known already came in force, or why not', async (context) => {
@@ -435,7 +470,7 @@ test('without a bundle the host decides alone, unless it was told to wait for on
   await at.follow(2, true);
   assert.is(await at.verdict(1, 'read'), 'allow');
   const refused = await at.world.finish(at.act(2, 'read'));
-  assert.match(refused.ok ? '' : refused.failure.reason, /waits for the first bundle/);
+  assert.match(refused.ok ? '' : refused.failure.reason, /^organisation \S+: this host waits for the first bundle/);
   await at.publish(allowing('read'));
   await at.until(1, 1, 2);
   assert.is(await at.verdict(2, 'read'), 'allow');

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { unwrap } from '../../crypto/result.ts';
 import type { AgentHandler } from '../../node/agents.ts';
+import type { SignalView } from '../../node/control/signal-api.ts';
 import { signalMethods } from '../../node/control/signal-methods.ts';
 import { readPayload } from '../../node/flight-recorder.ts';
 import type { LocalIdentity } from '../../node/identities.ts';
@@ -107,6 +108,50 @@ test('who has no delegation of exactly this signal to exactly this agent is refu
   assert.equal(recorded.filter((each) => !each.endsWith(`by ${watchdog.did}`)), []);
   const careful = await world.hire(0, 'careful', { capabilities: ['read:**'] });
   assert.is(codeOf(await world.finish(world.at(0).actions.call({ from: careful.did, to: worker.did, command: text('SIGSTOP', worker.did) }))), 'SCOPE_EXCEEDED', 'its own host asks for the capability first');
+});
+
+test('who may not signal hears only that, whatever the agent is stopped or killed for, and the record says the same', async (context) => {
+  const { world, worker, watchdog } = await watched(context, ['signal:sigstop/<id>']);
+  const methods = signalMethods(world.at(1).host, world.at(1).actions);
+  const heard: string[] = [];
+  for (const signal of ['SIGSTOP', 'SIGKILL']) {
+    await world.get(methods.signal({ agent: 'worker', signal, reason: 'a secret of ours' }, never));
+    for (const [command, delegation] of [[text('SIGCONT', worker.did), 'none'], [text('SIGUSR1', worker.did), undefined], ['signal:sighup/x', 'none'], ['signal:sigstop', 'none']] as const) {
+      const { receipt } = await world.get(world.at(0).actions.call({ from: 'watchdog', to: worker.did, command, ...(delegation === undefined ? {} : { delegation }) }));
+      heard.push(`${receipt.verdict} ${receipt.code ?? ''}`);
+      assert.not.match(receipt.reason, /stopped|killed|secret/);
+      assert.type(receipt.log?.index, 'number');
+    }
+  }
+  const each = ['deny DELEGATION_REQUIRED', 'deny DELEGATION_REQUIRED', 'deny SIGNAL_UNKNOWN', 'deny SIGNAL_MISDIRECTED'];
+  assert.equal(heard, [...each, ...each]);
+  const recorded = (await signalsIn(world, world.at(1), worker.did)).filter((line) => line.endsWith(`by ${watchdog.did}`));
+  assert.equal(recorded.map((line) => `deny ${line.split(' ')[1] ?? ''}`), heard);
+  const allowed = await world.get(world.at(0).actions.call({ from: 'watchdog', to: worker.did, command: text('SIGSTOP', worker.did) }));
+  assert.is(allowed.receipt.code, 'AGENT_KILLED', 'who may is told what there is');
+});
+
+test('an agent whose budget is used up is let go on by one command, which every refusal names', async (context) => {
+  const world = await hostWorld(context, { count: 1 });
+  const desk = await world.hire(0, 'front desk', { authority: 'open' });
+  const { host, actions } = world.at(0);
+  unwrap(host.agents.replacePolicies('agent', [unwrap(await Policy.parse('version: "1.0"\nbudgets:\n  calls: 1\nrules:\n  - name: all\n    condition: "true"\n    action: allow\n', 'p.yaml'))], desk.did));
+  await world.hire(0, 'asker');
+  const ask = async (): Promise<string> => {
+    const { receipt } = await world.get(actions.call({ from: 'asker', to: desk.did, command: 'read:x' }));
+    return `${receipt.code ?? 'ok'} ${/(?<=what would pass: ).*(?=\))/.exec(receipt.reason)?.[0] ?? ''}`;
+  };
+  const anew = "agentmesh signal 'front desk' SIGCONT --reset";
+  const refusals = [`BUDGET_EXCEEDED ${anew} gives it the whole budget anew; or raise the budget in the policy`, `AGENT_STOPPED ${anew}`];
+  assert.equal([await ask(), await ask(), await ask()], ['ok ', ...refusals]);
+  const send = (more: object): Promise<SignalView> => world.get(signalMethods(host, actions).signal({ agent: 'front desk', signal: 'SIGCONT', ...more }, never));
+  const continued = await send({});
+  assert.equal([continued.outcome, Object(continued.detail).code, String(Object(continued.detail).fix).startsWith(anew)], ['continued', 'BUDGET_EXCEEDED', true], 'SIGCONT alone helps for nothing, and says so');
+  assert.is(await ask(), refusals[0]);
+  assert.is((await send({ reset: true })).detail, null);
+  assert.is(await ask(), 'ok ');
+  await world.get(signalMethods(host, actions).signal({ agent: 'front desk', signal: 'SIGSTOP' }, never));
+  assert.is(await ask(), "AGENT_STOPPED agentmesh signal 'front desk' SIGCONT");
 });
 
 test('what a signal has stopped or killed stays so over a restart, whatever kernel a program brings', async (context) => {
@@ -222,6 +267,11 @@ test('the command line lists the signals without a node, and says what it needs'
   assert.match((await inside(['signal', '--list'])).stdout, /SIGDRIFT +12 +it has left its task: stops it/);
   const bare = await inside(['signal']);
   assert.equal([bare.code, bare.stderr], [2, 'error USAGE_INVALID: no agent is named\nfix: agentmesh signal AGENT SIGNAL, or agentmesh signal --list\n']);
+  const unsaid = await inside(['signal', 'front desk', '--reset']);
+  assert.equal([unsaid.code, unsaid.stdout, unsaid.stderr], [2, '', "error USAGE_INVALID: --reset goes with a signal\nfix: agentmesh signal 'front desk' SIGCONT --reset\n"]);
+  const help = (await inside(['signal', '--help'])).stdout.replaceAll(/\s+/g, ' ');
+  assert.match(help, /The policy of the one that sends it \(--from\) must allow the action "signal", too\./);
+  assert.match(help, /its signals since its host started; agentmesh audit tail --agent AGENT shows earlier ones/);
 });
 
 test('with real processes: SIGSTOP outlives a kill -9 of the node, and a revocation by the sponsor ends a running command', async (context) => {
@@ -253,9 +303,11 @@ export default ({ arguments: given, signal }) => given === 'wait'
   node = new NodeProcess(plan);
   await node.started();
   assert.is((await node.get('agent.list', {})).find(({ name }) => name === 'worker')?.state, 'stopped');
-  const found = (await node.get('doctor', {})).find(({ name }) => name === 'agent worker');
-  assert.equal([found?.state, found?.text, found?.fix], ['warning', 'stopped: wait', 'agentmesh signal worker SIGCONT']);
+  const found = async (): Promise<readonly unknown[]> => (await node.get('doctor', {})).filter(({ name }) => name === 'agent worker').map(({ state, text: said, fix }) => [state, said, fix]);
+  assert.equal(await found(), [['warning', 'stopped: wait', 'agentmesh signal worker SIGCONT']]);
   assert.is(await ask('hello'), 'AGENT_STOPPED');
+  await node.get('signal', { agent: 'worker', signal: 'SIGBUDGET', reason: 'spent' });
+  assert.equal(await found(), [['warning', 'stopped: SIGBUDGET: spent', 'agentmesh signal worker SIGCONT --reset']]);
   await node.get('signal', { agent: 'worker', signal: 'SIGCONT' });
   const running = ask('wait');
   await until('the command runs', () => Promise.resolve(readFileSync(marks, 'utf8') === 'begun ' ? true : undefined));

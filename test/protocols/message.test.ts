@@ -226,6 +226,31 @@ test('repeated after a restart of the executor, a command gets its old receipt a
   assert.equal(served, [null]);
 });
 
+test('a command that named a session from before a restart is sent again under the one that was made since', async (context) => {
+  const held: (() => void)[] = [];
+  let holds = false;
+  const given = await pair(context, { interpose: (network, name) => (name !== 'host-0' ? network : interposed(network, {
+    async request(peer, protocol, request, options) {
+      if (protocol === message_protocol && holds) {
+        holds = false;
+        await new Promise<void>((resolve) => { held.push(resolve); });
+      }
+      return network.request(peer, protocol, request, options);
+    },
+  })) });
+  const { world, asker, worker, served } = given;
+  const call = (text: string): Promise<Result<{ readonly receipt: Receipt }>> => world.at(0).actions.call({ from: asker.did, to: worker.did, command: 'read:reports', arguments: text });
+  await world.get(call('first'));
+  world.at(1).host.handshake.close(asker.did);
+  holds = true;
+  const slow = call('slow');
+  await world.until('it is on its way', () => held.length > 0);
+  await world.get(call('quick'));
+  held[0]?.();
+  assert.is((await world.get(slow)).receipt.verdict, 'allow');
+  assert.equal(served, ['first', 'quick', 'slow']);
+});
+
 test('an invocation is repeated only as what it is: nothing else is governed in its place', async (context) => {
   const given = await pair(context);
   const { world, asker, worker, served } = given;

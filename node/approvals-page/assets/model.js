@@ -106,10 +106,15 @@ export function signerChoices({ signers }) {
   return [{ value: '', text: open.length === 0 ? 'nobody here' : 'Choose …', is_open: true }, ...choices];
 }
 
+function minutes(length_s) {
+  const number = Math.round(length_s / 60);
+  return number === 1 ? 'a minute' : `${number} minutes`;
+}
+
 /** What follows from an answer. */
-export function consequence({ comes_again }, verdict) {
+export function consequence({ comes_again, taking_up_s }, verdict) {
   if (verdict === 'refuse') return 'The call ends without having run.';
-  return comes_again ? 'The call runs when the agent that sent it comes again for the answer, within a minute, or not at all.' : 'The call runs at once.';
+  return comes_again ? `The call runs when the agent that sent it comes again for the answer, within ${minutes(taking_up_s)}, or not at all.` : 'The call runs at once.';
 }
 
 /** What the person is about to sign, entry by entry, as it will stand in the token. */
@@ -123,7 +128,7 @@ export function claims(call, verdict, signer, why) {
     ['Request', call.id],
     ['Bound to', `${call.action_hash} (SHA-256 of agent, action, arguments, policies and rule)`],
     ['Reason', why === '' ? 'none' : why],
-    ['Good for', `this call alone, once, within ${Math.round(call.lifetime_s / 60)} minutes`],
+    ['Good for', `this call alone, once, ${call.comes_again ? `within ${minutes(call.taking_up_s)} of the answer` : 'right away'} (the signature itself ends after ${minutes(call.lifetime_s)})`],
   ];
 }
 

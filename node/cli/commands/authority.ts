@@ -2,7 +2,7 @@
 import { fromUtf8 } from '../../../crypto/bytes.ts';
 import { fail, FailureError, ok, type Result } from '../../../crypto/result.ts';
 import type { CallView, ScoreView } from '../../control/views.ts';
-import { askPatiently, pendingIn } from '../patience.ts';
+import { askPatiently, pendingIn, waitWord } from '../patience.ts';
 import { ask, printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { exit_codes } from '../exit.ts';
@@ -85,7 +85,8 @@ export async function call(context: Context, flags: CallFlags, to: string, comma
   if (flags.json) context.printJson(answer.value);
   else printCall(context, answer.value);
   const pending = pendingIn(answer.value);
-  if (pending !== undefined) context.talk(`when it is approved: the same command with --approval ${shellWord(pending.request)}${flags.wait === undefined ? ', or with --wait 10m to begin with' : ''}`);
+  const wait = pending === undefined ? undefined : waitWord(pending.expires_ms, context.now_ms());
+  if (pending !== undefined) context.talk(`when it is approved: the same command with --approval ${shellWord(pending.request)}${wait === undefined ? '' : `; with --wait ${wait} as well it waits for that`}`);
   if (answer.value.verdict === 'deny') context.process.exitCode = exit_codes.denied;
   else if (answer.value.verdict !== 'allow') context.process.exitCode = exit_codes.failed;
 }

@@ -1,7 +1,7 @@
 /** What `agentmesh policy publish`, `bundles`, `follow`, `unfollow` and `reload` do. */
 import { basename } from 'node:path';
 import { fail, FailureError, ok, type Result } from '../../../crypto/result.ts';
-import type { BundleView, ForeignBundleView, OrganisationView, PolicyControlApi, ReloadView } from '../../control/policy-api.ts';
+import type { BundleView, ForeignBundleView, OrganisationView, PolicyControlApi, RefusalView, ReloadView } from '../../control/policy-api.ts';
 import { narrows, type Narrowing } from '../../kernel/policy/analysis/compare.ts';
 import { loadPolicy } from '../../kernel/policy/load.ts';
 import type { CompiledPolicy } from '../../kernel/policy/policy.ts';
@@ -78,6 +78,13 @@ function printChange(context: Context, { widened, added, removed }: Change, vers
   for (const file of removed) warn(`${file} of version ${version} is gone, and what it denied is denied no more`);
 }
 
+function printWarnings(context: Context, warnings: readonly RefusalView[]): void {
+  for (const { code, reason, fix } of warnings) {
+    context.print(`${context.paint('yellow', 'warning')} ${code}: ${visible(reason)}`);
+    if (fix !== null) context.print(`fix: ${visible(fix)}`);
+  }
+}
+
 /** `agentmesh policy publish`. */
 export async function publish(context: Context, flags: PublishFlags, ...paths: string[]): Promise<Outcome> {
   const files = await readFiles(paths);
@@ -89,7 +96,8 @@ export async function publish(context: Context, flags: PublishFlags, ...paths: s
   if (change !== undefined && last.ok && !flags.json) printChange(context, change, last.value.version);
   const published = await ask(context, flags, 'policy.publish', { as: flags.as, ...named, files: files.value.map(({ file }) => file), texts: files.value.map(({ text }) => text), ...(flags.dryRun ? { dry_run: true } : {}) });
   if (!published.ok) return new FailureError(published.failure);
-  const { organisation, name, version, digest, bytes, unchanged } = published.value;
+  const { organisation, name, version, digest, bytes, unchanged, warnings } = published.value;
+  if (!flags.json) printWarnings(context, warnings);
   if (flags.dryRun) {
     const summary = { ...published.value, after: last.ok ? last.value.version : 0, policies: files.value.map(({ file, policy: { name, digest, rules } }) => ({ file, name, digest, rules: rules.length })), change: change ?? null };
     if (flags.json) return context.printJson(summary);

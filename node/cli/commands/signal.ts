@@ -1,4 +1,5 @@
 /** What `agentmesh signal` does. */
+import { isFields } from '../../../crypto/canonical.ts';
 import { fail, FailureError } from '../../../crypto/result.ts';
 import { signals, signal_names, type SignalName } from '../../kernel/signals/gate.ts';
 import { printLines, show, type CommonFlags, type Outcome } from '../ask.ts';
@@ -34,7 +35,9 @@ const meanings: { readonly [Name in SignalName]: string } = {
 export function signal(context: Context, flags: SignalFlags, agent?: string, name?: string): Promise<Outcome> | Outcome {
   if (flags.list) return listSignals(context, flags);
   if (agent === undefined) return new FailureError(fail('USAGE_INVALID', 'no agent is named', { fix: 'agentmesh signal AGENT SIGNAL, or agentmesh signal --list' }).failure);
-  return name === undefined ? showSignals(context, flags, agent) : sendSignal(context, flags, agent, name);
+  if (name !== undefined) return sendSignal(context, flags, agent, name);
+  if (flags.reset) return new FailureError(fail('USAGE_INVALID', '--reset goes with a signal', { fix: `agentmesh signal ${shellWord(agent)} SIGCONT --reset` }).failure);
+  return showSignals(context, flags, agent);
 }
 
 function listSignals(context: Context, flags: SignalFlags): Outcome {
@@ -56,7 +59,10 @@ function sendSignal(context: Context, flags: SignalFlags, agent: string, name: s
       ['detail', value.detail === null ? undefined : JSON.stringify(value.detail)],
       ['recorded', value.index === null ? undefined : `entry ${value.index} of the log of its host`],
     ]));
-    if (value.state === 'stopped') context.talk(`to let it go on: agentmesh signal ${shellWord(agent)} SIGCONT`);
+    const as_sent = [...(from === undefined ? [] : ['--from', from]), ...(delegation === undefined ? [] : ['--delegation', delegation])];
+    if (value.state === 'stopped') context.talk(`to let it go on: agentmesh signal ${[agent, 'SIGCONT', ...as_sent].map(shellWord).join(' ')}`);
+    const fix = value.outcome === 'continued' && isFields(value.detail) ? value.detail['fix'] : undefined;
+    if (typeof fix === 'string') context.talk(`its budget is used up, and its next call stops it again; ${value.receipt === null ? '' : 'on its host: '}${visible(fix)}`);
   });
 }
 
@@ -68,7 +74,7 @@ function showSignals(context: Context, flags: SignalFlags, agent: string): Promi
       ['used', `${count(calls, 'call')}, ${count(tokens, 'token')}, cost ${cost}, ${Math.round(wall_time_ms)} ms`],
       ['taint', value.taint.length === 0 ? undefined : value.taint.join(', ')],
     ]));
-    if (value.signals.length === 0) return context.talk('it has had no signal since its host started');
+    if (value.signals.length === 0) return context.talk(`it has had no signal since its host started; earlier ones: agentmesh audit tail --agent ${shellWord(agent)}`);
     const columns = [{ title: 'TIME' }, { title: 'SIGNAL' }, { title: 'OUTCOME' }, { title: 'BY' }, { title: 'REASON' }];
     printLines(context, table(columns, value.signals.map(({ time_ms, signal: each, outcome, by, reason }) => [moment(time_ms), each, outcome, visible(by), visible(reason)]), context.width));
   });

@@ -16,7 +16,7 @@ const call: Command<Context> = buildCommand<CallFlags, [string, string], Context
       argumentsFile: textFlag('file', 'File with the arguments as JSON, - for standard input'),
       delegation: textFlag('id', 'Delegation to call under (see `agentmesh delegation list`), or none; by default the best one of a sponsor whom either side answers to'),
       invocation: textFlag('token', 'Send this earlier invocation again; it has no second effect'),
-      wait: numberFlag('time', 'How long to wait where a human on the other host has to approve it, e.g. 10m; 15m at most', lifetime),
+      wait: numberFlag('time', 'How long to wait where a human on the other host has to approve it, e.g. 5m, which is how long a host keeps a request unless it is set otherwise; 15m at most', lifetime),
       approval: textFlag('request', 'The request that an answer APPROVAL_PENDING has named: takes the approval up, for exactly the same call'),
     },
     positional: { kind: 'tuple', parameters: [argument('to', who), argument('command', 'Verb and resource, e.g. read:reports')] },
@@ -24,7 +24,7 @@ const call: Command<Context> = buildCommand<CallFlags, [string, string], Context
   docs: docs('Have one agent call another', 'Sends a signed request and prints the verdict of the other host with its signed receipt. Exit code 4 when it was denied, or when a human has yet to approve it: with --wait it comes again until that is done; Ctrl-C stops waiting, and the request goes on.', [
     'call did:mesh:<id> read:reports --from analyst',
     'call summarizer write:reports/q3 --from analyst --arguments \'{"title": "Q3"}\' --delegation <id>',
-    'call summarizer delete:reports/q2 --from analyst --wait 10m',
+    'call summarizer delete:reports/q2 --from analyst --wait 5m',
   ]),
 });
 

@@ -20,14 +20,14 @@ export const signal_route: Command<Context> = buildCommand<SignalFlags, [string?
       kind: 'tuple',
       parameters: [
         { parse: someText, optional: true, placeholder: 'agent', brief: 'Name or DID of the agent' },
-        { parse: someText, optional: true, placeholder: 'signal', brief: 'Name or number (default: show the state and the past signals of the agent)' },
+        { parse: someText, optional: true, placeholder: 'signal', brief: 'Name or number (default: show the state of the agent, and its signals since its host started; agentmesh audit tail --agent AGENT shows earlier ones)' },
       ],
     },
   },
   docs: { customUsage: ['[agent] [signal]'], ...docs('Stop, continue or end an agent', [
     'Sends a signal. The kernel of the agent\'s host obeys it, whatever the agent does; the signal, its sender and what came of it stand in the audit log.',
     'What SIGSTOP has stopped and SIGKILL has ended stays so when the host is started again.',
-    'An agent elsewhere is signalled by one of yours that has the capability signal:<signal>/<id> and a delegation of it from the other one\'s sponsor; <id> is the DID without did:mesh:.',
+    'An agent elsewhere is signalled by one of yours that has the capability signal:<signal>/<id> and a delegation of it from the other one\'s sponsor; <id> is the DID without did:mesh:. The policy of the one that sends it (--from) must allow the action "signal", too.',
   ].join(' '), [
     'signal analyst SIGSTOP --reason "looks at the wrong files"',
     'signal analyst SIGCONT',

@@ -59,7 +59,7 @@ function verdictOf(judgement: Judgement, layers: readonly Layer[], scope: Scope,
 
 function said(effect: Verdict['effect'], judgement: Judgement, layers: readonly Layer[], scope: Scope): Mutable<Verdict> {
   const { deny, approval, allow } = judgement;
-  if (effect === 'deny') return deny === undefined ? withoutRule(judgement, scope) : byRule(effect, deny, scope, false);
+  if (effect === 'deny') return deny === undefined ? withoutRule(judgement, scope) : attributed(byRule(effect, deny, scope, false), [deny.policy]);
   if (effect === 'require_approval' && approval !== undefined) return byRule(effect, approval, scope, false);
   if (allow !== undefined) return byRule(effect, allow, scope, judgement.batched);
   return verdict(effect, null, namesOf(layers.flat()), 'only guards are in force, and none denies it', false);
@@ -75,16 +75,26 @@ function byRule(effect: Verdict['effect'], { policy, candidate, fault }: Match, 
   return verdict(effect, rule.name, policy.name, reason, batched);
 }
 
-function withoutRule({ layers, uncovered, silent }: Judgement, scope: Scope): Mutable<Verdict> {
+function withoutRule({ layers, uncovered, silent = [] }: Judgement, scope: Scope): Mutable<Verdict> {
   if (layers === 0) return verdict('deny', null, '', 'no policy is in force, and what no policy allows is denied', false);
   if (uncovered !== undefined) {
     const wanted = wantedCapability(scope) ?? '';
-    return { ...verdict('deny', null, uncovered.name, `the capabilities of policy ${uncovered.name} do not cover ${wanted}`, false), would_allow: `capabilities: ["${wanted}"]` };
+    return attributed({ ...verdict('deny', null, uncovered.name, `the capabilities of policy ${uncovered.name} do not cover ${wanted}`, false), would_allow: `capabilities: ["${wanted}"]` }, [uncovered]);
   }
-  const policy = namesOf(silent ?? []);
-  const would_allow = nearestMiss(silent ?? [], scope);
-  if (would_allow === undefined) return verdict('deny', null, policy, `no rule of ${policy} allows it`, false);
-  return { ...verdict('deny', null, policy, `no rule of ${policy} allows it; ${would_allow}`, false), would_allow };
+  const policy = namesOf(silent);
+  const would_allow = nearestMiss(silent, scope);
+  if (would_allow === undefined) return attributed(verdict('deny', null, policy, `no rule of ${policy} allows it`, false), silent);
+  return attributed({ ...verdict('deny', null, policy, `no rule of ${policy} allows it; ${would_allow}`, false), would_allow }, silent);
+}
+
+/** A denial by policies of an organisation says whose they are and what shows them: their names mean nothing to who has not written them. */
+function attributed(denial: Mutable<Verdict>, policies: Layer): Mutable<Verdict> {
+  let origins: string[] | undefined;
+  for (const { mode, origin } of policies) if (mode === 'enforce' && origin !== undefined) (origins ??= []).push(origin());
+  if (origins === undefined) return denial;
+  denial.reason = `${[...new Set(origins)].join(', ')}: ${denial.reason}`;
+  denial.fix = 'agentmesh policy bundles';
+  return denial;
 }
 
 function namesOf(policies: Layer): string {
@@ -93,9 +103,9 @@ function namesOf(policies: Layer): string {
 
 function overRate({ match: { policy, candidate: { rule } }, wait_ms }: Exceeded): Mutable<Verdict> {
   const { count, period_ms } = rule.limit ?? { count: 0, period_ms: 0 };
-  if (!Number.isFinite(wait_ms)) return { ...verdict('deny', rule.name, policy.name, `rule ${rule.name} cannot count: too many agents are being counted`, false), limited: true };
+  if (!Number.isFinite(wait_ms)) return attributed({ ...verdict('deny', rule.name, policy.name, `rule ${rule.name} cannot count: too many agents are being counted`, false), limited: true }, [policy]);
   const reason = `rule ${rule.name} allows ${count} in ${period_ms} ms; the next one passes in ${wait_ms} ms`;
-  return { ...verdict('deny', rule.name, policy.name, reason, false), limited: true, retry_after_ms: wait_ms };
+  return attributed({ ...verdict('deny', rule.name, policy.name, reason, false), limited: true, retry_after_ms: wait_ms }, [policy]);
 }
 
 /** What each policy in shadow mode would change the verdict to. It charges no counter, so that it cannot use up what others need. */

@@ -86,6 +86,8 @@ export interface CompiledPolicy {
   readonly rules: readonly Rule[];
   /** What the author should know. */
   readonly warnings: readonly PolicyWarning[];
+  /** Whose it is, in words; absent where it is the host's own. Asked only when it denies. */
+  readonly origin?: () => string;
   /** Finds the rules that can hold for a request: the others need not be tried. */
   readonly candidates: PolicyIndex;
 }
@@ -114,6 +116,8 @@ export interface Verdict {
   readonly reason: string;
   /** For a default denial: the nearest miss. */
   readonly would_allow?: string;
+  /** For a denial by policies of an organisation: what shows them. */
+  readonly fix?: string;
   /** Sorted, without duplicates. */
   readonly obligations: readonly Obligation[];
   /** That a rate limit denied. */

@@ -1,6 +1,6 @@
 /** How a signal reaches an agent: its disposition, the gate, the agent's own handler, the record, the history. */
 import type { Json } from '../../../crypto/canonical.ts';
-import { fail, messageOf, ok, type Result } from '../../../crypto/result.ts';
+import { fail, messageOf, ok, type Failure, type Result } from '../../../crypto/result.ts';
 import type { Clock } from '../../../protocols/ports.ts';
 import type { CallContext } from '../call.ts';
 import { uncatchable, type Dispositions, type SignalHandler, type SignalInfo } from './dispositions.ts';
@@ -31,7 +31,7 @@ export interface Delivered {
   readonly outcome: SignalOutcome;
   /** How far the agent may act now. */
   readonly state: Standing['state'];
-  /** The diagnosis of SIGUSR1, the snapshot of SIGUSR2, why a handler failed; null otherwise. */
+  /** The diagnosis of SIGUSR1, the snapshot of SIGUSR2, the budget that stops an agent again after SIGCONT, why a handler failed; null otherwise. */
   readonly detail: Json;
   /** Index of its record. */
   readonly index: number;
@@ -68,6 +68,8 @@ export interface DeliveryParts {
   diagnose(agent: string): Json;
   /** Keeps the state of an agent, for SIGUSR2; gives the name of the snapshot. */
   checkpoint(): Checkpoint | undefined;
+  /** The budget that the next call of an agent would go beyond, if so. */
+  overspent(agent: string): Failure | undefined;
   /** An agent was let go on. */
   resumed(agent: string): void;
   readonly frames: Pick<Frames, 'outside'>;
@@ -176,7 +178,10 @@ export class Delivery {
     const why = signal === 'SIGSTOP' ? reason : `${signal}: ${reason}`;
     const done = (changed: Result<void>, outcome: SignalOutcome): Result<Acted> => changed.ok ? plain(outcome) : changed;
     switch (signal) {
-      case 'SIGCONT': return done(gate.resume(agent), 'continued');
+      case 'SIGCONT': {
+        const changed = gate.resume(agent);
+        return changed.ok ? ok({ outcome: 'continued', detail: told(this.#parts.overspent(agent)) }) : changed;
+      }
       case 'SIGINT': {
         const changed = gate.finish(agent, why, false, () => void gate.stop(agent, why));
         return done(changed, gate.running(agent) > 0 ? 'finishing' : 'stopped');
@@ -261,6 +266,10 @@ export class Delivery {
 
 function plain(outcome: SignalOutcome): Result<Acted> {
   return ok({ outcome, detail: null });
+}
+
+function told(failure: Failure | undefined): Json {
+  return failure === undefined ? null : { code: failure.code, reason: failure.reason, fix: failure.fix ?? null };
 }
 
 /** Whether a signal ends an agent at once. */

@@ -26,6 +26,11 @@ export function parseSignal(text: string): Result<SignalName> {
   return name === undefined ? fail('SIGNAL_UNKNOWN', `there is no signal ${JSON.stringify(text.slice(0, 40))}`, { fix: signal_names.join(', ') }) : ok(name);
 }
 
+/** The command that lets an agent go on which was stopped for `why`; what its used-up budget has stopped goes on with a new one only. */
+export function resumption(name: string, why: string): string {
+  return `agentmesh signal ${name.includes(' ') ? `'${name}'` : name} SIGCONT${/^SIGBUDGET\b/.test(why) ? ' --reset' : ''}`;
+}
+
 /** How far an agent may act. */
 export interface Standing {
   readonly state: 'running' | 'stopped' | 'killed';
@@ -56,11 +61,14 @@ interface AgentState {
 /** Which agents may act, and the way to make them stop. */
 export class Gate {
   readonly #calls_max: number;
+  readonly #nameOf: (agent: string) => string;
   readonly #agents = new Map<string, AgentState>();
   #closed: string | undefined;
 
-  constructor(calls_max: number = calls_per_agent_max) {
+  /** `nameOf`: what the operator calls an agent. */
+  constructor(calls_max: number = calls_per_agent_max, nameOf: (agent: string) => string = (agent) => agent) {
     this.#calls_max = calls_max;
+    this.#nameOf = nameOf;
   }
 
   /**
@@ -71,9 +79,9 @@ export class Gate {
     if (this.#closed !== undefined) return { code: 'KERNEL_STOPPED', reason: this.#closed };
     const state = this.#agents.get(agent);
     if (state?.killed !== undefined) return { code: 'AGENT_KILLED', reason: `${agent} was killed: ${state.killed}`, fix: 'a killed agent never acts again; create a new one' };
-    if (state?.stopped !== undefined) return { code: 'AGENT_STOPPED', reason: `${agent} is stopped: ${state.stopped}`, fix: 'send it SIGCONT' };
+    if (state?.stopped !== undefined) return { code: 'AGENT_STOPPED', reason: `${agent} is stopped: ${state.stopped}`, fix: resumption(this.#nameOf(agent), state.stopped) };
     if (state?.finishing === undefined || enclosing?.active === true) return undefined;
-    return { code: 'AGENT_STOPPED', reason: `${agent} begins nothing new: ${state.finishing.why}`, fix: 'send it SIGCONT, unless it was told to end' };
+    return { code: 'AGENT_STOPPED', reason: `${agent} begins nothing new: ${state.finishing.why}`, fix: `${resumption(this.#nameOf(agent), state.finishing.why)}, unless it was told to end` };
   }
 
   /** How far an agent may act. */

@@ -22,10 +22,11 @@ test('the calls of an agent are counted before they run; one too many is denied,
   assert.equal(signals(), ['SIGBUDGET stopped']);
   assert.match(kernel.standingOf('a').reason ?? '', /^SIGBUDGET: the budget of a is 2 calls/);
   assert.is(code(await kernel.run(idle({ agent: 'b' }))), 'ok', 'each agent has its own');
-  unwrap(await kernel.signal('a', 'SIGCONT'));
+  const { detail } = unwrap(await kernel.signal('a', 'SIGCONT'));
+  assert.equal(detail, { code: 'BUDGET_EXCEEDED', reason: 'the budget of a is 2 calls, and this makes it 3', fix: 'agentmesh signal a SIGCONT --reset gives it the whole budget anew; or raise the budget in the policy' });
   assert.is(code(await kernel.run(work)), 'BUDGET_EXCEEDED', 'SIGCONT gives nothing back');
   kernel.resetSpending('a');
-  unwrap(await kernel.signal('a', 'SIGCONT'));
+  assert.is(unwrap(await kernel.signal('a', 'SIGCONT')).detail, null);
   assert.is(code(await kernel.run(work)), 'ok');
 });
 

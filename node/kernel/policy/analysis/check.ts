@@ -93,7 +93,7 @@ function wholePolicy(analysis: Analysis, policy: CompiledPolicy): readonly Findi
   if (!allowing('allow') && !allowing('require_approval')) {
     return [{
       code: 'DENIES_EVERYTHING', severity: 'warning', remark: 'no rule allows anything: alone, this policy denies every request',
-      fix: "add a rule with action: allow, or use it beside a policy that allows",
+      fix: 'add a rule with action: allow; or, if it only forbids, write kind: guard; or use it beside a policy that allows in the same layer: the bundles of an organisation are a layer of their own',
     }];
   }
   const possible = (effect: 'allow' | 'require_approval' | 'deny'): boolean => analysis.find([analysis.decides(layers, effect)], (request) => verdictOf(layers, request).effect === effect).answer !== 'none';

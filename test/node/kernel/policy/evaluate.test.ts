@@ -311,6 +311,34 @@ test('a verdict explains itself: the rule and why, or the nearest miss with what
   assert.match(evaluate(policy, { data: { path: '/etc/passwd' } }, meter(), charge).reason, /"\/etc\/passwd" leads to "\/etc\/passwd", outside \/workspace/);
 });
 
+test('a denial by policies of an organisation says whose they are, and what shows them; who allows is not asked for', () => {
+  let asked = 0;
+  const origin = (name: string) => (): string => {
+    asked += 1;
+    return name;
+  };
+  const own = policyOf([{ name: 'all', condition: 'true', action: 'allow' }]);
+  const acme = { ...policyOf([{ name: 'reads', condition: "action.type == 'read'", action: 'allow' }, { name: 'no-sql', condition: 'sql.destructive', action: 'deny' }, { name: 'rarely', condition: "action.type == 'read'", limit: '1/hour' }]), origin: origin('A') };
+  const deny = { ...policyOf([{ name: 'none', condition: 'agent.bad', action: 'deny' }]), origin: origin('B') };
+  const counter = meter();
+  const say = (layers: readonly (readonly CompiledPolicy[])[], request: PolicyRequest): readonly unknown[] => {
+    const { effect, reason, fix } = evaluateLayers(layers, request, counter, charge);
+    return [effect, reason, fix];
+  };
+  const fix = 'agentmesh policy bundles';
+  assert.is(evaluateLayers([[acme], [own]], { action: { type: 'read' } }, counter, charge).effect, 'allow');
+  assert.is(asked, 0, 'what is allowed needs no such words');
+  assert.match(String(say([[acme], [own]], { action: { type: 'read' } })[1]), /^A: rule rarely allows 1 in 3600000 ms/);
+  const trial: CompiledPolicy = { ...deny, mode: 'shadow', origin: origin('S') };
+  assert.equal(say([[deny, trial], [own]], { action: { type: 'read' } }), ['deny', 'B: no rule of sample allows it', fix]);
+  assert.match(String(say([[acme, deny], [own]], { action: { type: 'write' } })[1]), /^A, B: no rule of sample, sample allows it; rule reads would allow if /);
+  assert.match(say([[acme], [own]], { data: 'DROP TABLE t' }).join(), /^deny,A: rule no-sql denies because .*,agentmesh policy bundles$/);
+  const narrow = { ...policyOf([{ name: 'all', condition: 'true', action: 'allow' }], { capabilities: ['read:reports'] }), origin: origin('C') };
+  assert.equal(say([[narrow]], { action: { type: 'read', resource: 'salaries' } }), ['deny', 'C: the capabilities of policy sample do not cover read:salaries', fix]);
+  // A host's own policy is its reader's own.
+  assert.equal(say([[acme], [policyOf([{ name: 'none', condition: 'true', action: 'deny' }])]], { action: { type: 'read' } }), ['deny', 'rule none denies because true', undefined]);
+});
+
 test('a reason never shows the payload', () => {
   const policy = policyOf([{ name: 'a', condition: "data.password == 'expected'", action: 'allow' }]);
   assert.not.match(JSON.stringify(evaluate(policy, { data: { password: 'hunter2' } }, meter(), charge)), /hunter2/);

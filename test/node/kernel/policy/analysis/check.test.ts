@@ -114,6 +114,7 @@ test('a limit that no allowed request meets counts nothing, one beside a tighter
 
 test('a policy that denies or allows everything is told, and so is a rule that allows everything', () => {
   assert.equal(codes(found([{ name: 'a', condition: 'data.contains_pii', action: 'deny' }])), ['DENIES_EVERYTHING']);
+  assert.match(found([{ name: 'a', condition: 'data.contains_pii', action: 'deny' }])[0]?.fix ?? '', /kind: guard; .* in the same layer: the bundles of an organisation are a layer of their own/);
   const nothing = found([{ name: 'a', condition: 'data.contains_pii', action: 'allow' }, { name: 'b', condition: 'data.contains_pii or agent.x', action: 'deny' }, { name: 'c', condition: 'not data.contains_pii', action: 'deny' }]);
   assert.equal([codes(nothing), nothing.at(-1)?.severity], [['DENIES_EVERYTHING'], 'error']);
   const everything = found([{ name: 'a', condition: "action.type == 'x' or action.type != 'x'", action: 'allow' }]);
