@@ -112,7 +112,7 @@ export function isBound({ iss, host, agent, action_hash }: Approval, { pending, 
 
 /** What is told to whoever comes again, mostly from another host, for what waits no more: `APPROVAL_UNKNOWN`. */
 export function forgotten(): Result<never> {
-  return fail('APPROVAL_UNKNOWN', 'no call of yours waits under this request: it was taken up or timed out, or its host was started anew', { fix: 'ask again: the same call without the request' });
+  return fail('APPROVAL_UNKNOWN', 'no call of yours waits under this request: it was taken up or timed out, or its host was started anew', { fix: 'ask again, without the request' });
 }
 
 /** How a call has ended, for whoever watches. */
