@@ -5,7 +5,7 @@
  */
 import { assert } from './assert.ts';
 import { fromBase64url, toBase64url } from './bytes.ts';
-import { canonicalJsonBytes, hasShape, isWhole, type Fields, type Json } from './canonical.ts';
+import { canonicalJsonBytes, hasShape, isFields, isWhole, type Fields, type Json } from './canonical.ts';
 import { isDid } from './did.ts';
 import { digest_bytes, sha256 } from './hash.ts';
 import { createToken, decodeToken, type Token, type TokenSigner } from './jwt.ts';
@@ -22,6 +22,21 @@ const id_pattern = /^[A-Za-z0-9_-]{22}$/;
 /** Whether a text can name a request for approval. */
 export function isApprovalRequest(text: string): boolean {
   return id_pattern.test(text);
+}
+
+/** A call that waits, as the caller may come again with it. */
+export interface PendingRequest {
+  readonly request: string;
+  /** When it ends unanswered, Unix milliseconds. */
+  readonly expires_ms: number;
+}
+
+/** The request that the result of an answer names; nothing where it is not of that shape. */
+export function pendingRequestOf(result: unknown): PendingRequest | undefined {
+  const approval = isFields(result) ? result['approval'] : undefined;
+  if (!isFields(approval)) return undefined;
+  const { request, expires_ms } = approval;
+  return typeof request === 'string' && isApprovalRequest(request) && isWhole(expires_ms) ? { request, expires_ms } : undefined;
 }
 
 /** What is asked: the call, and the policies and the rule that want it approved. */

@@ -1,7 +1,6 @@
 /** What becomes of a remote command, as its caller is told. */
-import { isApprovalRequest } from '../crypto/approval.ts';
+import { pendingRequestOf, type PendingRequest } from '../crypto/approval.ts';
 import { toBase64url } from '../crypto/bytes.ts';
-import { isFields, isWhole } from '../crypto/canonical.ts';
 import type { Chain } from '../crypto/chain.ts';
 import { ok, type Failure, type Result } from '../crypto/result.ts';
 import type { Answered, Execution } from '../protocols/message/index.ts';
@@ -56,12 +55,8 @@ export function pendingExecution({ id, rule, reason, expires_ms }: PendingApprov
 }
 
 /** Where an answer says that a human has yet to approve the command, the request to come again with. */
-export function approvalIn({ receipt, result }: Pick<Answered, 'receipt' | 'result'>): { readonly request: string; readonly expires_ms: number } | undefined {
-  if (receipt.verdict !== 'deny' || receipt.code !== 'APPROVAL_PENDING' || !isFields(result)) return undefined;
-  const { approval } = result;
-  if (!isFields(approval)) return undefined;
-  const { request, expires_ms } = approval;
-  return typeof request === 'string' && isApprovalRequest(request) && isWhole(expires_ms) ? { request, expires_ms } : undefined;
+export function approvalIn({ receipt, result }: Pick<Answered, 'receipt' | 'result'>): PendingRequest | undefined {
+  return receipt.verdict === 'deny' && receipt.code === 'APPROVAL_PENDING' ? pendingRequestOf(result) : undefined;
 }
 
 /** Rules see the result of an answer, and redact nothing else of it: the rest is signed. */

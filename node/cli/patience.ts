@@ -1,6 +1,5 @@
 /** Waiting at the terminal for a human on another host: the call comes again by itself, and Ctrl-C stops that. */
-import { isApprovalRequest } from '../../crypto/approval.ts';
-import { isFields, isWhole } from '../../crypto/canonical.ts';
+import { pendingRequestOf, type PendingRequest } from '../../crypto/approval.ts';
 import { fail, type Result } from '../../crypto/result.ts';
 import type { ControlApi } from '../control/api.ts';
 import type { CallView } from '../control/views.ts';
@@ -16,12 +15,9 @@ const progress_ms = 10_000;
 const interrupted_exit_code = 130;
 
 /** The request that a call goes on waiting under, where a human has yet to approve it. */
-export function pendingIn({ verdict, code, result }: Pick<CallView, 'verdict' | 'code' | 'result'>): { readonly request: string; readonly expires_ms: number } | undefined {
-  const approval = verdict === 'deny' && code === 'APPROVAL_PENDING' && isFields(result) ? result['approval'] : undefined;
-  if (!isFields(approval)) return undefined;
-  const { request, expires_ms } = approval;
+export function pendingIn({ verdict, code, result }: Pick<CallView, 'verdict' | 'code' | 'result'>): PendingRequest | undefined {
   // Another host chose it, and it goes to the terminal as a word of a command.
-  return typeof request === 'string' && isApprovalRequest(request) && isWhole(expires_ms) ? { request, expires_ms } : undefined;
+  return verdict === 'deny' && code === 'APPROVAL_PENDING' ? pendingRequestOf(result) : undefined;
 }
 
 /** How long a call may yet wait under a request, as `--wait` takes it; nothing where that is over. Another host named the end. */

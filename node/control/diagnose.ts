@@ -54,11 +54,12 @@ export async function diagnose(node: Node): Promise<readonly CheckView[]> {
   checks.push(...accusationChecks(host), ...monitorChecks(host), ...sponsorshipChecks(host), ...await policyChecks(host));
   for (const identity of host.identities.list('agent')) {
     const agent = host.agents.get(identity.did);
+    const standing = agent?.kernel.standingOf(identity.did);
     const ended = host.revocation.ended(identity.did);
     if (ended !== undefined) add(`agent ${identity.name}`, 'warning', `killed for good: ${ended.reason}`, 'create a new agent');
     else if (agent === undefined) add(`agent ${identity.name}`, 'failed', 'its policy or handler cannot be loaded', 'check the files that agentmesh agent list shows, then agentmesh policy reload, or restart where it is the handler');
-    else if (agent.kernel.stateOf(identity.did) === 'killed') add(`agent ${identity.name}`, 'warning', `killed for good: ${agent.kernel.standingOf(identity.did).reason ?? 'by a signal'}`, 'create a new agent');
-    else if (agent.kernel.stateOf(identity.did) === 'stopped') add(`agent ${identity.name}`, 'warning', `stopped: ${agent.kernel.standingOf(identity.did).reason ?? 'by a signal'}`, resumption(identity.name, agent.kernel.standingOf(identity.did).reason ?? ''));
+    else if (standing?.state === 'killed') add(`agent ${identity.name}`, 'warning', `killed for good: ${standing.reason ?? 'by a signal'}`, 'create a new agent');
+    else if (standing?.state === 'stopped') add(`agent ${identity.name}`, 'warning', `stopped: ${standing.reason ?? 'by a signal'}`, resumption(identity.name, standing.reason ?? ''));
     else if (agent.handler === undefined) add(`agent ${identity.name}`, 'ok', 'ready; without a handler it takes no commands from others');
     else add(`agent ${identity.name}`, 'ok', 'ready');
   }

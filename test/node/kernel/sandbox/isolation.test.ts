@@ -11,7 +11,7 @@ import { wrapperOf, type ProcessProgram } from '../../../../node/kernel/sandbox/
 import { systemCallFilter } from '../../../../node/kernel/sandbox/system-calls.ts';
 import { suite, type TestContext } from '../../../harness.ts';
 import { codeOf } from '../../../simulated-hosts.ts';
-import { agent, sandboxWorld, type SandboxWorld } from './sandbox-world.ts';
+import { agent, printedAtRest, sandboxWorld, type SandboxWorld } from './sandbox-world.ts';
 
 const suite_test = suite('node/kernel/sandbox/isolation');
 const python = '/usr/bin/python3';
@@ -199,10 +199,7 @@ test('who leaves its parents and its session ends with the run, is held by SIGST
   const running = world.run(['sh', '-c', `${leaving(second)}; (setsid sh -c 'while :; do echo tick; sleep 0.01; done' &) ; sleep 100`], { tier: 'bwrap' });
   while (world.printed.length < 4) await sleep(5);
   await world.kernel.signal(agent, 'SIGSTOP');
-  await sleep(50);
-  const while_stopped = world.printed.length;
-  await sleep(150);
-  assert.is(world.printed.length, while_stopped);
+  const while_stopped = await printedAtRest(world, 50);
   assert.ok(runningWith(second).length >= 3);
   for (const pid of runningWith(second)) assert.match(readFileSync(`/proc/${pid}/stat`, 'utf8'), /\) T /);
   await world.kernel.signal(agent, 'SIGCONT');
@@ -228,10 +225,7 @@ test('who starts others without pause is held all the same, or ended: what canno
   const running = world.run([python, '-c', chain], { tier: 'bwrap' });
   while (world.printed.length < 4) await sleep(5);
   await world.kernel.signal(agent, 'SIGSTOP');
-  await sleep(300);
-  const while_stopped = world.printed.length;
-  await sleep(150);
-  assert.is(world.printed.length, while_stopped);
+  await printedAtRest(world, 300);
   await world.kernel.signal(agent, 'SIGKILL');
   assert.not.ok((await running).ok);
 }, existsSync(python) ? undefined : `there is no ${python}`);

@@ -7,7 +7,7 @@ import { findExecutable, process_limits, type SandboxedOutcome } from '../../../
 import { wrapperOf } from '../../../../node/kernel/sandbox/wrapper.ts';
 import { suite } from '../../../harness.ts';
 import { codeOf } from '../../../simulated-hosts.ts';
-import { agent, sandboxWorld } from './sandbox-world.ts';
+import { agent, printedAtRest, sandboxWorld } from './sandbox-world.ts';
 
 const test = suite('node/kernel/sandbox/process');
 const node = process.execPath;
@@ -72,10 +72,7 @@ test('SIGSTOP stops the whole group, work that was forked before cannot act, SIG
   const running = world.run(['sh', '-c', '(while :; do echo child; sleep 0.01; done) & for i in $(seq 1 40); do echo parent; sleep 0.01; done; kill $!']);
   while (world.printed.length < 4) await sleep(5);
   await world.kernel.signal(agent, 'SIGSTOP');
-  await sleep(50);
-  const while_stopped = world.printed.length;
-  await sleep(150);
-  assert.is(world.printed.length, while_stopped);
+  const while_stopped = await printedAtRest(world, 50);
   await world.kernel.signal(agent, 'SIGCONT');
   const ended = await running;
   assert.ok(ended.ok, causeOf(ended));
@@ -89,10 +86,7 @@ test('SIGSTOP and SIGKILL reach who has left the group, as everything under bubb
   const child = Number(world.printed.join('').split(/\s+/).find((word) => /^\d+$/.test(word)));
   assert.ok(alive(child));
   await world.kernel.signal(agent, 'SIGSTOP');
-  await sleep(50);
-  const while_stopped = world.printed.length;
-  await sleep(150);
-  assert.is(world.printed.length, while_stopped);
+  const while_stopped = await printedAtRest(world, 50);
   await world.kernel.signal(agent, 'SIGCONT');
   while (world.printed.length === while_stopped) await sleep(5);
   await world.kernel.signal(agent, 'SIGKILL');
@@ -107,10 +101,7 @@ test('who forks twice and begins a session is found by its mark: SIGSTOP holds i
   const child = Number(world.printed.join('').split(/\s+/).find((word) => /^\d+$/.test(word)));
   assert.not.match(readFileSync(`/proc/${child}/stat`, 'utf8'), `) S ${process.pid} `);
   await world.kernel.signal(agent, 'SIGSTOP');
-  await sleep(50);
-  const while_stopped = world.printed.length;
-  await sleep(150);
-  assert.is(world.printed.length, while_stopped);
+  const while_stopped = await printedAtRest(world, 50);
   await world.kernel.signal(agent, 'SIGCONT');
   while (world.printed.length === while_stopped) await sleep(5);
   assert.ok((await running).ok);

@@ -1,4 +1,6 @@
 /** Programs in sandboxes under a kernel with a memory recorder. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as assert from 'uvu/assert';
 import type { Json } from '../../../../crypto/canonical.ts';
 import { unwrap, type Result } from '../../../../crypto/result.ts';
 import { KernelSpace, memoryRecorder, Policy, type Action, type DecisionRecord } from '../../../../node/kernel/index.ts';
@@ -46,4 +48,13 @@ export async function sandboxWorld(context: TestContext, policy: string = open_p
     },
     decisions: () => recorder.getLogs(agent).filter((record): record is DecisionRecord => record.kind === 'decision'),
   };
+}
+
+/** How much has been printed once a stopped program has had time to come to rest, in milliseconds; that nothing is printed from then on is asserted. */
+export async function printedAtRest({ printed }: Pick<SandboxWorld, 'printed'>, rest_ms: number): Promise<number> {
+  await sleep(rest_ms);
+  const at_rest = printed.length;
+  await sleep(150);
+  assert.is(printed.length, at_rest);
+  return at_rest;
 }
